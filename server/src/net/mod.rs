@@ -1,0 +1,7 @@
+//! The network side: bytes to requests, replies to bytes. What a command means is not known here.
+
+pub mod argv;
+pub mod double;
+pub mod downgrade;
+pub mod reply;
+pub mod resp;
