@@ -1,0 +1,19 @@
+//! Commands: the table, the one place where they are executed, and one file for each family.
+
+pub mod args;
+pub mod context;
+pub mod dispatch;
+pub mod error;
+pub mod monitor;
+pub mod session;
+pub mod slowlog;
+#[macro_use]
+pub mod spec;
+pub mod table;
+pub mod transaction;
+pub mod undo;
+
+use spec::Family;
+
+/// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
+pub const FAMILIES: &[Family] = &[transaction::FAMILY];
