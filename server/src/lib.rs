@@ -9,6 +9,7 @@ pub mod effects;
 pub mod evict;
 pub mod keyspace;
 pub mod limits;
+pub mod logging;
 pub mod memory;
 pub mod module;
 pub mod net;

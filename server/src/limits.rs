@@ -170,3 +170,6 @@ pub const OPEN_KEYS: usize = 65_536;
 
 /// How deep commands of modules may run inside each other through `call`.
 pub const CALL_DEPTH: u32 = 8;
+
+/// Keys that are drawn from one database of one shard when a victim is looked for: few, so that a sample spans shards.
+pub const EVICTION_DRAWS: usize = 2;

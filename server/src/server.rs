@@ -75,13 +75,12 @@ impl Server {
     pub fn new(config: ConfigStore) -> anyhow::Result<&'static Self> {
         let current = config.current();
         let workers = current.workers();
-        let modules = crate::module::Registry::new(&current, workers)?;
         let clock = Clock::default();
         let mut id = [0u8; 20];
         rand::fill(&mut id);
         // It lives as long as the process: a plain reference spares every command a shared reference count.
         Ok(Box::leak(Box::new(Self {
-            tenant: Tenant::new(current.databases, workers, modules),
+            tenant: Tenant::new(current.databases, workers, current.access_clock()),
             clients: Clients::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
@@ -112,13 +111,12 @@ impl Server {
     pub fn count_error(&self, worker: usize, code: &str) {
         self.stats.of(worker).error_replies.add(1);
         let mut codes = self.error_stats.lock();
-        match codes.get_mut(code) {
-            Some(count) => *count += 1,
-            // Modules choose their own codes: a flood of them must not fill the memory.
-            None if codes.len() < limits::ERROR_CODES => {
-                codes.insert(code.to_owned(), 1);
-            }
-            None => {}
+        // Modules choose their own codes: a flood of them must not fill the memory.
+        let room = codes.len() < limits::ERROR_CODES;
+        if let Some(count) = codes.get_mut(code) {
+            *count += 1;
+        } else if room {
+            codes.insert(code.to_owned(), 1);
         }
     }
 

@@ -1,8 +1,9 @@
 //! Starting: open the sockets, start the workers, load the modules, say that we are ready; then accept and keep
 //! time until somebody asks for the end.
 
-use std::net::SocketAddr;
+use std::net::ToSocketAddrs;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,13 +15,35 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::command::dispatch::Executor;
-use crate::config::Config;
+use crate::config::{Config, Startup};
 use crate::cron;
 use crate::limits;
 use crate::net::client::{Client, Transport};
 use crate::net::connection::{Worker, serve};
 use crate::net::tls::Tls;
 use crate::server::Server;
+
+/// The lines that tools wait for: ` PID: <pid>` first, as a part of the banner where there is one.
+pub fn greet(config: &Config) -> anyhow::Result<()> {
+    use std::io::{IsTerminal, Write};
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::warn!("Sandkey is starting");
+    tracing::warn!("Sandkey version={version}, bits=64, pid={}", std::process::id());
+    let banner = format!(
+        "\n   .-----.\n   |  s  |   Sandkey {version} (64 bit)\n   |  k  |   Port: {}\n   `-----'   PID: {}\n\n",
+        config.port,
+        std::process::id()
+    );
+    if config.logfile.is_none() && (config.always_show_logo || std::io::stdout().is_terminal()) {
+        std::io::stdout().write_all(banner.as_bytes())?;
+    } else {
+        tracing::info!("Running mode=standalone, port={}, PID: {}", config.port, std::process::id());
+    }
+    for (name, reason) in config.inert() {
+        tracing::warn!("The directive '{name}' is accepted and has no effect: {reason}");
+    }
+    Ok(())
+}
 
 /// A connection on its way to a worker.
 enum Accepted {
@@ -30,13 +53,11 @@ enum Accepted {
 }
 
 /// Run a server until it is told to stop.
-pub fn run(server: &'static Server) -> anyhow::Result<()> {
+pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let config = server.config.current();
-        tracing::info!("Running mode=standalone, port={}.", config.port);
         let listeners = Listeners::open(&config).await?;
-        server.tenant.modules.load_configured(server)?;
         tracing::info!("Server initialized");
         let workers: Vec<_> = (0..server.workers()).map(|index| spawn_worker(server, index)).collect::<Result<_, _>>()?;
         for task in listeners.into_tasks(server, workers) {
@@ -78,10 +99,8 @@ async fn shut_down(server: &'static Server) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    for path in [&config.unixsocket, &config.pidfile] {
-        if !path.is_empty() {
-            let _ = std::fs::remove_file(path);
-        }
+    for path in [&config.unixsocket, &config.pidfile].into_iter().flatten() {
+        let _ = std::fs::remove_file(config.in_dir(path));
     }
     tracing::warn!("Sandkey is now ready to exit, bye bye...");
 }
@@ -154,13 +173,14 @@ impl Listeners {
             let sockets = bind_all(config, config.tls_port)?;
             listeners.tls = sockets.into_iter().map(|socket| (socket, tls.clone())).collect();
         }
-        if !config.unixsocket.is_empty() {
-            let _ = std::fs::remove_file(&config.unixsocket);
-            let socket = UnixListener::bind(&config.unixsocket)
-                .with_context(|| format!("Failed opening Unix socket: {}", config.unixsocket))?;
-            if let Some(mode) = config.unixsocketperm {
-                use std::os::unix::fs::PermissionsExt;
-                std::fs::set_permissions(&config.unixsocket, std::fs::Permissions::from_mode(mode))?;
+        if let Some(path) = &config.unixsocket {
+            let path = config.in_dir(path);
+            let _ = std::fs::remove_file(&path);
+            let socket = UnixListener::bind(&path)
+                .with_context(|| format!("Failed opening Unix socket: {}", path.display()))?;
+            if config.unixsocketperm != 0 {
+                let mode = std::fs::Permissions::from_mode(config.unixsocketperm);
+                std::fs::set_permissions(&path, mode)?;
             }
             listeners.unix = Some(socket);
         }
@@ -190,20 +210,15 @@ impl Listeners {
 /// Open one socket for each configured address. An address with `-` in front may be missing.
 fn bind_all(config: &Config, port: u16) -> anyhow::Result<Vec<TcpListener>> {
     let mut sockets = Vec::new();
-    for address in &config.bind {
-        let (optional, name) = match address.strip_prefix('-') {
-            Some(name) => (true, name),
-            None => (false, address.as_str()),
+    for address in config.bind.iter() {
+        let name = match address.host.as_str() {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            name => name,
         };
-        let ip = match name {
-            "*" => "0.0.0.0".parse(),
-            "::*" => "::".parse(),
-            name => name.parse(),
-        };
-        let ip: std::net::IpAddr = ip.with_context(|| format!("bind: '{name}' is not an IP address"))?;
-        match bind(SocketAddr::new(ip, port), config) {
+        match open(name, port, config) {
             Ok(socket) => sockets.push(socket),
-            Err(error) if optional => tracing::debug!("Could not listen on {name}:{port}: {error}"),
+            Err(error) if address.optional => tracing::debug!("Could not listen on {name}:{port}: {error}"),
             Err(error) => {
                 tracing::error!("Warning: Could not create server TCP listening socket {name}:{port}: bind: {error}");
                 anyhow::bail!("Failed listening on port {port} (tcp), aborting.");
@@ -214,7 +229,8 @@ fn bind_all(config: &Config, port: u16) -> anyhow::Result<Vec<TcpListener>> {
     Ok(sockets)
 }
 
-fn bind(address: SocketAddr, config: &Config) -> std::io::Result<TcpListener> {
+fn open(host: &str, port: u16, config: &Config) -> std::io::Result<TcpListener> {
+    let address = (host, port).to_socket_addrs()?.next().ok_or(std::io::ErrorKind::AddrNotAvailable)?;
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -267,7 +283,8 @@ impl Acceptor {
     }
 
     async fn accept_unix(self, socket: UnixListener) {
-        let path = self.server.config.current().unixsocket.clone();
+        let config = self.server.config.current();
+        let path = config.unixsocket.as_deref().map(|path| config.in_dir(path).display().to_string()).unwrap_or_default();
         loop {
             let stream = match socket.accept().await {
                 Ok((stream, _)) => stream,
@@ -291,7 +308,7 @@ impl Acceptor {
         let server = self.server;
         let client = Client::new(server.clients.next_id(), addr, laddr, fd, transport, server.clock.now_ms());
         let client = Arc::new(client);
-        let max = server.config.current().maxclients;
+        let max = server.config.current().maxclients as usize;
         if server.clients.enter(Arc::clone(&client), max) {
             server.accepted.fetch_add(1, Relaxed);
             Some(client)

@@ -9,8 +9,8 @@ use parking_lot::RwLock;
 use crate::command;
 use crate::command::table::CommandTable;
 use crate::effects::pubsub::PubSub;
-use crate::keyspace::Keyspace;
-use crate::module::Registry;
+use crate::keyspace::{AccessClock, Keyspace};
+use crate::limits;
 
 /// What belongs to one tenant.
 pub struct Tenant {
@@ -18,8 +18,6 @@ pub struct Tenant {
     pub keyspace: Keyspace,
     /// Its subscriptions.
     pub pubsub: PubSub,
-    /// Its modules.
-    pub modules: Registry,
     /// Grows when the command table changes; workers compare it with what they have.
     pub command_generation: AtomicU64,
     commands: RwLock<Arc<CommandTable>>,
@@ -27,11 +25,10 @@ pub struct Tenant {
 
 impl Tenant {
     /// A tenant with the native commands and no keys.
-    pub fn new(databases: usize, workers: usize, modules: Registry) -> Self {
+    pub fn new(databases: usize, workers: usize, access: AccessClock) -> Self {
         Self {
-            keyspace: Keyspace::new(databases),
+            keyspace: Keyspace::new(limits::SHARDS, databases, access, rand::random()),
             pubsub: PubSub::default(),
-            modules,
             command_generation: AtomicU64::new(0),
             commands: RwLock::new(Arc::new(CommandTable::native(command::FAMILIES, workers))),
         }

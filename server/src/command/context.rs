@@ -10,7 +10,7 @@ use crate::effects::notify::Class;
 use crate::keyspace::{Db, Entry, EntryRef, Hash, HashLimits, Key, Locked, StringRef, ValueType};
 use crate::module::InstanceGuards;
 use crate::net::reply::ReplyWriter;
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 use crate::server::Server;
 use crate::stats::Stats;
 use crate::tenant::Tenant;

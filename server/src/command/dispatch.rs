@@ -17,7 +17,7 @@ use crate::keyspace::{Key, Locked, ShardId, key};
 use crate::limits;
 use crate::module::{InstanceGuards, ModuleRef};
 use crate::net::reply::ReplyWriter;
-use crate::net::resp::{Argv, OwnedArgv};
+use crate::net::argv::{Argv, OwnedArgv};
 use crate::server::Server;
 
 use super::args::parse_i64;
@@ -81,6 +81,7 @@ impl Executor {
     pub fn begin(&mut self) {
         self.now_us = self.server.clock.now_us();
         self.tick = self.server.clock.ticks();
+        self.server.memory.publish(self.worker);
         self.refresh();
     }
 
@@ -93,6 +94,13 @@ impl Executor {
             self.config = self.server.config.current();
             self.generation = generation;
         }
+    }
+
+    /// Count what was read from a client.
+    pub fn count_input(&self, bytes: u64) {
+        let stats = self.server.stats.of(self.worker);
+        stats.input_bytes.add(bytes);
+        stats.reads.add(1);
     }
 
     /// Bring what the keys of the coming commands need into the cache: first the slots of all, then the entries.
@@ -152,7 +160,7 @@ impl Executor {
         if let Some(transaction) = &mut session.transaction
             && !command.flags.has(Flags::NOT_QUEUED)
         {
-            transaction.bytes += argv.byte_len();
+            transaction.bytes += argv.total_len();
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
             reply.simple("QUEUED");
@@ -445,9 +453,9 @@ impl<'t> LockPlan<'t> {
 
     /// A module, and those that it may call.
     fn add_module(&mut self, server: &Server, module: ModuleRef<'t>) {
-        if !module.manifest.calls.is_empty() {
+        if !module.calls.is_empty() {
             let table = server.tenant.commands();
-            let called = module.manifest.calls.iter().filter_map(|name| table.find(name));
+            let called = module.calls.iter().filter_map(|name| table.find(name));
             let callees = called.filter_map(|command| command.run.module());
             self.modules.extend(callees.map(|callee| ModuleRef::Owned(Arc::clone(callee))));
         }

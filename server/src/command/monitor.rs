@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::net::client::{Transport, flag};
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 use crate::server::Server;
 
 use super::session::Session;

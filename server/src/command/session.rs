@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
-use crate::net::resp::OwnedArgv;
+use crate::net::reply::Protocol;
 
 use super::table::Command;
 
@@ -48,8 +49,8 @@ pub struct Session {
     pub client: Arc<Client>,
     /// The selected database.
     pub db: usize,
-    /// 2 or 3.
-    pub resp: u8,
+    /// The protocol that it speaks.
+    pub protocol: Protocol,
     /// It may run commands that need a login.
     pub authenticated: bool,
     /// What MULTI has collected; none outside of it.
@@ -78,7 +79,7 @@ impl Session {
         Self {
             client,
             db: 0,
-            resp: 2,
+            protocol: Protocol::Resp2,
             authenticated,
             transaction: None,
             watched: Vec::new(),
@@ -99,14 +100,14 @@ impl Session {
     }
 
     /// Choose a protocol.
-    pub fn set_resp(&mut self, resp: u8) {
-        self.resp = resp;
-        self.client.resp.store(resp, Relaxed);
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.client.resp.store(protocol.version() as u8, Relaxed);
     }
 
     /// Whether a RESP2 client is subscribed and may therefore only run a few commands.
     pub fn in_pubsub_mode(&self) -> bool {
-        self.resp == 2 && self.subscriptions.iter().any(|names| !names.is_empty())
+        self.protocol == Protocol::Resp2 && self.subscriptions.iter().any(|names| !names.is_empty())
     }
 
     /// Leave MULTI, forgetting what is queued.

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::config::Config;
 use crate::limits;
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 
 use super::session::Session;
 

@@ -2,7 +2,7 @@
 //! Every family's file has a table of these rows; refusals, COMMAND INFO, COMMAND DOCS, ACL categories and completion
 //! derive from the row and from nothing else. How a row runs is in `table` and `dispatch`.
 
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 
 use super::context::CommandContext;
 use super::error::CommandResult;
@@ -153,11 +153,30 @@ impl Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Find {
     /// From `first` to `last` (negative: from the end) in steps.
-    Range { first: usize, last: isize, step: usize },
+    Range {
+        /// The first position.
+        first: usize,
+        /// The last; -1 is the last argument.
+        last: isize,
+        /// 2 takes every second argument.
+        step: usize,
+    },
     /// `argv[count]` says how many keys there are from `first` on.
-    Count { count: usize, first: usize, step: usize },
+    Count {
+        /// The position of the number.
+        count: usize,
+        /// The first position.
+        first: usize,
+        /// 2 takes every second argument.
+        step: usize,
+    },
     /// The argument after this word, looked for from position `from` on.
-    Keyword { word: &'static str, from: usize },
+    Keyword {
+        /// In capitals; clients may write it in any case of letters.
+        word: &'static str,
+        /// Where to begin to look.
+        from: usize,
+    },
 }
 
 /// Where keys are, and what is done to them.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::limits;
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 use crate::stats::{CommandCounters, PerWorker};
 
 use super::context::CommandContext;

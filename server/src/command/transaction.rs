@@ -3,10 +3,9 @@
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
-use crate::command;
 use crate::keyspace::Key;
 use crate::net::client::flag;
-use crate::net::resp::Argv;
+use crate::net::argv::Argv;
 
 use super::context::CommandContext;
 use super::dispatch::run_counted;

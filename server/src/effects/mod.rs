@@ -37,7 +37,7 @@ impl Effects {
     /// Record a keyspace event, if anybody can be listening to its class.
     #[inline]
     pub fn event(&mut self, mask: Class, class: Class, name: &'static str, db: usize, key: &[u8]) {
-        if mask.hears(class) {
+        if mask.intersects(class) && (mask.intersects(Class::KEYSPACE) || mask.intersects(Class::KEYEVENT)) {
             self.events.push(KeyEvent { mask, name, db, key: key.into() });
         }
     }

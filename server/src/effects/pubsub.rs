@@ -44,7 +44,7 @@ impl PubSub {
     /// Enter a subscription. The caller knows that the client does not have it yet.
     pub fn subscribe(&self, kind: Kind, name: &[u8], client: &Arc<Client>) {
         let mut names = self.names[kind as usize].write();
-        names.entry_ref(name).or_default().push(Arc::clone(client));
+        names.entry(name.into()).or_default().push(Arc::clone(client));
         self.subscriptions.fetch_add(1, Relaxed);
         client.subscriptions[kind as usize].fetch_add(1, Relaxed);
     }
@@ -74,7 +74,7 @@ impl PubSub {
     pub fn publish(&self, kind: Kind, channel: &[u8], payload: &[u8]) -> usize {
         let hard_limit = self.hard_limit.load(Relaxed);
         self.deliver(kind, channel, |client, pattern| {
-            let mut message = ReplyWriter::new(client.resp.load(Relaxed));
+            let mut message = ReplyWriter::new(Vec::with_capacity(channel.len() + payload.len() + 64), client.protocol());
             match pattern {
                 Some(pattern) => {
                     message.push_header(4);
@@ -103,7 +103,7 @@ impl PubSub {
         }
         if kind == Kind::Channel {
             for (pattern, clients) in self.names[Kind::Pattern as usize].read().iter() {
-                if glob::matches(pattern, channel) {
+                if glob::matches(pattern, channel, false) {
                     clients.iter().for_each(|client| send(client, Some(pattern)));
                     count += clients.len();
                 }
@@ -115,7 +115,7 @@ impl PubSub {
     /// The names that somebody is subscribed to, of those that match a pattern.
     pub fn list(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let names = self.names[kind as usize].read();
-        let wanted = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob::matches(pattern, name));
+        let wanted = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
         names.keys().filter(wanted).cloned().collect()
     }
 

@@ -151,6 +151,26 @@ impl Db {
         entry.set_clock(access.touched(entry.clock(), now_ms, || split_mix(random)));
     }
 
+    /// Where a live key is, until the next change. For callers that must do something of their own when it is not.
+    #[inline]
+    pub fn locate(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        self.find(key, now_ms)
+    }
+
+    /// The entry at a place that `locate` has just found. Counts as an access.
+    #[inline]
+    pub fn use_at(&mut self, place: Place, now_ms: u64) -> EntryRef<'_> {
+        let entry = self.table.at(place);
+        Self::touch(self.access, &mut self.random, entry, now_ms);
+        entry
+    }
+
+    /// The same, without a trace.
+    #[inline]
+    pub fn entry_at(&self, place: Place) -> EntryRef<'_> {
+        self.table.at(place)
+    }
+
     /// The entry of a live key. Counts as an access.
     #[inline]
     pub fn get(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryRef<'_>> {

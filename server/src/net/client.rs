@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, RwLock};
 
+use super::reply::Protocol;
+
 /// How a client is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -145,6 +147,11 @@ impl Client {
     /// Whether one of these bits is set.
     pub fn has_flag(&self, bits: u32) -> bool {
         self.flags.load(Relaxed) & bits != 0
+    }
+
+    /// The protocol that it speaks.
+    pub fn protocol(&self) -> Protocol {
+        if self.resp.load(Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
     }
 
     /// How many subscriptions it has, of all kinds.

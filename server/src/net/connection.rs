@@ -20,9 +20,10 @@ use crate::command::dispatch::{Executor, Outcome};
 use crate::command::session::Session;
 use crate::limits;
 
+use super::argv::OwnedArgv;
 use super::client::Client;
 use super::reply::ReplyWriter;
-use super::resp::{Batch, OwnedArgv, Parser, RequestLimits, Stop};
+use super::resp::{Batch, Parser, RequestLimits, Stop};
 
 /// What a worker's connections share. They all run on its one thread.
 pub struct Worker {
@@ -43,7 +44,7 @@ impl Worker {
         let buffers = Buffers {
             input: vec![0; limits::READ_BUFFER].into_boxed_slice(),
             batch: Batch::new(),
-            reply: ReplyWriter::new(2),
+            reply: ReplyWriter::default(),
         };
         Self { executor: RefCell::new(executor), buffers: RefCell::new(buffers) }
     }
@@ -78,7 +79,7 @@ pub struct Connection<S> {
 
 /// Serve a client until it leaves.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Worker>, client: Arc<Client>) {
-    let authenticated = !worker.executor.borrow().config().requires_password();
+    let authenticated = worker.executor.borrow().config().requirepass.is_empty();
     let mut connection = Connection {
         stream,
         session: Session::new(client, authenticated),
@@ -181,13 +182,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         executor.begin();
         executor.count_input(n as u64);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
-        reply.set_version(self.session.resp);
+        reply.set_protocol(self.session.protocol);
         let mut offset = 0;
         let mut turn = None;
         loop {
             let rest = &received[offset..];
             let limits = RequestLimits {
-                bulk_len_max: executor.config().proto_max_bulk_len,
+                bulk_len_max: executor.config().proto_max_bulk_len as u64,
                 unauthenticated: !self.session.authenticated,
             };
             let parsed = self.parser.parse(rest, batch, &limits);
@@ -265,7 +266,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut buffers = worker.buffers.borrow_mut();
         let mut executor = worker.executor.borrow_mut();
         let reply = &mut buffers.reply;
-        reply.set_version(self.session.resp);
+        reply.set_protocol(self.session.protocol);
         executor.begin();
         let mut turn = None;
         while let Some(argv) = self.deferred.pop_front() {
@@ -349,7 +350,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn hard_limit(&self) -> usize {
         let executor = self.worker.executor.borrow();
-        executor.config().output_hard_limit(self.session.client.subscribed() > 0)
+        let limits = executor.config().client_output_buffer_limit;
+        let class = if self.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal };
+        usize::try_from(class.hard_bytes).unwrap_or(usize::MAX)
     }
 
     /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
