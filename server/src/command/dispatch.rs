@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::config::Config;
 use crate::effects::Effects;
-use crate::keyspace::{Key, Locked, ShardId, key};
+use crate::keyspace::{HashLimits, Key, Locked, ShardId, key};
 use crate::limits;
 use crate::module::{InstanceGuards, ModuleRef};
 use crate::net::reply::ReplyWriter;
@@ -23,6 +23,7 @@ use crate::server::Server;
 use super::args::parse_i64;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
+use super::keys::Keys;
 use super::monitor;
 use super::session::{ReplyMode, Session};
 use super::spec::{Find, Flags};
@@ -281,6 +282,24 @@ impl Executor {
         if server.monitors.load(Relaxed) != 0 {
             monitor::feed(server, session, command, argv, self.now_us);
         }
+        // Instances before shards: nobody waits for a module while holding a key.
+        let instances = InstanceGuards::lock(&plan.modules, self.worker);
+        let keys = Keys {
+            db: session.db,
+            now_ms: self.now_us / 1000,
+            no_touch: session.no_touch,
+            may_write: true,
+            notify: self.config.notify_keyspace_events,
+            hash_limits: HashLimits {
+                entries: self.config.hash_max_listpack_entries,
+                value: self.config.hash_max_listpack_value,
+            },
+            stats: server.stats.of(self.worker),
+            effects: &mut self.effects,
+            locked: plan.lock_shards(server),
+            undo: UndoLog::default(),
+            garbage: Vec::new(),
+        };
         let mut ctx = CommandContext {
             server,
             tenant: &server.tenant,
@@ -288,18 +307,14 @@ impl Executor {
             worker: self.worker,
             session,
             reply,
-            effects: &mut self.effects,
             now_us: self.now_us,
             command_id: command.id,
             in_transaction: false,
-            may_write: true,
-            instances: InstanceGuards::lock(&plan.modules, self.worker),
-            keyspace: plan.lock_shards(server),
-            undo: UndoLog::default(),
-            garbage: Vec::new(),
+            instances,
+            keys,
         };
         run_counted(&mut ctx, command, argv, &mut self.tick);
-        ctx.collect_expired();
+        ctx.keys.collect_expired();
         // Unlocks.
         drop(ctx);
         self.deliver();
@@ -362,11 +377,11 @@ fn allowed_while_subscribed(name: &str) -> bool {
 /// Run a command, count it, and answer its error if it fails. `tick` is when it began, and then when it ended.
 pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_>, tick: &mut u64) {
     let mark = ctx.reply.len();
-    let effects = ctx.effects.mark();
+    let effects = ctx.keys.effects.mark();
     let result = command.run.run(ctx, argv);
     if let Err(error) = &result {
         ctx.reply.truncate(mark);
-        ctx.effects.forget(effects);
+        ctx.keys.effects.forget(effects);
         ctx.server.count_error(ctx.worker, &error.code());
         ctx.reply.error(&error.to_string());
     }

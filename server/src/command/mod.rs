@@ -1,14 +1,17 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
 pub mod args;
+pub mod connection;
 pub mod context;
 pub mod dispatch;
 pub mod error;
+pub mod keys;
 pub mod monitor;
 pub mod session;
 pub mod slowlog;
 #[macro_use]
 pub mod spec;
+pub mod string;
 pub mod table;
 pub mod transaction;
 pub mod undo;
@@ -16,4 +19,4 @@ pub mod undo;
 use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
-pub const FAMILIES: &[Family] = &[transaction::FAMILY];
+pub const FAMILIES: &[Family] = &[connection::FAMILY, string::FAMILY, transaction::FAMILY];

@@ -93,8 +93,8 @@ fn watch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         }
         let key = Key::new(name);
         // A key that is dead already must not count as changed later.
-        ctx.expire_if_due(watched.db, &key);
-        if let Some(shard) = ctx.keyspace.shard(&key) {
+        ctx.keys.expire_if_due(watched.db, &key);
+        if let Some(shard) = ctx.keys.locked.shard(&key) {
             shard.watch(watched.db, &key, &ctx.session.watch_dirty);
         }
         ctx.session.watched.push(watched);
@@ -116,7 +116,7 @@ impl CommandContext<'_> {
     fn watched_key_changed(&mut self) -> bool {
         let watched = std::mem::take(&mut self.session.watched);
         for WatchedKey { db, key } in &watched {
-            self.expire_if_due(*db, &Key::new(key));
+            self.keys.expire_if_due(*db, &Key::new(key));
         }
         self.session.watched = watched;
         self.session.watch_dirty.load(Acquire)
@@ -126,7 +126,7 @@ impl CommandContext<'_> {
     fn unwatch_all(&mut self) {
         for watched in std::mem::take(&mut self.session.watched) {
             let key = Key::new(&watched.key);
-            if let Some(shard) = self.keyspace.shard(&key) {
+            if let Some(shard) = self.keys.locked.shard(&key) {
                 shard.unwatch(watched.db, &key, &self.session.watch_dirty);
             }
         }
