@@ -17,3 +17,4 @@ pub mod server;
 pub mod start;
 pub mod stats;
 pub mod tenant;
+pub mod version;

@@ -1,12 +1,15 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
 pub mod args;
+pub mod client;
 pub mod connection;
 pub mod context;
 pub mod dispatch;
 pub mod error;
+mod help;
 pub mod keys;
 pub mod monitor;
+pub mod pubsub;
 pub mod session;
 pub mod slowlog;
 #[macro_use]
@@ -19,4 +22,5 @@ pub mod undo;
 use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
-pub const FAMILIES: &[Family] = &[connection::FAMILY, string::FAMILY, transaction::FAMILY];
+pub const FAMILIES: &[Family] = 
+    &[connection::FAMILY, pubsub::FAMILY, string::FAMILY, transaction::FAMILY];
