@@ -18,3 +18,6 @@ pub mod start;
 pub mod stats;
 pub mod tenant;
 pub mod version;
+//! Placeholder.
+
+pub mod config;
