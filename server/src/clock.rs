@@ -21,8 +21,7 @@ impl Default for Clock {
 impl Clock {
     /// Microseconds since 1970.
     pub fn now_us(&self) -> u64 {
-        // Before 1970 the clock is broken, and 0 is as good as any other answer.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+        wall_us()
     }
 
     /// Milliseconds since 1970.
@@ -47,4 +46,10 @@ impl Clock {
     pub fn now_ns(&self) -> u64 {
         self.nanos_between(self.origin, self.counter.raw())
     }
+}
+
+/// Microseconds since 1970.
+pub fn wall_us() -> u64 {
+    // Before 1970 the clock is broken, and 0 is as good as any other answer.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }

@@ -173,3 +173,6 @@ pub const CALL_DEPTH: u32 = 8;
 
 /// Keys that are drawn from one database of one shard when a victim is looked for: few, so that a sample spans shards.
 pub const EVICTION_DRAWS: usize = 2;
+
+/// Bits of a SCAN cursor that are the position within a shard; the shard is above them.
+pub const CURSOR_POSITION_BITS: u32 = 52;

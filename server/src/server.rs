@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigStore};
 use crate::effects::pubsub::Kind;
 use crate::limits;
 use crate::memory::Memory;
+use crate::module::Registry;
 use crate::net::client::Clients;
 use crate::stats::{PerWorker, Stats};
 use crate::tenant::Tenant;
@@ -80,7 +81,7 @@ impl Server {
         rand::fill(&mut id);
         // It lives as long as the process: a plain reference spares every command a shared reference count.
         Ok(Box::leak(Box::new(Self {
-            tenant: Tenant::new(current.databases, workers, current.access_clock()),
+            tenant: Tenant::new(current.databases, workers, current.access_clock(), Registry::new(&current)?),
             clients: Clients::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),

@@ -18,6 +18,7 @@ use crate::command::dispatch::Executor;
 use crate::config::{Config, Startup};
 use crate::cron;
 use crate::limits;
+use crate::module::{LoadRequest, Source};
 use crate::net::client::{Client, Transport};
 use crate::net::connection::{Worker, serve};
 use crate::net::tls::Tls;
@@ -58,6 +59,7 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     runtime.block_on(async {
         let config = server.config.current();
         let listeners = Listeners::open(&config).await?;
+        load_modules(server, startup)?;
         tracing::info!("Server initialized");
         let workers: Vec<_> = (0..server.workers()).map(|index| spawn_worker(server, index)).collect::<Result<_, _>>()?;
         for task in listeners.into_tasks(server, workers) {
@@ -72,6 +74,35 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         shut_down(server).await;
         Ok(())
     })
+}
+
+/// The modules of `loadmodule`, each with its parameters. One that cannot be loaded stops the start.
+fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
+    let mut params: Vec<_> = startup.module_configs.iter().collect();
+    for wanted in &startup.load_modules {
+        let request = LoadRequest {
+            source: Source::File(server.config.current().in_dir(&wanted.path)),
+            args: wanted.args.clone(),
+            configs: Vec::new(),
+        };
+        let given = |module: &str| {
+            let prefix = format!("{module}.").to_ascii_lowercase();
+            let own = params.iter().filter(|param| param.name.to_ascii_lowercase().starts_with(&prefix));
+            own.map(|param| (param.name.clone().into_bytes(), param.value.clone())).collect::<Vec<_>>()
+        };
+        let loaded = server.tenant.modules.load_with(server, request, given);
+        let module = loaded.map_err(|reason| {
+            wanted.origin.fail(format!("Can't load module from {}: {reason}", wanted.path.display()))
+        })?;
+        let prefix = format!("{}.", module.name).to_ascii_lowercase();
+        params.retain(|param| !param.name.to_ascii_lowercase().starts_with(&prefix));
+    }
+    match params.first() {
+        None => Ok(()),
+        Some(param) => {
+            Err(param.origin.fail(format!("No module that is loaded has the parameter '{}'", param.name)).into())
+        }
+    }
 }
 
 async fn termination() -> &'static str {

@@ -11,11 +11,14 @@ use crate::command::table::CommandTable;
 use crate::effects::pubsub::PubSub;
 use crate::keyspace::{AccessClock, Keyspace};
 use crate::limits;
+use crate::module::Registry;
 
 /// What belongs to one tenant.
 pub struct Tenant {
     /// Its keys.
     pub keyspace: Keyspace,
+    /// Its modules.
+    pub modules: Registry,
     /// Its subscriptions.
     pub pubsub: PubSub,
     /// Grows when the command table changes; workers compare it with what they have.
@@ -25,9 +28,10 @@ pub struct Tenant {
 
 impl Tenant {
     /// A tenant with the native commands and no keys.
-    pub fn new(databases: usize, workers: usize, access: AccessClock) -> Self {
+    pub fn new(databases: usize, workers: usize, access: AccessClock, modules: Registry) -> Self {
         Self {
             keyspace: Keyspace::new(limits::SHARDS, databases, access, rand::random()),
+            modules,
             pubsub: PubSub::default(),
             command_generation: AtomicU64::new(0),
             commands: RwLock::new(Arc::new(CommandTable::native(command::FAMILIES, workers))),

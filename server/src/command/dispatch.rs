@@ -26,7 +26,7 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::monitor;
 use super::session::{ReplyMode, Session};
-use super::spec::{Find, Flags};
+use super::spec::{Find, Flags, KeySpec};
 use super::table::{Command, CommandTable, unknown_command};
 use super::undo::UndoLog;
 
@@ -37,6 +37,8 @@ pub enum Outcome {
     Done,
     /// Nothing has happened: ask again after this time, with the same arguments.
     Delay(Duration),
+    /// The session has a job, from which the reply comes.
+    Job,
 }
 
 /// What one worker needs to execute commands.
@@ -134,7 +136,7 @@ impl Executor {
             }
         };
         self.table = Some(table);
-        if outcome == Outcome::Done {
+        if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
             self.apply_reply_mode(session, reply, mark);
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
             self.refresh();
@@ -173,7 +175,7 @@ impl Executor {
         }
         session.waiting_since_us = 0;
         self.run(session, command, argv, reply, &plan);
-        Outcome::Done
+        if session.job.is_some() { Outcome::Job } else { Outcome::Done }
     }
 
     /// Stop 4. `Ok(Some(_))` means not yet.
@@ -468,9 +470,9 @@ impl<'t> LockPlan<'t> {
 
     /// A module, and those that it may call.
     fn add_module(&mut self, server: &Server, module: ModuleRef<'t>) {
-        if !module.calls.is_empty() {
+        if !module.manifest.calls.is_empty() {
             let table = server.tenant.commands();
-            let called = module.calls.iter().filter_map(|name| table.find(name));
+            let called = module.manifest.calls.iter().filter_map(|name| table.find(name));
             let callees = called.filter_map(|command| command.run.module());
             self.modules.extend(callees.map(|callee| ModuleRef::Owned(Arc::clone(callee))));
         }
@@ -482,7 +484,7 @@ impl<'t> LockPlan<'t> {
             self.shards = Shards::All;
             return;
         }
-        for_each_key(command, argv, |_, key| self.add_key(server, key));
+        for_each_key(&command.keys, argv, |_, key| self.add_key(server, key));
     }
 
     fn add_key(&mut self, server: &Server, key: &[u8]) {
@@ -516,8 +518,8 @@ impl<'t> LockPlan<'t> {
 }
 
 /// Call `f` with the position and the bytes of every key among the arguments.
-pub fn for_each_key<'b>(command: &Command, argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8])) {
-    for spec in command.keys.iter() {
+pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8])) {
+    for spec in specs {
         match spec.find {
             Find::Range { first, last, step } => {
                 let last = if last < 0 { argv.len() as isize + last } else { last };

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod error;
 mod help;
 pub mod keys;
+pub mod module;
 pub mod monitor;
 pub mod pubsub;
 pub mod session;
@@ -23,4 +24,4 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = 
-    &[connection::FAMILY, pubsub::FAMILY, string::FAMILY, transaction::FAMILY];
+    &[connection::FAMILY, module::FAMILY, pubsub::FAMILY, string::FAMILY, transaction::FAMILY];

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
-use crate::net::reply::Protocol;
+use crate::net::reply::{Protocol, ReplyWriter};
 
+use super::error::CommandResult;
 use super::table::Command;
 
 /// What CLIENT REPLY asked for.
@@ -33,6 +34,9 @@ pub struct Transaction {
     /// Bytes of all the queued arguments.
     pub bytes: usize,
 }
+
+/// Work that takes too long for a worker: it writes the reply, or says what went wrong.
+pub type Job = Box<dyn FnOnce(&mut ReplyWriter) -> CommandResult + Send>;
 
 /// A key that WATCH named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub struct Session {
     pub monitor: bool,
     /// CLIENT NO-TOUCH ON: reads leave the access clock alone.
     pub no_touch: bool,
+    /// What the command that has just run wants to be done beside the workers; its reply comes from there.
+    pub job: Option<Job>,
     /// Since when its next command waits for fuel; 0 if it does not.
     pub waiting_since_us: u64,
 }
@@ -89,6 +95,7 @@ impl Session {
             closing: false,
             monitor: false,
             no_touch: false,
+            job: None,
             waiting_since_us: 0,
         }
     }

@@ -32,8 +32,8 @@ flags! {
     READ = 1 "readonly";
     /// It may use more memory: refused at `maxmemory`.
     OOM = 2 "denyoom";
-    /// It loads code.
-    MODULE_LOAD = 3 "module";
+    /// It belongs to a module.
+    MODULE = 3 "module";
     /// For administrators.
     ADMIN = 4 "admin";
     /// About publish and subscribe.

@@ -17,6 +17,8 @@ pub struct UndoLog {
     records: Vec<Record>,
     /// Positions of whole-key records by key, once there are too many to look through.
     index: HashTable<usize>,
+    /// Behind the last flush or swap: a copy from before says nothing about a key now.
+    since: usize,
 }
 
 enum Record {
@@ -41,6 +43,11 @@ impl UndoLog {
     pub fn leave(&mut self) -> bool {
         self.depth -= 1;
         self.depth == 0
+    }
+
+    /// How many commands of modules run inside each other.
+    pub fn depth(&self) -> u32 {
+        self.depth
     }
 
     /// Whether writes must be recorded.
@@ -70,42 +77,41 @@ impl UndoLog {
     /// A database was emptied.
     pub fn record_flush(&mut self, db: usize, old: Vec<(ShardId, Db)>) {
         self.records.push(Record::Flush { db, old });
+        self.since = self.records.len();
     }
 
     /// Two databases were exchanged.
     pub fn record_swap(&mut self, a: usize, b: usize) {
         self.records.push(Record::Swap(a, b));
+        self.since = self.records.len();
     }
 
     fn push_key(&mut self, record: Record) {
-        let position = self.records.len();
         self.records.push(record);
-        if position < limits::UNDO_LOOKED_THROUGH {
-            return;
-        }
-        let records = &self.records;
-        let hash_at = |&i: &usize| records[i].hash();
-        if position == limits::UNDO_LOOKED_THROUGH {
-            for (i, record) in records.iter().enumerate() {
-                self.index.insert_unique(record.hash(), i, hash_at);
-            }
-        } else {
-            self.index.insert_unique(records[position].hash(), position, hash_at);
+        let len = self.records.len();
+        if len > limits::UNDO_LOOKED_THROUGH {
+            // The index may have to be made: fields and others were pushed without it.
+            let first = if self.index.is_empty() { 0 } else { len - 1 };
+            self.add_to_index(first);
         }
     }
 
-    /// Whether the key was copied already. After a flush or a swap a copy of before says nothing about now.
-    fn has_key(&self, index: usize, key: &Key<'_>) -> bool {
-        if self.records.len() > limits::UNDO_LOOKED_THROUGH {
-            let newest_whole = self.records.iter().rposition(Record::is_whole);
-            return self.index.find(key.hash, |&i| {
-                self.records.get(i).is_some_and(|record| record.is_key(index, key))
-                    && newest_whole.is_none_or(|whole| whole < i)
-            })
-            .is_some();
+    fn add_to_index(&mut self, first: usize) {
+        let records = &self.records;
+        for (i, record) in records.iter().enumerate().skip(first) {
+            if matches!(record, Record::Key { .. }) {
+                self.index.insert_unique(record.hash(), i, |&i| records[i].hash());
+            }
         }
-        let since = self.records.iter().rposition(Record::is_whole).map_or(0, |whole| whole + 1);
-        self.records[since..].iter().any(|record| record.is_key(index, key))
+    }
+
+    /// Whether the key was copied already.
+    fn has_key(&self, index: usize, key: &Key<'_>) -> bool {
+        if self.records.len() <= limits::UNDO_LOOKED_THROUGH {
+            return self.records[self.since..].iter().any(|record| record.is_key(index, key));
+        }
+        let is_it = |&i: &usize| i >= self.since && self.records[i].is_key(index, key);
+        self.index.find(key.hash, is_it).is_some()
     }
 
     /// Undo the records from `mark` on, newest first.
@@ -118,11 +124,9 @@ impl UndoLog {
             record.undo(keyspace);
         }
         self.index.clear();
+        self.since = self.records.iter().rposition(Record::is_whole).map_or(0, |whole| whole + 1);
         if mark > limits::UNDO_LOOKED_THROUGH {
-            let records = &self.records;
-            for (i, record) in records.iter().enumerate() {
-                self.index.insert_unique(record.hash(), i, |&i| records[i].hash());
-            }
+            self.add_to_index(0);
         }
     }
 
@@ -132,6 +136,7 @@ impl UndoLog {
             record.tell_watchers(keyspace);
         }
         self.index.clear();
+        self.since = 0;
     }
 }
 

@@ -154,6 +154,16 @@ impl Client {
         if self.resp.load(Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
     }
 
+    /// Whether it is connected from this machine.
+    pub fn is_local(&self) -> bool {
+        match self.transport {
+            Transport::Unix | Transport::Internal => true,
+            Transport::Tcp | Transport::Tls => {
+                self.addr.parse::<std::net::SocketAddr>().is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+            }
+        }
+    }
+
     /// How many subscriptions it has, of all kinds.
     pub fn subscribed(&self) -> u32 {
         self.subscriptions.iter().map(|count| count.load(Relaxed)).sum()

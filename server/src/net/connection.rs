@@ -56,6 +56,8 @@ enum Turn {
     Yield,
     /// The next command has to wait.
     Sleep(Duration),
+    /// The reply of the last command comes from a job, and the next command has to wait for it.
+    Job,
     /// It is over.
     Close,
 }
@@ -95,6 +97,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Work
         match poll_fn(|cx| connection.poll_turn(cx)).await {
             Turn::Yield => tokio::task::yield_now().await,
             Turn::Sleep(time) => tokio::time::sleep(time).await,
+            Turn::Job => connection.await_job().await,
             Turn::Close => break,
         }
     }
@@ -204,15 +207,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 executor.prefetch(self.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
             }
             for i in 0..batch.len() {
-                let outcome = match turn {
-                    None => executor.execute(&mut self.session, batch.argv(rest, i), reply),
-                    Some(_) => Outcome::Done,
-                };
-                if let Outcome::Delay(time) = outcome {
-                    turn = Some(Turn::Sleep(time));
-                }
+                let argv = batch.argv(rest, i);
                 if turn.is_some() {
-                    self.deferred.push_back(OwnedArgv::from(batch.argv(rest, i)));
+                    self.deferred.push_back(OwnedArgv::from(argv));
+                    continue;
+                }
+                match executor.execute(&mut self.session, argv, reply) {
+                    Outcome::Done => {}
+                    Outcome::Job => turn = Some(Turn::Job),
+                    Outcome::Delay(time) => {
+                        turn = Some(Turn::Sleep(time));
+                        self.deferred.push_back(OwnedArgv::from(argv));
+                    }
                 }
                 if self.session.closing {
                     break;
@@ -270,10 +276,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         executor.begin();
         let mut turn = None;
         while let Some(argv) = self.deferred.pop_front() {
-            if let Outcome::Delay(time) = executor.execute(&mut self.session, argv.as_argv(), reply) {
-                self.deferred.push_front(argv);
-                turn = Some(Turn::Sleep(time));
-                break;
+            match executor.execute(&mut self.session, argv.as_argv(), reply) {
+                Outcome::Done => {}
+                Outcome::Job => {
+                    turn = Some(Turn::Job);
+                    break;
+                }
+                Outcome::Delay(time) => {
+                    self.deferred.push_front(argv);
+                    turn = Some(Turn::Sleep(time));
+                    break;
+                }
             }
             if self.session.closing || reply.len() > limits::FLUSH_BYTES {
                 break;
@@ -288,6 +301,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.take_reply(reply);
         }
         turn
+    }
+
+    /// Run the session's job on a thread of its own, and put its reply behind those that are on their way.
+    async fn await_job(&mut self) {
+        let Some(job) = self.session.job.take() else { return };
+        let protocol = self.session.protocol;
+        let (server, index) = {
+            let executor = self.worker.executor.borrow();
+            (executor.server, executor.worker)
+        };
+        let run = move || {
+            let mut reply = ReplyWriter::new(Vec::new(), protocol);
+            let result = job(&mut reply);
+            if let Err(error) = &result {
+                reply.clear();
+                reply.error(error.to_string());
+            }
+            (reply.into_inner(), result.err())
+        };
+        match tokio::task::spawn_blocking(run).await {
+            Ok((bytes, error)) => {
+                self.output.extend_from_slice(&bytes);
+                if let Some(error) = error {
+                    server.count_error(index, &error.code());
+                }
+            }
+            Err(_) => self.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
+        }
     }
 
     /// Write the replies at once if nothing waits before them, and keep what the socket does not take.
