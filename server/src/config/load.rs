@@ -271,7 +271,8 @@ impl Loader {
         }
         let is = |name: &str, value: &[u8]| config.text_of(name).as_deref() == Some(value);
         if is("cluster-enabled", b"yes") && !is("replicaof", b"") {
-            return Err(fatal("replicaof directive not allowed in cluster mode".into()));
+            let error = fatal("replicaof directive not allowed in cluster mode".into());
+            return Err(error.with_hint("Nodes of a cluster learn their primary with CLUSTER REPLICATE."));
         }
         Ok(self.found)
     }

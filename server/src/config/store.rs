@@ -319,7 +319,8 @@ impl ConfigStore {
         own.map(|param| (param.spec.name.clone(), param.value.clone())).collect()
     }
 
-    fn begin(&self) -> Result<MutexGuard<'_, ()>, ConfigError> {
+    /// Begin a change: nobody else makes one until the guard is dropped.
+    pub(crate) fn begin(&self) -> Result<MutexGuard<'_, ()>, ConfigError> {
         self.changing.try_lock_for(CHANGE_WAIT_MAX).ok_or(ConfigError::Busy)
     }
 
@@ -405,7 +406,9 @@ fn find_settings<'a, N: AsRef<[u8]>, V: AsRef<[u8]>>(
 /// Read a value of CONFIG SET: one word, or for directives of several words one word with single blanks in it.
 fn parse_set(directive: &Directive, value: &[u8], old: &Value) -> Result<Value, String> {
     if directive.is_multi_arg() {
-        let words: Vec<Vec<u8>> = value.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect();
+        let words = value.split(|byte| *byte == b' ').map(<[u8]>::to_vec);
+        // The empty value has no words at all.
+        let words: Vec<Vec<u8>> = words.filter(|_| !value.is_empty()).collect();
         directive.kind.parse(&words, old)
     } else {
         directive.kind.parse(&[value.to_vec()], old)
