@@ -30,7 +30,7 @@ const BAD_DIRECTIVE: &str = "Bad directive or wrong number of arguments";
 /// `loadmodule path args...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadModule {
-    /// The module's file, as it was given.
+    /// The module's file, as it was given: a relative path is relative to `dir`.
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<Vec<u8>>,

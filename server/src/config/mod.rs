@@ -1,6 +1,6 @@
 //! The configuration: what may be set, how it is read at the start, and how it changes while the server runs.
 //!
-//! One [table](table) of directives carries everything; parsing, CONFIG GET, SET and REWRITE, help and documents
+//! One [`table`] of directives carries everything; parsing, CONFIG GET, SET and REWRITE, help and documents
 //! derive from it. The start reads the [command line](command_line) and the files that it names into a [`Startup`];
 //! the server then keeps a [`ConfigStore`], and everybody reads immutable [`Config`] snapshots.
 //!
@@ -22,6 +22,8 @@ pub mod table;
 pub mod units;
 mod values;
 
+#[cfg(test)]
+mod document;
 #[cfg(test)]
 mod judge;
 

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use super::kind::os_text;
@@ -37,12 +37,12 @@ impl ConfigStore {
     pub fn rewrite(&self, extra: &RewriteExtra) -> Result<(), ConfigError> {
         let path = self.config_file().ok_or(ConfigError::NoConfigFile)?;
         let failed = |error: io::Error| ConfigError::Rewrite(os_text(&error));
+        // Two rewrites at once must not mix, and no change may happen between reading and writing.
+        let _changing = self.begin()?;
         let old = match fs::read(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             read => read.unwrap_or_default(),
         };
-        // Two rewrites at once must not mix, and a change must not happen between reading and writing.
-        let _changing = self.begin()?;
         let new = rewritten(&old, &self.current(), extra);
         replace(path, &new).map_err(failed)
     }
@@ -161,7 +161,9 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     // Whoever could read the old file can read the new one, and nobody else: it may hold passwords.
     let mode = fs::metadata(path).map_or(0o600, |old| old.permissions().mode() & 0o7777);
     let written = (|| {
-        let mut file = File::create(temporary)?;
+        // Left over by a process that had our number and died here; what is there now must be a file of our own.
+        drop(fs::remove_file(temporary));
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(temporary)?;
         file.set_permissions(Permissions::from_mode(mode))?;
         file.write_all(text)?;
         file.sync_all()?;
@@ -205,11 +207,8 @@ mod tests {
     #[test]
     fn the_signature_is_written_once() {
         let once = rewritten_after("port 1\n", &[("hz", "20")]);
-        assert_eq!(
-            rewritten_after(&once, &[("hz", "20"), ("timeout", "5")]),
-            format!("{once}timeout 5\n").replace("hz 20\ntimeout 5\n", "hz 20\ntimeout 5\n")
-        );
-        assert_eq!(once.matches("# Generated").count(), 1);
+        let twice = rewritten_after(&once, &[("hz", "20"), ("timeout", "5")]);
+        assert_eq!((once.matches("# Generated").count(), twice), (1, format!("{once}timeout 5\n")));
     }
 
     #[test]

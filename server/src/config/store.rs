@@ -150,6 +150,7 @@ impl ConfigStore {
 
     /// Let `hook` act upon every change of one of these directives, before it becomes visible. Hooks run in the order
     /// in which they were added, once for a change; the first name that was set is the one that its error names.
+    /// A hook may read the store, and must neither change it nor add hooks.
     pub fn on_change(&self, names: &'static [&'static str], hook: Hook) {
         self.hooks.write().push((names, hook));
     }

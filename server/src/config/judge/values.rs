@@ -142,7 +142,7 @@ fn candidates(kind: &Kind) -> Vec<String> {
             .map(str::to_owned),
         ),
         Kind::OomValues => {
-            values.extend(["1 2 3", "-2000 0 2000", "-2001 0 0", "0 0 2001"].map(str::to_owned))
+            values.extend(["1 2 3", "-2000 0 2000", "-2001 0 0", "0 0 2001"].map(str::to_owned));
         }
         Kind::Percentiles => values.extend(["0 100", "1.5", "100.1", "-1", "1e1", "50 x"].map(str::to_owned)),
         _ => values.extend(["a/b", "name", "{title}", "{port} x", "ABC-1.d"].map(str::to_owned)),
