@@ -19,7 +19,7 @@ pub(super) static MODULES: Group = Group { title: "Modules", rows: &[
         "The memory that one instance of a module may have."),
     row("module-cache-dir", Text(any), "", Flags::IMMUTABLE, Acts,
         "Where compiled modules are kept, to load them faster next time; \"\" compiles them at every start."),
-    row("module-file-max-size", Int(1 << 10, 64 << 20, Memory), "64mb", Flags::MUTABLE, Acts,
+    row("module-file-max-size", Int(1 << 10, 1 << 30, Memory), "64mb", Flags::IMMUTABLE, Acts,
         "The largest module that is accepted."),
     row("module-compile-time-limit", Int(1, 3600, Plain), "60", Flags::IMMUTABLE, Acts,
         "Seconds that compiling a module may take."),
