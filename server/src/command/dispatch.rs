@@ -301,6 +301,7 @@ impl Executor {
             locked: plan.lock_shards(server),
             undo: UndoLog::default(),
             garbage: Vec::new(),
+            flushed: Vec::new(),
         };
         let mut ctx = CommandContext {
             server,
@@ -443,6 +444,9 @@ impl<'t> LockPlan<'t> {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
                     }
                     plan.add_keys(server, queued, argv.as_argv());
+                    if queued.flags.has(Flags::LOCKS_ITSELF) {
+                        plan.shards = Shards::All;
+                    }
                 }
                 for watched in &session.watched {
                     plan.add_key(server, &watched.key);

@@ -254,6 +254,20 @@ impl Db {
         true
     }
 
+    /// The same, but not as an integer even if it reads as one: what INCRBYFLOAT leaves.
+    pub fn set_text(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> bool {
+        let Some(place) = self.find(key, now_ms) else {
+            let clock = self.access.initial(now_ms);
+            self.add(key.hash, Entry::text(key.bytes, bytes, expire.over(None), clock));
+            return false;
+        };
+        let old = self.table.at(place);
+        Self::touch(self.access, &mut self.random, old, now_ms);
+        let expire_at = expire.over(old.expire_at());
+        self.edit(place, |entry| entry.set_text(bytes, expire_at));
+        true
+    }
+
     /// Stores any value under a key. Returns the entry that was there, if it was alive.
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expire: Expire, now_ms: u64) -> Option<Entry> {
         let clock = self.access.initial(now_ms);

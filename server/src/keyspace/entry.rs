@@ -56,11 +56,11 @@ enum Payload<'a> {
 
 impl<'a> Payload<'a> {
     fn of_bytes(bytes: &'a [u8]) -> Self {
-        match canonical_int(bytes) {
-            Some(number) => Payload::Int(number),
-            None if bytes.len() <= INLINE_VALUE_BYTES_MAX => Payload::Inline(bytes),
-            None => Payload::Raw(bytes.to_vec()),
-        }
+        canonical_int(bytes).map_or_else(|| Self::of_text(bytes), Payload::Int)
+    }
+
+    fn of_text(bytes: &'a [u8]) -> Self {
+        if bytes.len() <= INLINE_VALUE_BYTES_MAX { Payload::Inline(bytes) } else { Payload::Raw(bytes.to_vec()) }
     }
 
     fn kind(&self) -> u32 {
@@ -317,6 +317,11 @@ impl Entry {
         Entry::build(key, clock, expire_at, Payload::of_bytes(bytes))
     }
 
+    /// An entry with a string value that is not stored as an integer even if it reads as one.
+    pub fn text(key: &[u8], bytes: &[u8], expire_at: Option<u64>, clock: u32) -> Entry {
+        Entry::build(key, clock, expire_at, Payload::of_text(bytes))
+    }
+
     /// An entry with any value.
     pub fn new(key: &[u8], value: Value, expire_at: Option<u64>, clock: u32) -> Entry {
         let payload = match &value {
@@ -346,6 +351,11 @@ impl Entry {
     #[inline]
     pub fn set_string(&mut self, bytes: &[u8], expire_at: Option<u64>) {
         self.assign(Payload::of_bytes(bytes), expire_at);
+    }
+
+    /// Makes the value a string that is not stored as an integer, and sets the expiry.
+    pub fn set_text(&mut self, bytes: &[u8], expire_at: Option<u64>) {
+        self.assign(Payload::of_text(bytes), expire_at);
     }
 
     /// Makes the value an integer; the expiry stays.
