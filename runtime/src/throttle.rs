@@ -75,8 +75,8 @@ impl Throttle {
     /// Add what has flowed in since the last time. A clock that steps back adds nothing.
     fn fill(&mut self, now_ns: u64) {
         if let Some(elapsed @ 1..) = now_ns.checked_sub(self.at_ns) {
-            self.level =
-                (self.level + i128::from(self.rate) * i128::from(elapsed)).min(Self::burst(self.rate));
+            let inflow = i128::from(self.rate).saturating_mul(i128::from(elapsed));
+            self.level = self.level.saturating_add(inflow).min(Self::burst(self.rate));
             self.at_ns = now_ns;
         }
     }

@@ -4,8 +4,12 @@
 //! that are generated from `wit/` are larger, borrow from the guest, and never leave this crate.
 
 mod argv;
+mod check;
 mod manifest;
 mod reply;
+
+pub use check::Contradiction;
+pub(crate) use check::{Declared, check};
 
 pub use argv::{Argv, ArgvBuf, ValuesBuf};
 pub use manifest::{
