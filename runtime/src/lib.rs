@@ -8,7 +8,7 @@
 //! modules. Nothing here knows a socket, a request, or how keys are kept. What comes out of a component is parsed
 //! once, into the types of [`contract`]; the types that are generated from `wit/` stay inside.
 
-
+#![deny(unsafe_code)]
 
 mod artifact;
 mod bindings;

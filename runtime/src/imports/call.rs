@@ -2,14 +2,13 @@
 
 use wasmtime::component::LinkerInstance;
 
-use crate::bindings::sandkey::module::types::Reply as WireReply;
+use crate::bindings::sandkey::module::types::{Error as WireError, Reply as WireReply};
 use crate::contract::Reply;
-use crate::guest::{self, ArgvIn, Guest};
+use crate::guest::{self, ArgvIn, Guest, Moved};
 use crate::host::Refusal;
 
 pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
     linker.func_wrap("run", |mut store: wasmtime::StoreContextMut<'_, Guest>, (args,): (ArgvIn,)| {
-        use crate::guest::Moved;
         let mut moved = args.moved();
         let result = guest::with_command_host(&mut store, |host, store| host.call(args.read(store)?))?;
         let answer = match result {
@@ -17,7 +16,7 @@ pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
                 moved += bytes(&reply);
                 Ok(WireReply::from(reply))
             }
-            Err(Refusal::Error(error)) => Err(error.into()),
+            Err(Refusal::Error(error)) => Err(WireError::from(error)),
             Err(Refusal::Fault(fault)) => return Err(fault.into()),
         };
         guest::charge(&mut store, moved)?;

@@ -1,6 +1,5 @@
 //! Strings as numbers: INCR and its like on 64-bit integers, INCRBYFLOAT on what `long_double` calculates.
 
-use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::{Expire, StringRef};
 use crate::net::argv::Argv;
@@ -12,6 +11,7 @@ use super::long_double::LongDouble;
 use super::spec::{Family, access, key};
 
 /// The rows.
+#[rustfmt::skip]
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[

@@ -1,7 +1,6 @@
 //! LCS: the longest common subsequence of two strings, by the table that every textbook has. The table has four bytes for each
 //! pair of positions, so `proto-max-bulk-len` bounds it, as in Redis.
 
-use crate::command;
 use crate::keyspace::{EntryRef, StringRef};
 use crate::net::argv::Argv;
 
@@ -11,6 +10,7 @@ use super::error::{CommandError, CommandResult};
 use super::spec::{Family, access, keys};
 
 /// The row.
+#[rustfmt::skip]
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[command!("LCS", -3, READ, [keys(1, 2, 1, access::READ)], lcs,

@@ -2,7 +2,6 @@
 //! integer is stored as such, and nobody but OBJECT ENCODING can tell.
 //! Parts of strings are in `substring`, numbers in `increment`.
 
-use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::{Expire, Key, StringRef};
 use crate::net::argv::Argv;
@@ -14,6 +13,7 @@ use super::error::{CommandError, CommandResult};
 use super::spec::{Access, Family, access, key, keys};
 
 /// The rows.
+#[rustfmt::skip]
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[

@@ -1,6 +1,5 @@
 //! Commands on parts of strings: APPEND, STRLEN, GETRANGE, SETRANGE. Positions count bytes.
 
-use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::StringRef;
 use crate::net::argv::Argv;
@@ -11,6 +10,7 @@ use super::error::{CommandError, CommandResult};
 use super::spec::{Family, access, key};
 
 /// The rows.
+#[rustfmt::skip]
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[
