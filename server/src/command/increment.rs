@@ -1,5 +1,6 @@
 //! Strings as numbers: INCR and its like on 64-bit integers, INCRBYFLOAT on what `long_double` calculates.
 
+use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::{Expire, StringRef};
 use crate::net::argv::Argv;

@@ -3,7 +3,9 @@
 
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Encoding, Entry, EntryRef, Hash, HashLimits, Key, Locked, ShardId, StringRef, ValueType};
+use crate::keyspace::{
+    Db, Encoding, Entry, EntryRef, Hash, HashLimits, Key, Locked, ShardId, StringRef, ValueType,
+};
 use crate::stats::Stats;
 
 use super::error::CommandError;
@@ -70,6 +72,18 @@ impl Keys<'_> {
         Ok(db.locate(key, now_ms).map(|place| db.entry_at(place)))
     }
 
+    /// Whether a database has a key. If it was found expired there, that is told at once: the database may not be selected.
+    pub fn peek_in(&mut self, index: usize, key: &Key<'_>) -> Result<bool, CommandError> {
+        let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
+        let found = db.contains(key, self.now_ms);
+        if db.has_expired() && index != self.db {
+            let home = std::mem::replace(&mut self.db, index);
+            self.collect_expired();
+            self.db = home;
+        }
+        Ok(found)
+    }
+
     /// Look a key up in order to tell something about it (its type, its time): counts a hit or a miss, but no access.
     pub fn inspect(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
         let no_touch = std::mem::replace(&mut self.no_touch, true);
@@ -83,6 +97,14 @@ impl Keys<'_> {
         match self.peek(key)? {
             None => Ok(None),
             Some(entry) => entry.string().map(Some).ok_or(CommandError::WrongType),
+        }
+    }
+
+    /// The hash under a key, to be changed: counts nothing.
+    pub fn peek_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
+        match self.peek(key)? {
+            None => Ok(None),
+            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
         }
     }
 
@@ -176,7 +198,12 @@ impl Keys<'_> {
 
     /// Record an event for a key that `modified` has counted already, or that did not change.
     pub fn event(&mut self, key: &Key<'_>, class: Class, event: &'static str) {
-        self.effects.event(self.notify, class, event, self.db, key.bytes);
+        self.event_in(self.db, key, class, event);
+    }
+
+    /// The same for a key of any database.
+    pub fn event_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
+        self.effects.event(self.notify, class, event, index, key.bytes);
     }
 
     /// Free a value after the locks if that may take long.

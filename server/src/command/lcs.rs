@@ -1,6 +1,7 @@
 //! LCS: the longest common subsequence of two strings, by the table that every textbook has. The table has four bytes for each
 //! pair of positions, so `proto-max-bulk-len` bounds it, as in Redis.
 
+use crate::command;
 use crate::keyspace::{EntryRef, StringRef};
 use crate::net::argv::Argv;
 
@@ -48,7 +49,9 @@ impl Options {
             }
         }
         if parsed.length && parsed.indexes {
-            return Err(CommandError::line("ERR If you want both the length and indexes, please just use IDX."));
+            return Err(CommandError::line(
+                "ERR If you want both the length and indexes, please just use IDX.",
+            ));
         }
         Ok(parsed)
     }

@@ -346,7 +346,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_strtold_reads_them() {
-        for text in ["", " 1", "1 ", "+", ".", "e1", "1e", "1e+", "nan", "0x", "0x.p1", "1.5.5", "abc", "1\0", "--1"] {
+        for text in
+            ["", " 1", "1 ", "+", ".", "e1", "1e", "1e+", "nan", "0x", "0x.p1", "1.5.5", "abc", "1\0", "--1"]
+        {
             assert_eq!(LongDouble::parse(text.as_bytes()), None, "{text:?}");
         }
         for text in ["1e5000", "1e-5000", "-1e99999999999999999999", "0x1p16384", "0x1p-16446"] {
@@ -355,7 +357,9 @@ mod tests {
         for text in ["inf", "-INF", "+Infinity"] {
             assert_eq!(LongDouble::parse(text.as_bytes()), Some(Infinite), "{text:?}");
         }
-        for (text, expected) in [("0e99999999999", "0"), ("1e-4940", "0"), ("+.5", "0.5"), ("5.", "5"), ("0x1p-16445", "0")] {
+        for (text, expected) in
+            [("0e99999999999", "0"), ("1e-4940", "0"), ("+.5", "0.5"), ("5.", "5"), ("0x1p-16445", "0")]
+        {
             let number = LongDouble::parse(text.as_bytes()).map(LongDouble::text);
             assert_eq!(number.as_deref(), Some(expected), "{text:?}");
         }

@@ -4,18 +4,29 @@ pub mod args;
 pub mod client;
 pub mod connection;
 pub mod context;
+pub mod database;
 pub mod dispatch;
 pub mod error;
+pub mod expire;
+pub mod generic;
+pub mod hash;
+pub mod hash_walk;
 mod help;
+pub mod increment;
 pub mod keys;
+pub mod lcs;
+pub mod long_double;
 pub mod module;
 pub mod monitor;
+pub mod object;
 pub mod pubsub;
+pub mod scan;
 pub mod session;
 pub mod slowlog;
 #[macro_use]
 pub mod spec;
 pub mod string;
+pub mod substring;
 pub mod table;
 pub mod transaction;
 pub mod undo;
@@ -23,5 +34,20 @@ pub mod undo;
 use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
-pub const FAMILIES: &[Family] =
-    &[connection::FAMILY, module::FAMILY, pubsub::FAMILY, string::FAMILY, transaction::FAMILY];
+pub const FAMILIES: &[Family] = &[
+    connection::FAMILY,
+    database::FAMILY,
+    expire::FAMILY,
+    generic::FAMILY,
+    hash::FAMILY,
+    hash_walk::FAMILY,
+    increment::FAMILY,
+    lcs::FAMILY,
+    module::FAMILY,
+    object::FAMILY,
+    pubsub::FAMILY,
+    scan::FAMILY,
+    string::FAMILY,
+    substring::FAMILY,
+    transaction::FAMILY,
+];

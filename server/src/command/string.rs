@@ -105,7 +105,12 @@ fn set(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     set_with(ctx, argv, &options, expire)
 }
 
-fn set_with(ctx: &mut CommandContext<'_>, argv: Argv<'_>, options: &Options<'_>, expire: Expire) -> CommandResult {
+fn set_with(
+    ctx: &mut CommandContext<'_>,
+    argv: Argv<'_>,
+    options: &Options<'_>,
+    expire: Expire,
+) -> CommandResult {
     let key = ctx.key_at(argv, 1);
     let now_ms = ctx.now_ms();
     let exists = if options.get { reply_get(ctx, &key)? } else { ctx.keys.peek(&key)?.is_some() };

@@ -396,7 +396,7 @@ impl Db {
         self.table.iter()
     }
 
-    /// One step of SCAN over the live keys; see `Table::scan` for what it guarantees. The cursor stays below 2^51.
+    /// One step of SCAN over the live keys; see `Table::scan` for what it guarantees. The cursor stays below 2^45.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,

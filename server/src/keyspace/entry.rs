@@ -60,7 +60,11 @@ impl<'a> Payload<'a> {
     }
 
     fn of_text(bytes: &'a [u8]) -> Self {
-        if bytes.len() <= INLINE_VALUE_BYTES_MAX { Payload::Inline(bytes) } else { Payload::Raw(bytes.to_vec()) }
+        if bytes.len() <= INLINE_VALUE_BYTES_MAX {
+            Payload::Inline(bytes)
+        } else {
+            Payload::Raw(bytes.to_vec())
+        }
     }
 
     fn kind(&self) -> u32 {
