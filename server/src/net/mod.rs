@@ -5,3 +5,6 @@ pub mod double;
 pub mod downgrade;
 pub mod reply;
 pub mod resp;
+
+#[cfg(test)]
+mod tests;

@@ -404,7 +404,7 @@ fn arguments(
         let left = rest.len() - at;
         if left < 2 || left - 2 < len {
             bulk_len = Some(len);
-            break len - left + 2;
+            break len + 2 - left;
         }
         let end = at + len;
         // Both fit: `rest` has been cut to the limit above.
