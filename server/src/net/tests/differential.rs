@@ -242,8 +242,8 @@ fn is_same(
         (Three::Boolean { data, .. }, Two::Integer(two)) => *two == i64::from(*data),
         (Three::Number { data, .. }, Two::Integer(two)) => two == data,
         (Three::Double { data, .. }, Two::BulkString(two)) => {
-            let two: f64 = String::from_utf8_lossy(&out[two.0..two.1]).parse().expect("a double");
-            two == *data || two.is_nan() && data.is_nan()
+            let two = String::from_utf8_lossy(&out[two.0..two.1]).parse::<f64>();
+            two.is_ok_and(|two| two == *data || two.is_nan() && data.is_nan())
         }
         (Three::SimpleString { data, .. }, Two::SimpleString(two))
         | (Three::SimpleError { data, .. }, Two::Error(two))
@@ -329,6 +329,6 @@ fn write_value(writer: &mut ReplyWriter, script: &mut dyn Iterator<Item = u8>, d
                 writer.set_deferred(deferred, len);
             }
         }
-        _ => writer.null_array(),
+        _ => writer.null(),
     }
 }
