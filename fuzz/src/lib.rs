@@ -9,6 +9,7 @@ pub mod net {
     pub mod argv;
     pub mod double;
     pub mod downgrade;
+    pub mod inline;
     pub mod reply;
     pub mod resp;
 

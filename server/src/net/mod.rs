@@ -3,6 +3,7 @@
 pub mod argv;
 pub mod double;
 pub mod downgrade;
+pub mod inline;
 pub mod reply;
 pub mod resp;
 

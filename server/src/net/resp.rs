@@ -16,6 +16,7 @@ use std::fmt;
 use memchr::memchr2;
 
 use super::argv::{ArgRange, Argv};
+use super::inline::{skip_spaces, unquote};
 use crate::limits::{
     BATCH_COMMANDS_MAX, LINE_LEN_MAX, MULTIBULK_LEN_MAX, PROTO_MAX_BULK_LEN, RANGES_KEPT_MAX,
     REQUEST_LEN_MAX, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
@@ -292,7 +293,7 @@ impl Parser {
             let step = match rest.first() {
                 None => break Stop::NeedMore(1),
                 Some(b'*') => self.multibulk(rest, consumed, batch, limits),
-                Some(_) => inline(rest, batch),
+                Some(_) => inline_request(rest, batch),
             };
             match step {
                 Ok(Step::Command(len)) => {
@@ -484,7 +485,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 
 /// Read the inline request at the start of `rest` and put its arguments, without their quotes, into the scratch space.
 #[cold]
-fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
+fn inline_request(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     let Some(len) = line_len(rest, b'\n', ProtocolError::TooBigInlineRequest)? else {
         return Ok(Step::NeedMore(1));
     };
@@ -494,7 +495,7 @@ fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     let mut left = skip_spaces(line);
     while !left.is_empty() {
         let arg_start = batch.scratch.len() - start;
-        left = skip_spaces(unquote(left, &mut batch.scratch)?);
+        left = skip_spaces(unquote(left, &mut batch.scratch).ok_or(ProtocolError::UnbalancedQuotes)?);
         let arg_end = batch.scratch.len() - start;
         // Both fit: a line has at most 64 KiB, and unquoting does not lengthen it.
         batch.ranges.push(ArgRange { start: arg_start as u32, end: arg_end as u32 });
@@ -504,90 +505,6 @@ fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     }
     batch.push_command(start, first_range, true);
     Ok(Step::Command(len + 1))
-}
-
-/// What C's `isspace` holds for a space; Rust's `is_ascii_whitespace` leaves out the vertical tab.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
-}
-
-fn skip_spaces(line: &[u8]) -> &[u8] {
-    let spaces = line.iter().take_while(|byte| is_space(**byte)).count();
-    &line[spaces..]
-}
-
-/// Append the first argument of `line`, which does not start with a space, to `out`; the rest of the line is the result.
-///
-/// Quotes may open in the middle of an argument, but what follows a closing quote must be a space. In double quotes, `\xHH`,
-/// `\n`, `\r`, `\t`, `\b` and `\a` mean what they do in C and any other escaped byte itself; in single quotes there is only `\'`.
-fn unquote<'a>(line: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    let mut left = line;
-    // Outside of quotes, these four end an argument; the other two spaces belong to it.
-    while let [byte, rest @ ..] = left {
-        match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => return Ok(left),
-            b'"' => return double_quoted(rest, out),
-            b'\'' => return single_quoted(rest, out),
-            _ => out.push(*byte),
-        }
-        left = rest;
-    }
-    Ok(left)
-}
-
-fn double_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    loop {
-        let (byte, rest) = match left {
-            [b'\\', b'x', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                (hex_digit(*high) << 4 | hex_digit(*low), rest)
-            }
-            [b'\\', escaped, rest @ ..] => (unescape(*escaped), rest),
-            [b'"', rest @ ..] => return closed(rest),
-            [byte, rest @ ..] => (*byte, rest),
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-        };
-        out.push(byte);
-        left = rest;
-    }
-}
-
-fn single_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    loop {
-        let (byte, rest) = match left {
-            [b'\\', b'\'', rest @ ..] => (b'\'', rest),
-            [b'\'', rest @ ..] => return closed(rest),
-            [byte, rest @ ..] => (*byte, rest),
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-        };
-        out.push(byte);
-        left = rest;
-    }
-}
-
-/// What may stand behind a closing quote.
-fn closed(left: &[u8]) -> Result<&[u8], ProtocolError> {
-    match left.first() {
-        Some(byte) if !is_space(*byte) => Err(ProtocolError::UnbalancedQuotes),
-        _ => Ok(left),
-    }
-}
-
-fn unescape(escaped: u8) -> u8 {
-    match escaped {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 0x08,
-        b'a' => 0x07,
-        other => other,
-    }
-}
-
-fn hex_digit(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
 }
 
 /// Whether a command of that name is a line of an HTTP request that a web page made a browser send to us.

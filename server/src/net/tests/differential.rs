@@ -2,6 +2,8 @@
 //! lets them. The oracle is the redis-protocol crate; `fuzz/README.md` lists where it and Redis differ, and for each
 //! difference there is a condition here that lets through nothing else.
 
+#![allow(unreachable_pub, reason = "the fuzz targets use these from outside")]
+
 use redis_protocol::{resp2, resp3};
 
 use super::super::argv::{Argv, OwnedArgv};

@@ -9,8 +9,10 @@ use crate::limits::{
 };
 use ProtocolError::*;
 
+type Commands = &'static [&'static [&'static [u8]]];
+
 /// An input, the commands in it, and the end.
-pub(super) type Case = (Vec<u8>, &'static [&'static [&'static [u8]]], Stop);
+pub(super) type Case = (Vec<u8>, Commands, Stop);
 
 const MORE: Stop = Stop::NeedMore(1);
 
@@ -20,7 +22,7 @@ fn error(error: ProtocolError) -> Stop {
 
 /// Multibulk requests.
 pub(super) fn multibulks() -> Vec<Case> {
-    let table: &[(&[u8], &'static [&'static [&'static [u8]]], Stop)] = &[
+    let table: &[(&[u8], Commands, Stop)] = &[
         (b"*1\r\n$4\r\nPING\r\n", &[&[b"PING"]], MORE),
         (b"*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", &[&[b"ECHO", b""]], MORE),
         (b"*2\r\n$4\r\nECHO\r\n$12\r\nHello\r\nWorld\r\n", &[&[b"ECHO", b"Hello\r\nWorld"]], MORE),
@@ -86,7 +88,7 @@ pub(super) fn multibulks() -> Vec<Case> {
 
 /// Inline requests, and the words that give a browser away.
 pub(super) fn inlines() -> Vec<Case> {
-    let table: &[(&[u8], &'static [&'static [&'static [u8]]], Stop)] = &[
+    let table: &[(&[u8], Commands, Stop)] = &[
         (b"PING\r\n", &[&[b"PING"]], MORE),
         (b"PING\n", &[&[b"PING"]], MORE),
         (b"\r\n\n  \r\n\t\nPING\n", &[&[b"PING"]], MORE),
