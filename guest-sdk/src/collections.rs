@@ -20,8 +20,9 @@ static SEED: OnceLock<(u64, SharedSeed)> = OnceLock::new();
 
 /// Called once, when an instance begins. It cannot wait for the first map: that would take numbers out of a
 /// command's random sequence, and a replay in another instance would see different ones.
+#[cfg(target_arch = "wasm32")]
 pub(crate) fn seed(own: u64, shared: u64) {
-    // In native tests every `Context` tries, and the first one in the process wins.
+    // An instance begins once, so nothing is there yet.
     let _ = SEED.set((own, SharedSeed::from_u64(shared)));
 }
 

@@ -50,6 +50,18 @@ impl Error {
     pub fn other(text: impl fmt::Display) -> Self {
         Self::Other(Cow::Owned(text.to_string()))
     }
+
+    pub(crate) fn in_one_line(self) -> Self {
+        match self {
+            Self::Other(text) => Self::Other(one_line(text)),
+            own => own,
+        }
+    }
+}
+
+/// A text without line breaks: on the wire they would end the line early.
+pub(crate) fn one_line(text: Cow<'static, str>) -> Cow<'static, str> {
+    if text.contains(['\r', '\n']) { text.replace(['\r', '\n'], " ").into() } else { text }
 }
 
 impl fmt::Display for Error {

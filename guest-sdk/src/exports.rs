@@ -66,7 +66,7 @@ impl From<Reply> for types::Reply {
             Reply::Integer(number) => Self::Integer(number),
             Reply::Double(number) => Self::Double(number),
             Reply::Boolean(yes) => Self::Boolean(yes),
-            Reply::Simple(text) => Self::Simple(crate::one_line(text).into_owned()),
+            Reply::Simple(text) => Self::Simple(text.into_owned()),
             Reply::Bulk(bytes) => Self::Bulk(bytes),
             Reply::Resp3(bytes) => Self::Resp3(bytes),
         }
@@ -89,7 +89,7 @@ impl From<Error> for types::Error {
             Error::ReadOnly => Self::ReadOnly,
             Error::OutOfMemory => Self::OutOfMemory,
             Error::NotCallable => Self::NotCallable,
-            Error::Other(text) => Self::Other(crate::one_line(text).into_owned()),
+            Error::Other(text) => Self::Other(text.into_owned()),
         }
     }
 }

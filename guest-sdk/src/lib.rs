@@ -82,8 +82,3 @@ pub mod prelude {
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }
-
-/// A text without line breaks: on the wire they would end the line early.
-fn one_line(text: std::borrow::Cow<'static, str>) -> std::borrow::Cow<'static, str> {
-    if text.contains(['\r', '\n']) { text.replace(['\r', '\n'], " ").into() } else { text }
-}

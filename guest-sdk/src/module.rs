@@ -4,7 +4,7 @@
 use crate::argument::Args;
 use crate::config::{AnyConfig, ConfigValue};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::reply::Reply;
 use crate::spec::{CommandSpec, Flags};
@@ -38,6 +38,7 @@ impl CommandEntry {
         let write = self.spec.flags.has(Flags::WRITE);
         // The command's name comes first.
         (self.run)(&Context::new(host.clone(), write), Args::new(argv, 1, host.clone(), write))
+            .map_err(Error::in_one_line)
     }
 }
 
@@ -84,6 +85,7 @@ impl Module {
     }
 
     /// A command comes in.
+    #[cfg(target_arch = "wasm32")]
     pub(crate) fn enter(&self, host: &Host, command: u32, argv: Argv<'_>) -> Result<Reply> {
         // The server passes positions of the manifest that it read from this very table.
         self.commands[command as usize].enter(host, argv)
@@ -101,7 +103,7 @@ impl Module {
 /// What `#[command]` puts around the function's result; separate so that the message for a type that cannot be a reply
 /// points at the function.
 #[doc(hidden)]
-pub fn finish<T: Into<Reply>, E: Into<crate::Error>>(result: std::result::Result<T, E>) -> Result<Reply> {
+pub fn finish<T: Into<Reply>, E: Into<Error>>(result: std::result::Result<T, E>) -> Result<Reply> {
     match result {
         Ok(value) => Ok(value.into()),
         Err(error) => Err(error.into()),

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::element::{Element, Writer};
+use crate::error::one_line;
 
 /// The answer of a command.
 ///
@@ -33,7 +34,7 @@ pub enum Reply {
     Double(f64),
     /// True or false.
     Boolean(bool),
-    /// A status line.
+    /// A status line. It must not contain line breaks; [`Reply::simple`] replaces them.
     Simple(Cow<'static, str>),
     /// A byte string.
     Bulk(Vec<u8>),
@@ -44,7 +45,7 @@ pub enum Reply {
 impl Reply {
     /// A status line, such as `QUEUED`. Line breaks become spaces.
     pub fn simple(text: impl Into<Cow<'static, str>>) -> Self {
-        Self::Simple(text.into())
+        Self::Simple(one_line(text.into()))
     }
 
     /// A byte string.

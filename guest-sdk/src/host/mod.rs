@@ -5,6 +5,8 @@
 mod fake;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
+#[cfg(not(target_arch = "wasm32"))]
+mod world;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Host, log};
@@ -12,6 +14,6 @@ pub(crate) use fake::{Host, log};
 pub(crate) use wasm::{Host, log};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use fake::{CallAnswer, World, take_logs};
+pub(crate) use fake::{Rights, keys_of, take_logs};
 #[cfg(target_arch = "wasm32")]
 pub use wasm::bindings;
