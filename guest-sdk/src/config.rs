@@ -113,9 +113,12 @@ impl ConfigType for String {
 /// ```
 pub struct Config<T> {
     spec: ConfigSpec,
-    check: Option<fn(&T) -> Result<(), String>>,
+    check: Option<Check<T>>,
     value: cell::Cell<T>,
 }
+
+/// Says against a value what the client will read.
+type Check<T> = fn(&T) -> Result<(), String>;
 
 impl<T> fmt::Debug for Config<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -128,7 +128,6 @@ impl Context {
     }
 
     /// The same with arguments of different types: `ctx.command("SET").arg(name).arg(5).run()?`.
-    #[must_use]
     pub fn command(&self, name: &str) -> Call<'_> {
         Call { host: &self.host, argv: Strings::from_iter([name]) }
     }

@@ -113,7 +113,8 @@ impl<'b> Reader<'b> {
         let end = self.rest.windows(2).position(|pair| pair == b"\r\n")?;
         let line = &self.rest[..end];
         self.rest = &self.rest[end + 2..];
-        std::str::from_utf8(line).ok()
+        let lone_break = line.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+        if lone_break { None } else { std::str::from_utf8(line).ok() }
     }
 
     fn blob(&mut self, len: &str) -> Option<&'b [u8]> {

@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{Error, FnArg, Ident, ItemFn, LitInt, LitStr, Pat, Result, ReturnType, Token, Type, parenthesized};
 
-pub fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
+pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
     let attribute = Attribute::parse.parse2(attribute)?;
     let mut function: ItemFn =
         syn::parse2(item).map_err(|error| Error::new(error.span(), "#[command] belongs to a function"))?;

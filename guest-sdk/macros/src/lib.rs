@@ -29,7 +29,7 @@ mod module;
 /// that is a key, `#[access(overwrite)]` says more precisely what happens to it.
 #[proc_macro_attribute]
 pub fn command(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    command::expand(attribute.into(), item.into()).unwrap_or_else(|error| error.into_compile_error()).into()
+    command::expand(attribute.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// The table of a module: once in a crate, at the end of its lib.rs.
@@ -54,5 +54,5 @@ pub fn command(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// `fn(Args) -> Result<()>` that gets the arguments of MODULE LOAD.
 #[proc_macro]
 pub fn module(input: TokenStream) -> TokenStream {
-    module::expand(input.into()).unwrap_or_else(|error| error.into_compile_error()).into()
+    module::expand(input.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -7,7 +7,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, bracketed};
 
-pub fn expand(input: TokenStream) -> Result<TokenStream> {
+pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     Ok(write(&Table::parse.parse2(input)?))
 }
 

@@ -22,11 +22,10 @@ pub fn set(_ctx: &Context, key: Key, field: &[u8], expected: &[u8], new: &[u8]) 
 #[command("hcas.mset", write, denyoom, complexity = "O(N) with the number of fields", since = "1")]
 pub fn mset(_ctx: &Context, key: Key, changes: Many<(&[u8], &[u8], &[u8])>) -> Result<i64> {
     let current = key.hash().get_many(changes.iter().map(|(field, _, _)| field))?;
-    let matches = |(current, (_, expected, _)): (&Option<Vec<u8>>, &(&[u8], &[u8], &[u8]))| {
-        current.as_deref() == Some(*expected)
-    };
-    if !current.iter().zip(&changes).all(matches) {
-        return Ok(0);
+    for (current, (_, expected, _)) in current.iter().zip(&changes) {
+        if current.as_deref() != Some(*expected) {
+            return Ok(0);
+        }
     }
     key.hash().set_many(changes.iter().map(|(field, _, new)| (field, new)))?;
     Ok(1)
