@@ -220,7 +220,12 @@ fn parameter(input: &mut FnArg) -> Result<Parameter> {
     let FnArg::Typed(input) = input else {
         return Err(Error::new(input.span(), "a command is a plain function, not a method"));
     };
-    let name = match &*input.pat {
+    // `Arg(colour): Arg<Colour>` has a name too.
+    let pattern = match &*input.pat {
+        Pat::TupleStruct(pattern) if pattern.elems.len() == 1 => &pattern.elems[0],
+        pattern => pattern,
+    };
+    let name = match pattern {
         Pat::Ident(pattern) => pattern.ident.unraw().to_string(),
         pattern => {
             return Err(Error::new(
