@@ -1,15 +1,14 @@
-//! The exports of the contract, answered from the table of a module. `module!` instantiates them in the module's crate.
+//! The exports of the contract that are entered rarely, answered from the table of a module. `module!` instantiates them in the
+//! module's crate. The one that is entered all the time is in `entry`.
 
 use crate::bindings::configurable::exports::sandkey::module::configs as wit_configs;
-use crate::bindings::exports::sandkey::module::{commands as wit_commands, lifecycle as wit_lifecycle};
+use crate::bindings::exports::sandkey::module::lifecycle as wit_lifecycle;
 use crate::bindings::sandkey::module::{manifest as wit, types};
 use crate::collections;
 use crate::config::{ConfigKind, ConfigSpec, ConfigValue};
-use crate::error::Error;
 use crate::host::Host;
 use crate::log::Level;
 use crate::module::{Module, State};
-use crate::reply::Reply;
 use crate::spec::{Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, KeySpec};
 use crate::strings::Argv;
 
@@ -26,15 +25,6 @@ impl<T: HasModule> wit_lifecycle::Guest for T {
         collections::seed(host.random(), host.random());
         T::MODULE.start(&host, Argv::new(&args.data, &args.ends))?;
         Ok(manifest(T::MODULE))
-    }
-}
-
-impl<T: HasModule> wit_commands::Guest for T {
-    fn call(command: u32, args: types::Argv) -> Result<types::Reply, types::Error> {
-        match T::MODULE.enter(&Host, command, Argv::new(&args.data, &args.ends)) {
-            Ok(reply) => Ok(reply.into()),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 
@@ -56,42 +46,6 @@ fn report_panics() {
         let words = panic.payload_as_str().unwrap_or("no message");
         crate::log::write(Level::Warning, &format!("panicked{place}: {words}"));
     }));
-}
-
-impl From<Reply> for types::Reply {
-    fn from(reply: Reply) -> Self {
-        match reply {
-            Reply::Ok => Self::Ok,
-            Reply::Null => Self::Null,
-            Reply::Integer(number) => Self::Integer(number),
-            Reply::Double(number) => Self::Double(number),
-            Reply::Boolean(yes) => Self::Boolean(yes),
-            Reply::Simple(text) => Self::Simple(text.into_owned()),
-            Reply::Bulk(bytes) => Self::Bulk(bytes),
-            Reply::Resp3(bytes) => Self::Resp3(bytes),
-        }
-    }
-}
-
-impl From<Error> for types::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::WrongArity => Self::WrongArity,
-            Error::WrongType => Self::WrongType,
-            Error::Syntax => Self::Syntax,
-            Error::NotAnInteger => Self::NotAnInteger,
-            Error::NotAFloat => Self::NotAFloat,
-            Error::Overflow => Self::Overflow,
-            Error::HashValueNotAnInteger => Self::HashValueNotAnInteger,
-            Error::HashValueNotAFloat => Self::HashValueNotAFloat,
-            Error::TooLong => Self::TooLong,
-            Error::UndeclaredKey => Self::UndeclaredKey,
-            Error::ReadOnly => Self::ReadOnly,
-            Error::OutOfMemory => Self::OutOfMemory,
-            Error::NotCallable => Self::NotCallable,
-            Error::Other(text) => Self::Other(text.into_owned()),
-        }
-    }
 }
 
 fn owned(words: &[&str]) -> Vec<String> {

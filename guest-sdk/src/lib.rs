@@ -22,12 +22,16 @@
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
 //! [`Reply`]; an [`Error`] undoes everything that the command wrote.
 
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
+mod allocator;
 mod argument;
 mod bytes;
 pub mod collections;
 mod config;
 mod context;
 mod element;
+#[cfg(target_arch = "wasm32")]
+mod entry;
 mod error;
 #[cfg(target_arch = "wasm32")]
 mod exports;
@@ -35,6 +39,8 @@ mod hash;
 mod host;
 mod key;
 pub mod log;
+#[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only tests use it natively"))]
+mod lower;
 mod module;
 mod reply;
 mod spec;
@@ -62,14 +68,23 @@ pub use value::Value;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
+pub use entry::call;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
 pub use exports::HasModule;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub use host::bindings;
 
+/// The code in the guide must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/writing-a-module.md")]
+mod guide {}
+
 /// What expanded macros refer to. Not for people.
 #[doc(hidden)]
 pub mod expanded {
+    pub use crate::lower::{ERROR_CASES, REPLY_CASES};
     pub use crate::module::{all_taken, finish};
     pub use crate::spec::{arity, is_name, key_specs};
 }

@@ -92,7 +92,15 @@ fn strings() {
     assert_eq!((key.get(), key.len(), key.exists()), (Ok(None), Ok(0), false));
     assert_eq!(key.append("Hello"), Ok(5));
     assert_eq!(key.append(" World"), Ok(11));
-    for (start, end, part) in [(0, 4, "Hello"), (-5, -1, "World"), (0, -1, "Hello World"), (9, 99, "ld"), (5, 1, ""), (-99, 0, "H"), (99, 100, "")] {
+    for (start, end, part) in [
+        (0, 4, "Hello"),
+        (-5, -1, "World"),
+        (0, -1, "Hello World"),
+        (9, 99, "ld"),
+        (5, 1, ""),
+        (-99, 0, "H"),
+        (99, 100, ""),
+    ] {
         assert_eq!(key.get_range(start, end).unwrap(), part.as_bytes(), "{start} {end}");
     }
     assert_eq!(key.set_range(6, "Redis"), Ok(11));

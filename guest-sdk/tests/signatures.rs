@@ -73,7 +73,15 @@ fn colour(_ctx: &Context, Arg(colour): Arg<Colour>) -> Result<impl Into<Reply>> 
 }
 
 #[command("test.types")]
-fn types(_ctx: &Context, a: i32, b: u64, c: f64, d: bool, e: String, f: Vec<u8>) -> Result<(i32, u64, f64, bool, String, Vec<u8>)> {
+fn types(
+    _ctx: &Context,
+    a: i32,
+    b: u64,
+    c: f64,
+    d: bool,
+    e: String,
+    f: Vec<u8>,
+) -> Result<(i32, u64, f64, bool, String, Vec<u8>)> {
     Ok((a, b, c, d, e, f))
 }
 
@@ -90,12 +98,16 @@ fn the_attribute_and_the_signature_make_the_specification() {
     assert_eq!(spec.acl_categories, ["dangerous", "slow"]);
     let key = |at| FindKeys::Range { first: at, last: at as i32, step: 1 };
     assert_eq!(range(&spec), [(Access::Read, key(1)), (Access::Overwrite, key(2))]);
-    let names: Vec<_> = spec.arguments.iter().map(|doc| (doc.name, doc.kind, doc.optional, doc.multiple)).collect();
-    assert_eq!(names, [
-        ("from", ArgumentKind::Key, false, false),
-        ("to", ArgumentKind::Key, false, false),
-        ("times", ArgumentKind::Integer, true, false),
-    ]);
+    let names: Vec<_> =
+        spec.arguments.iter().map(|doc| (doc.name, doc.kind, doc.optional, doc.multiple)).collect();
+    assert_eq!(
+        names,
+        [
+            ("from", ArgumentKind::Key, false, false),
+            ("to", ArgumentKind::Key, false, false),
+            ("times", ArgumentKind::Integer, true, false),
+        ]
+    );
 }
 
 #[test]
@@ -103,12 +115,16 @@ fn keys_by_hand_and_options_come_from_the_attribute() {
     let spec = by_hand::SPEC;
     assert_eq!(spec.arity, -2);
     assert_eq!(range(&spec), [(Access::Remove, FindKeys::Range { first: 2, last: -1, step: 2 })]);
-    let options: Vec<_> = spec.arguments.iter().map(|doc| (doc.name, doc.token, doc.kind, doc.optional)).collect();
-    assert_eq!(options, [
-        ("mode", "", ArgumentKind::String, false),
-        ("limit", "LIMIT", ArgumentKind::Integer, true),
-        ("force", "FORCE", ArgumentKind::Token, true),
-    ]);
+    let options: Vec<_> =
+        spec.arguments.iter().map(|doc| (doc.name, doc.token, doc.kind, doc.optional)).collect();
+    assert_eq!(
+        options,
+        [
+            ("mode", "", ArgumentKind::String, false),
+            ("limit", "LIMIT", ArgumentKind::Integer, true),
+            ("force", "FORCE", ArgumentKind::Token, true),
+        ]
+    );
     let ctx = Context::test();
     ctx.key("a").set(1).unwrap();
     assert_eq!(ctx.run::<by_hand>(["m", "a", "limit", "nokey"]).unwrap_err(), Error::NotAnInteger);

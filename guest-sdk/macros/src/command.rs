@@ -294,6 +294,8 @@ fn write(attribute: &Attribute, function: &ItemFn, parameters: &[Parameter]) -> 
     };
     let finish = quote_spanned!(output=> ::sandkey::expanded::finish(result));
     quote! {
+        // The signature is the specification: by value and `Result` are what it asks for.
+        #[allow(clippy::needless_pass_by_value, clippy::unnecessary_wraps)]
         #function
 
         #[doc(hidden)]

@@ -135,6 +135,18 @@ fn write(table: &Table) -> TokenStream {
             }
 
             ::sandkey::bindings::export_module!(Exports with_types_in ::sandkey::bindings);
+
+            #[unsafe(export_name = "sandkey:module/commands@0.1.0#call")]
+            unsafe extern "C" fn call(
+                command: u32,
+                data: *mut u8,
+                data_len: usize,
+                ends: *mut u32,
+                ends_len: usize,
+            ) -> *const [u64; 3] {
+                // SAFETY: the server calls this by the component model's rules, which promise what is asked for.
+                unsafe { ::sandkey::call(&MODULE, command, data, data_len, ends, ends_len) }
+            }
             #parameters
         };
     }

@@ -16,6 +16,8 @@ pub mod bindings {
         path: "../wit",
         world: "module",
         generate_all,
+        // This is `commands.call`, which `entry` exports; importing `call.run` is something else.
+        skip: ["call"],
         pub_export_macro: true,
         default_bindings_module: "sandkey::bindings",
         export_macro_name: "export_module",
