@@ -134,7 +134,8 @@ impl Source {
         while let Some(word) = words.get(at) {
             let next = |n: usize| words.get(at + n).map_or("", |word| word.text.as_str());
             match word.text.as_str() {
-                "use" if !next(1).is_empty() => {
+                // `impl Trait + use<'a>` captures a lifetime; it names nothing.
+                "use" if next(1) != "<" => {
                     at = tree_of_use(&words, at + 1, &module, &[], &mut found);
                     continue;
                 }
@@ -200,7 +201,7 @@ fn tree_of_use(
             "::" => {}
             "{" => {
                 branched = true;
-                while words.get(at).is_some_and(|word| word.text != "}") {
+                while words.get(at).is_some_and(|word| !matches!(word.text.as_str(), "}" | ";")) {
                     at = tree_of_use(words, at, module, &path, found);
                     if words.get(at).is_some_and(|word| word.text == ",") {
                         at += 1;
@@ -390,7 +391,7 @@ fn comments_strings_and_tests_are_left_out() {
 
 #[test]
 fn paths_are_resolved_from_the_root() {
-    let text = "use super::{argv::{self, Argv}, reply as answer};\nuse std::fmt::{self, Write as _};\n\
+    let text = "fn a<'a>() -> impl B + use<'a> { ; c::d }\nuse super::{argv::{self, Argv}, reply as answer};\nuse std::fmt::{self, Write as _};\n\
                 use crate::limits;\nmod inner { use super::super::client; }\npub(crate) fn f() { self::g::h(); a::b!(); }";
     let found: Vec<(usize, String)> = Source::fake("server/src/net/resp.rs", text)
         .references()
@@ -398,15 +399,16 @@ fn paths_are_resolved_from_the_root() {
         .map(|reference| (reference.line, reference.path.join("::")))
         .collect();
     let expected = [
-        (1, "crate::net::argv"),
-        (1, "crate::net::argv::Argv"),
-        (1, "crate::net::reply"),
-        (2, "std::fmt"),
-        (2, "std::fmt::Write"),
-        (3, "crate::limits"),
-        (4, "crate::net::client"),
-        (5, "crate::net::resp::g::h"),
-        (5, "a::b"),
+        (1, "c::d"),
+        (2, "crate::net::argv"),
+        (2, "crate::net::argv::Argv"),
+        (2, "crate::net::reply"),
+        (3, "std::fmt"),
+        (3, "std::fmt::Write"),
+        (4, "crate::limits"),
+        (5, "crate::net::client"),
+        (6, "crate::net::resp::g::h"),
+        (6, "a::b"),
     ];
     assert_eq!(found, expected.map(|(line, path)| (line, path.to_owned())));
 }
