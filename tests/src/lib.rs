@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What the tests of this package share: servers to talk to, a client to talk with, transcripts, the generator of
+//! random requests, the models of the sample modules. The tests themselves are in tests/.
+//! Nothing here knows how the server works inside; it is all on the other side of a socket.
+
+pub mod cli;
+pub mod client;
+pub mod differential;
+pub mod generator;
+pub mod paths;
+pub mod server;
+pub mod transcript;
+pub mod value;
+
+pub use client::Client;
+pub use server::{Peer, Server, eventually};
+pub use value::{Protocol, Value};
