@@ -67,13 +67,11 @@ const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("SET $s $v PX $relms", 6, Exact),
     ("SET $s $v EXAT $abs", 6, Exact),
     ("SET $s $v PXAT $absms", 6, Exact),
-    ("SET $s $v EXAT $past", 2, Exact),
-    ("SET $s $v PXAT $past", 2, Exact),
     ("set $s $v ex $rel nx get", 3, Exact),
     ("SET $s $v EX $junk", 4, Exact),
     ("SET $s $v PXAT $junk", 4, Exact),
     ("SET $s $v $setopt $setopt", 10, Exact),
-    ("SET $s $v $setopt $rel $setopt", 6, Exact),
+    ("SET $s $v $setopt $absms $setopt", 6, Exact),
     ("GET $k", 80, Exact),
     ("GETDEL $k", 8, Exact),
     ("GETEX $k", 6, Exact),
@@ -153,7 +151,7 @@ const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("HRANDFIELD $h $small", 4, Shape),
     ("HRANDFIELD $h -$small", 4, Shape),
     ("HRANDFIELD $h $small WITHVALUES", 4, Shape),
-    ("HRANDFIELD $h $small $junk", 2, Exact),
+    ("HRANDFIELD $h $small $junk", 2, Shape),
     ("HRANDFIELD $h $junk", 2, Shape),
     ("HRANDFIELD $k -9223372036854775808", 1, Exact),
     ("HRANDFIELD $k -5000000000000000000 WITHVALUES", 1, Exact),
@@ -471,13 +469,15 @@ impl Generator {
     /// Make a request wrong in one way, or at least strange.
     fn spoil(&mut self, args: &mut Vec<Vec<u8>>) {
         let last = args.len() - 1;
+        // COMMAND alone is a list of what each server has; a container's name is right or nothing.
+        let shortest = if args[0].eq_ignore_ascii_case(b"COMMAND") { 2 } else { 0 };
         match self.rng.random_range(0..4) {
-            0 if last > 0 => {
+            0 if last > shortest => {
                 args.pop();
             }
             1 => args.push(self.junk()),
-            2 if last > 0 => {
-                let at = self.rng.random_range(1..=last);
+            2 if last > shortest => {
+                let at = self.rng.random_range(1 + shortest..=last);
                 args[at] = self.junk();
             }
             _ => args.push(args[last].clone()),

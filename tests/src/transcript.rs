@@ -256,7 +256,7 @@ impl<'a> Session<'a> {
                 sorted(reply.map_err(|e| e.to_string())?, *sort)
             }
         };
-        Ok(Some(value.cli().lines().map(ToOwned::to_owned).collect()))
+        Ok(Some(value.cli().lines().map(|line| line.trim_end_matches('\r').to_owned()).collect()))
     }
 }
 

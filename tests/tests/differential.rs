@@ -1,5 +1,5 @@
 //! Random requests, reply by reply against redis-server 7.0.15, in RESP2 and in RESP3.
-//! `SANDKEY_LONG=1` makes it 100,000 requests; `SANDKEY_SEED` repeats a run.
+//! It is 100,000 requests altogether; `SANDKEY_LONG=1` makes it ten times as many, and `SANDKEY_SEED` repeats a run.
 
 use sandkey_tests::differential::Differential;
 use sandkey_tests::generator::{Generator, fresh_seed};
@@ -7,7 +7,7 @@ use sandkey_tests::{Peer, Protocol, Server};
 
 /// Requests for each protocol.
 fn requests() -> usize {
-    if std::env::var_os("SANDKEY_LONG").is_some() { 50_000 } else { 10_000 }
+    if std::env::var_os("SANDKEY_LONG").is_some() { 500_000 } else { 50_000 }
 }
 
 fn seed() -> u64 {
