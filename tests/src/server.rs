@@ -98,6 +98,7 @@ pub struct Server {
     program: PathBuf,
     args: Vec<String>,
     dir: TempDir,
+    config: Option<PathBuf>,
     port: u16,
     child: Option<Child>,
     log: Arc<Log>,
@@ -114,9 +115,27 @@ impl Server {
     /// Start any program that takes redis-server's arguments.
     #[track_caller]
     pub fn start_program(program: &Path, args: &[&str]) -> Server {
+        Server::start_configured(program, None, args)
+    }
+
+    /// Start the server under test with this text as its configuration file, `sandkey.conf` in its directory.
+    /// Arguments come after it and have the last word.
+    #[track_caller]
+    pub fn start_with_file(config: &str, args: &[&str]) -> Server {
+        Server::start_configured(&paths::server(), Some(config), args)
+    }
+
+    #[track_caller]
+    fn start_configured(program: &Path, config: Option<&str>, args: &[&str]) -> Server {
         let dir =
             TempDir::with_prefix("sandkey-test-").unwrap_or_else(|e| panic!("no temporary directory: {e}"));
+        let config = config.map(|text| {
+            let path = dir.path().join("sandkey.conf");
+            std::fs::write(&path, text).unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
+            path
+        });
         let mut server = Server {
+            config,
             program: program.to_owned(),
             args: args.iter().map(ToString::to_string).collect(),
             dir,
@@ -157,6 +176,7 @@ impl Server {
 
     fn spawn(&mut self) -> Result<(), String> {
         let mut command = Command::new(&self.program);
+        command.args(&self.config);
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
         command.arg("--dir").arg(self.dir.path());
         if !self.args.iter().any(|arg| arg == "--save") {
