@@ -24,10 +24,7 @@ fn a_wrong_command_line_stops_the_start() {
     assert_refused(&["--maxmemory", "much"], &["maxmemory", "argument must be a memory value"]);
     assert_refused(&["--port", "70000"], &["port", "argument must be between 0 and 65535 inclusive"]);
     assert_refused(&["--appendonly", "maybe"], &["appendonly", "argument must be 'yes' or 'no'"]);
-    assert_refused(
-        &["--maxmemory-policy", "nosuch"],
-        &["maxmemory-policy", "argument must be one of the following"],
-    );
+    assert_refused(&["--maxmemory-policy", "nosuch"], &["maxmemory-policy", "must be one of the following"]);
     assert_refused(&["--hz", "a", "b"], &["hz", "wrong number of arguments"]);
 }
 

@@ -1,6 +1,6 @@
 //! Sockets, signals and limits of connections: TCP, Unix, TLS, how many, how long, and how it ends.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
 use sandkey_tests::cli::{self, cli};
 use sandkey_tests::client::Client;
@@ -43,12 +43,14 @@ fn a_unix_socket_alone_is_enough() {
 fn make_certificates(dir: &Path) {
     let ca_key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(Vec::new()).expect("no names are fine");
+    params.distinguished_name.push(DnType::CommonName, "the tests' authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = params.self_signed(&ca_key).expect("a certificate");
     let issuer = Issuer::new(params, ca_key);
     let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])
         .expect("the names are valid");
+    params.distinguished_name.push(DnType::CommonName, "127.0.0.1");
     let leaf = params.signed_by(&key, &issuer).expect("a certificate");
     let write =
         |name: &str, text: String| std::fs::write(dir.join(name), text).expect("the file can be written");
