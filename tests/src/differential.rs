@@ -5,7 +5,7 @@
 use crate::client::{Client, shown};
 use crate::generator::{CONNECTIONS, Compare, Generator, Step};
 use crate::server::Server;
-use crate::value::{Protocol, Value, quote};
+use crate::value::{Protocol, Value};
 use std::collections::BTreeSet;
 
 /// How many differences are collected before a run ends.
@@ -84,7 +84,7 @@ impl Differential {
 
     fn compare(&mut self, request: impl Fn() -> String, how: &Compare, ours: Value, theirs: Value) {
         if !same(how, &ours, &theirs) {
-            let (ours, theirs) = (wire(&ours), wire(&theirs));
+            let (ours, theirs) = (format!("{ours:?}"), format!("{theirs:?}"));
             self.differences.push(Difference { request: request(), ours, theirs });
         }
     }
@@ -166,27 +166,6 @@ fn walk(client: &mut Client, args: &[Vec<u8>], cursor_at: usize) -> BTreeSet<Vec
         args[cursor_at] = cursor;
     }
     panic!("{} never ends", shown(&args));
-}
-
-/// A reply on one line, with the differences that redis-cli hides: which null, which kind of string.
-fn wire(value: &Value) -> String {
-    let list = |mark: &str, items: &[Value]| {
-        format!("{mark}[{}]", items.iter().map(wire).collect::<Vec<_>>().join(", "))
-    };
-    match value {
-        Value::Simple(text) => format!("+{}", String::from_utf8_lossy(text)),
-        Value::NullBulk => "$-1".to_owned(),
-        Value::NullArray => "*-1".to_owned(),
-        Value::Null => "_".to_owned(),
-        Value::Array(items) => list("", items),
-        Value::Set(items) => list("~", items),
-        Value::Push(items) => list(">", items),
-        Value::Map(pairs) => {
-            list("%", &pairs.iter().flat_map(|(k, v)| [k.clone(), v.clone()]).collect::<Vec<_>>())
-        }
-        Value::Verbatim(_, text) => format!("={}", quote(text)),
-        scalar => scalar.cli(),
-    }
 }
 
 /// Whether two replies are the same as far as they have to be.

@@ -469,8 +469,12 @@ impl Generator {
     /// Make a request wrong in one way, or at least strange.
     fn spoil(&mut self, args: &mut Vec<Vec<u8>>) {
         let last = args.len() - 1;
-        // COMMAND alone is a list of what each server has; a container's name is right or nothing.
-        let shortest = if args[0].eq_ignore_ascii_case(b"COMMAND") { 2 } else { 0 };
+        // COMMAND and COMMAND INFO alone list what each server has, and FLUSHALL would not stop at what both have.
+        let shortest = match args[0].as_slice() {
+            b"COMMAND" => 2,
+            b"FLUSHALL" => 1,
+            _ => 0,
+        };
         match self.rng.random_range(0..4) {
             0 if last > shortest => {
                 args.pop();

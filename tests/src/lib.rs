@@ -6,6 +6,7 @@ pub mod cli;
 pub mod client;
 pub mod differential;
 pub mod generator;
+pub mod model;
 pub mod paths;
 pub mod server;
 pub mod transcript;

@@ -33,7 +33,7 @@ impl Protocol {
 }
 
 /// A reply, or a part of one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// `+`
     Simple(Vec<u8>),
@@ -65,6 +65,24 @@ pub enum Value {
     Big(Vec<u8>),
     /// `=`: the three letters of the format, and the text.
     Verbatim(Vec<u8>, Vec<u8>),
+}
+
+/// On one line, with the differences that redis-cli hides: which null, which kind of string.
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Simple(text) => write!(f, "+{}", String::from_utf8_lossy(text)),
+            Value::NullBulk => f.write_str("$-1"),
+            Value::NullArray => f.write_str("*-1"),
+            Value::Null => f.write_str("_"),
+            Value::Array(items) => f.debug_list().entries(items).finish(),
+            Value::Set(items) => f.debug_set().entries(items).finish(),
+            Value::Push(items) => f.debug_list().entry(&">").entries(items).finish(),
+            Value::Map(pairs) => f.debug_map().entries(pairs.iter().map(|(k, v)| (k, v))).finish(),
+            Value::Verbatim(_, text) => write!(f, "={}", quote(text)),
+            scalar => f.write_str(&scalar.cli()),
+        }
+    }
 }
 
 /// Bytes that are no RESP.
