@@ -7,6 +7,7 @@ pub mod client;
 pub mod differential;
 pub mod generator;
 pub mod model;
+pub mod modules;
 pub mod paths;
 pub mod server;
 pub mod transcript;

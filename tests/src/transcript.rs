@@ -4,6 +4,7 @@
 //! protocol it stands. tests/transcripts/README.md has the notation. This is not a language: no loops, no
 //! conditions; a test that needs them is written in Rust.
 
+use crate::cli;
 use crate::client::Client;
 use crate::server::Server;
 use crate::value::{Protocol, Value, split_line};
@@ -140,6 +141,58 @@ impl Transcript {
         }
     }
 
+    /// Run it command by command through the real redis-cli, as a person would. For transcripts with one client.
+    #[track_caller]
+    pub fn run_through_redis_cli(&self, server: &mut Server, protocol: Protocol, variables: &[(&str, &str)]) {
+        let mut known: HashMap<String, String> =
+            variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let mut flags = vec!["--no-raw"];
+        if protocol == Protocol::Resp3 {
+            flags.push("-3");
+        }
+        // One redis-cli for all, so that a transaction is one.
+        let mut input = String::new();
+        let mut commands = Vec::new();
+        for step in &self.steps {
+            let Action::Command { line, sort: 0, .. } = &step.action else {
+                panic!("{}:{}: redis-cli cannot do that", self.path.display(), step.line_number);
+            };
+            let mark = format!("end of line {}", step.line_number);
+            input.push_str(&format!("{}\n", substitute(line, &known)));
+            // A transaction would queue the mark.
+            let in_transaction = in_transaction(&commands, line);
+            if !in_transaction {
+                input.push_str(&format!("ECHO \"{mark}\"\n"));
+            }
+            commands.push((step, line, (!in_transaction).then_some(mark)));
+        }
+        let printed = cli::cli_with_input(server, &flags, input.as_bytes());
+        let mut lines = printed.lines();
+        let mut expected: Vec<String> = Vec::new();
+        for (step, line, mark) in commands {
+            expected.extend(expected_for(&step.expected, protocol));
+            let Some(mark) = mark else { continue };
+            let mark = format!("\"{mark}\"");
+            // redis-cli prints an empty line after an error when it reads from a pipe.
+            let got: Vec<String> = lines
+                .by_ref()
+                .take_while(|l| *l != mark)
+                .filter(|l| !l.is_empty())
+                .map(ToOwned::to_owned)
+                .collect();
+            if !lines_match(&expected, &got, &mut known) {
+                panic!(
+                    "{}:{} through redis-cli in {protocol:?}: {line}\n--- expected:\n{}\n--- got:\n{}\n---",
+                    self.path.display(),
+                    step.line_number,
+                    expected.join("\n"),
+                    got.join("\n")
+                );
+            }
+            expected.clear();
+        }
+    }
+
     /// Write the file anew with the replies that this server gives where the file has none yet. For those who
     /// write transcripts: the replies are still to be read and thought about.
     pub fn fill(&self, server: &mut Server) -> std::io::Result<()> {
@@ -166,6 +219,15 @@ impl Transcript {
             }
         }
         std::fs::write(&self.path, out)
+    }
+}
+
+/// Whether a transaction is open after this line, which follows these.
+fn in_transaction(before: &[(&Step, &String, Option<String>)], line: &str) -> bool {
+    match line.to_ascii_uppercase().as_str() {
+        "MULTI" => true,
+        "EXEC" | "DISCARD" => false,
+        _ => before.last().is_some_and(|(.., mark)| mark.is_none()),
     }
 }
 
