@@ -1,0 +1,117 @@
+//! Reading arguments: numbers, words and times, each with the error that redis-server gives.
+//! What a command means by them is in its family's file.
+
+use super::error::CommandError;
+
+/// A decimal integer as redis-server reads one: no blanks, no `+`, no leading zeros, no `-0`.
+pub fn parse_i64(bytes: &[u8]) -> Option<i64> {
+    let (negative, digits) = match bytes {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    match digits {
+        [b'0'] => return (!negative).then_some(0),
+        [b'1'..=b'9', ..] if digits.len() <= 19 => {}
+        _ => return None,
+    }
+    let mut magnitude: u64 = 0;
+    for &digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        // Nineteen digits always fit in 64 unsigned bits.
+        magnitude = magnitude * 10 + u64::from(digit - b'0');
+    }
+    if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
+}
+
+/// The integer in an argument.
+pub fn integer(bytes: &[u8]) -> Result<i64, CommandError> {
+    parse_i64(bytes).ok_or(CommandError::NotInteger)
+}
+
+/// The integer in an argument, which must not be negative; `text` is the error line.
+pub fn unsigned(bytes: &[u8], text: &'static str) -> Result<u64, CommandError> {
+    parse_i64(bytes).and_then(|n| u64::try_from(n).ok()).ok_or(CommandError::line(text))
+}
+
+/// A floating-point number as `strtold` reads one that fills the whole argument; never NaN.
+pub fn parse_f64(bytes: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    if text.is_empty() || text.as_bytes()[0].is_ascii_whitespace() {
+        return None;
+    }
+    let (sign, magnitude) = match text.as_bytes()[0] {
+        b'-' => (-1.0, &text[1..]),
+        b'+' => (1.0, &text[1..]),
+        _ => (1.0, text),
+    };
+    if magnitude.eq_ignore_ascii_case("inf") || magnitude.eq_ignore_ascii_case("infinity") {
+        return Some(sign * f64::INFINITY);
+    }
+    // Rust also reads `nan`; and a number too large for a double is an error to `strtod`, not infinity.
+    let starts_as_number = magnitude.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let value: f64 = starts_as_number.then(|| magnitude.parse().ok())??;
+    value.is_finite().then_some(sign * value)
+}
+
+/// The floating-point number in an argument.
+pub fn float(bytes: &[u8]) -> Result<f64, CommandError> {
+    parse_f64(bytes).ok_or(CommandError::NotFloat)
+}
+
+/// Whether an argument is this option, in any case of letters.
+#[inline]
+pub fn is(bytes: &[u8], option: &str) -> bool {
+    bytes.eq_ignore_ascii_case(option.as_bytes())
+}
+
+/// An argument as text for an error line: what is not printable ASCII becomes `?`.
+pub fn printable(bytes: &[u8]) -> String {
+    bytes.iter().map(|&b| if (b' '..=b'~').contains(&b) { char::from(b) } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_as_redis_reads_them() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("-0", None),
+            ("01", None),
+            ("+1", None),
+            (" 1", None),
+            ("", None),
+            ("-", None),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("9223372036854775808", None),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("-9223372036854775809", None),
+            ("99999999999999999999", None),
+            ("1x", None),
+        ] {
+            assert_eq!(parse_i64(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn floats_are_read_as_redis_reads_them() {
+        for (text, expected) in [
+            ("1.5", Some(1.5)),
+            ("-.5", Some(-0.5)),
+            ("1e3", Some(1000.0)),
+            ("+inf", Some(f64::INFINITY)),
+            ("-Infinity", Some(f64::NEG_INFINITY)),
+            ("nan", None),
+            ("", None),
+            (" 1", None),
+            ("1 ", None),
+            ("1e999", None),
+            ("--1", None),
+        ] {
+            assert_eq!(parse_f64(text.as_bytes()), expected, "{text:?}");
+        }
+    }
+}

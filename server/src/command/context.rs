@@ -1,0 +1,80 @@
+//! What a running command can reach: the client's session, its keys, the clock, the configuration, the reply.
+
+use rand::Rng;
+
+use crate::config::Config;
+use crate::keyspace::Key;
+use crate::module::InstanceGuards;
+use crate::net::argv::Argv;
+use crate::net::reply::ReplyWriter;
+use crate::server::Server;
+use crate::stats::Stats;
+use crate::tenant::Tenant;
+
+use super::error::CommandError;
+use super::keys::Keys;
+use super::session::Session;
+
+/// One command's surroundings.
+pub struct CommandContext<'a> {
+    /// The whole server.
+    pub server: &'static Server,
+    /// Where the keys, commands, modules and subscriptions belong.
+    pub tenant: &'static Tenant,
+    /// The configuration, the same for the length of the command.
+    pub config: &'a Config,
+    /// The number of the worker that runs it.
+    pub worker: usize,
+    /// The client.
+    pub session: &'a mut Session,
+    /// Where the reply goes.
+    pub reply: &'a mut ReplyWriter,
+    /// Microseconds since 1970, the same for the length of the command.
+    pub now_us: u64,
+    /// The command that runs.
+    pub command_id: u32,
+    /// It runs in EXEC.
+    pub in_transaction: bool,
+    /// The instances that it has locked.
+    pub instances: InstanceGuards<'a>,
+    /// The keys that it has locked.
+    pub keys: Keys<'a>,
+}
+
+impl CommandContext<'_> {
+    /// Milliseconds since 1970.
+    #[inline]
+    pub fn now_ms(&self) -> u64 {
+        self.keys.now_ms
+    }
+
+    /// This worker's counters.
+    #[inline]
+    pub fn stats(&self) -> &'static Stats {
+        self.keys.stats
+    }
+
+    /// The key at a position of the arguments, which arity has checked.
+    #[inline]
+    pub fn key_at<'k>(&self, argv: Argv<'k>, position: usize) -> Key<'k> {
+        Key::new(argv.get(position).unwrap_or_default())
+    }
+
+    /// Choose a database.
+    pub fn select(&mut self, index: usize) {
+        self.session.select(index);
+        self.keys.db = index;
+    }
+
+    /// Random numbers for RANDOMKEY, HRANDFIELD and their like.
+    pub fn rng(&self) -> impl Rng + use<> {
+        rand::rng()
+    }
+
+    /// The arity error of the command that runs.
+    pub fn wrong_arity(&self) -> CommandError {
+        let table = self.tenant.commands();
+        let name = table.iter_all().find(|command| command.id == self.command_id).map(|command| command.name.clone());
+        CommandError::WrongArity(name.unwrap_or_default())
+    }
+}

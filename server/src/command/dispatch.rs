@@ -1,0 +1,550 @@
+//! The one place where a command and its consequences happen: stops 4 to 11 of a command's way.
+//! Clients, EXEC, a module's `call` and (in time) the replay of the append-only file all enter here.
+//!
+//! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
+//! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await.
+//! Undo, effects and refusals are decided here and nowhere else; what a command does is in its family's file.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::config::Config;
+use crate::effects::Effects;
+use crate::keyspace::{HashLimits, Key, Locked, ShardId, key};
+use crate::limits;
+use crate::module::{InstanceGuards, ModuleRef};
+use crate::net::reply::ReplyWriter;
+use crate::net::argv::{Argv, OwnedArgv};
+use crate::server::Server;
+
+use super::args::parse_i64;
+use super::context::CommandContext;
+use super::error::{CommandError, CommandResult};
+use super::keys::Keys;
+use super::monitor;
+use super::session::{ReplyMode, Session};
+use super::spec::{Find, Flags, KeySpec};
+use super::table::{Command, CommandTable, unknown_command};
+use super::undo::UndoLog;
+
+/// What the connection has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The reply, if there is one, is in the writer.
+    Done,
+    /// Nothing has happened: ask again after this time, with the same arguments.
+    Delay(Duration),
+    /// The session has a job, from which the reply comes.
+    Job,
+}
+
+/// What one worker needs to execute commands.
+pub struct Executor {
+    /// The server.
+    pub server: &'static Server,
+    /// The number of the worker.
+    pub worker: usize,
+    /// Microseconds since 1970, as of the last `begin`.
+    pub now_us: u64,
+    /// Taken out while a command runs, which borrows from it: a reference count that all workers change would cost
+    /// more than the look-up.
+    table: Option<Arc<CommandTable>>,
+    config: Arc<Config>,
+    generation: (u64, u64),
+    effects: Effects,
+    tick: u64,
+}
+
+impl Executor {
+    /// For this worker.
+    pub fn new(server: &'static Server, worker: usize) -> Self {
+        let mut executor = Self {
+            server,
+            worker,
+            now_us: 0,
+            table: None,
+            config: server.config.current(),
+            generation: (u64::MAX, u64::MAX),
+            effects: Effects::default(),
+            tick: 0,
+        };
+        executor.begin();
+        executor
+    }
+
+    /// The configuration as of the last `begin`.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Before a batch: look at the clock, and take over a new table and configuration.
+    pub fn begin(&mut self) {
+        self.now_us = self.server.clock.now_us();
+        self.tick = self.server.clock.ticks();
+        self.server.memory.publish(self.worker);
+        self.refresh();
+    }
+
+    #[inline]
+    fn refresh(&mut self) {
+        let generation =
+            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        if self.generation != generation {
+            self.table = Some(self.server.tenant.commands());
+            self.config = self.server.config.current();
+            self.generation = generation;
+        }
+    }
+
+    /// Count what was read from a client.
+    pub fn count_input(&self, bytes: u64) {
+        let stats = self.server.stats.of(self.worker);
+        stats.input_bytes.add(bytes);
+        stats.reads.add(1);
+    }
+
+    /// Bring what the keys of the coming commands need into the cache: first the slots of all, then the entries.
+    /// One command alone gains nothing from it.
+    pub fn prefetch<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>> + Clone) {
+        let keyspace = &self.server.tenant.keyspace;
+        let mut keys: SmallVec<[Key<'b>; limits::BATCH_COMMANDS_MAX]> = SmallVec::new();
+        for argv in batch {
+            // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
+            if let Some(bytes) = argv.get(1) {
+                let key = Key::new(bytes);
+                keyspace.prefetch_slot(&key, db);
+                keys.push(key);
+            }
+        }
+        for key in &keys {
+            keyspace.prefetch_block(key, db);
+        }
+    }
+
+    /// Execute what a client sent.
+    pub fn execute(&mut self, session: &mut Session, argv: Argv<'_>, reply: &mut ReplyWriter) -> Outcome {
+        let mark = reply.len();
+        let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
+        let outcome = match resolve(&table, argv) {
+            Ok(command) => self.execute_command(session, command, argv, reply),
+            Err(error) => {
+                self.refuse(session, None, &error, reply);
+                Outcome::Done
+            }
+        };
+        self.table = Some(table);
+        if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
+            self.apply_reply_mode(session, reply, mark);
+            // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
+            self.refresh();
+        }
+        outcome
+    }
+
+    fn execute_command(
+        &mut self,
+        session: &mut Session,
+        command: &Arc<Command>,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+    ) -> Outcome {
+        session.client.last_command.store(command.id, Relaxed);
+        match self.reasons_to_refuse(session, command, argv) {
+            Ok(None) => {}
+            Ok(Some(delay)) => return Outcome::Delay(delay),
+            Err(error) => {
+                self.refuse(session, Some(command), &error, reply);
+                return Outcome::Done;
+            }
+        }
+        if let Some(transaction) = &mut session.transaction
+            && !command.flags.has(Flags::NOT_QUEUED)
+        {
+            transaction.bytes += argv.total_len();
+            transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
+            session.client.multi.store(transaction.queue.len() as u32, Relaxed);
+            reply.simple("QUEUED");
+            return Outcome::Done;
+        }
+        let plan = LockPlan::of(self.server, session, command, argv);
+        if let Some(wait) = plan.throttled(self.server) {
+            return self.wait_for_fuel(session, &plan, wait, command, reply);
+        }
+        session.waiting_since_us = 0;
+        self.run(session, command, argv, reply, &plan);
+        if session.job.is_some() { Outcome::Job } else { Outcome::Done }
+    }
+
+    /// Stop 4. `Ok(Some(_))` means not yet.
+    fn reasons_to_refuse(
+        &mut self,
+        session: &Session,
+        command: &Command,
+        argv: Argv<'_>,
+    ) -> Result<Option<Duration>, CommandError> {
+        if !command.takes(argv.len()) {
+            return Err(CommandError::WrongArity(command.name.clone()));
+        }
+        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
+            return Err(CommandError::NoAuth);
+        }
+        if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
+            return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+        }
+        if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
+            return Err(CommandError::err(format_args!(
+                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+                command.name
+            )));
+        }
+        if self.config.maxmemory != 0 {
+            self.make_room(session, command)?;
+        }
+        Ok(self.server.paused_for(command, session, self.now_us))
+    }
+
+    /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
+    fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
+        let enough = self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
+        self.deliver();
+        let grows = match &session.transaction {
+            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
+                transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
+            }
+            _ => command.flags.has(Flags::OOM),
+        };
+        if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
+    }
+
+    /// Answer a command that does not run.
+    fn refuse(
+        &mut self,
+        session: &mut Session,
+        command: Option<&Command>,
+        error: &CommandError,
+        reply: &mut ReplyWriter,
+    ) {
+        if let Some(command) = command {
+            command.counters.of(self.worker).rejected.add(1);
+        }
+        if let Some(transaction) = &mut session.transaction {
+            // EXEC itself, when refused, ends the transaction.
+            if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
+                let text = error.to_string();
+                session.discard_transaction();
+                self.server.unwatch_all(session);
+                self.server.count_error(self.worker, "EXECABORT");
+                reply.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+                return;
+            }
+            transaction.refused = true;
+        }
+        self.server.count_error(self.worker, &error.code());
+        reply.error(&error.to_string());
+    }
+
+    fn wait_for_fuel(
+        &mut self,
+        session: &mut Session,
+        plan: &LockPlan<'_>,
+        wait: Duration,
+        command: &Command,
+        reply: &mut ReplyWriter,
+    ) -> Outcome {
+        if session.waiting_since_us == 0 {
+            session.waiting_since_us = self.now_us;
+        }
+        let waited = Duration::from_micros(self.now_us.saturating_sub(session.waiting_since_us));
+        plan.count_waiting(wait.min(limits::THROTTLE_STEP));
+        if waited < limits::THROTTLE_WAIT_MAX {
+            return Outcome::Delay(wait.min(limits::THROTTLE_STEP));
+        }
+        session.waiting_since_us = 0;
+        let name = plan.modules.first().map_or("", |module| module.name.as_str());
+        let error = CommandError::Other(
+            format!("THROTTLED module '{name}' has used up its fuel for now, try again later").into(),
+        );
+        self.refuse(session, Some(command), &error, reply);
+        Outcome::Done
+    }
+
+    /// Stops 5 to 11.
+    fn run(
+        &mut self,
+        session: &mut Session,
+        command: &Arc<Command>,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+        plan: &LockPlan<'_>,
+    ) {
+        let server = self.server;
+        if server.monitors.load(Relaxed) != 0 {
+            monitor::feed(server, session, command, argv, self.now_us);
+        }
+        // Instances before shards: nobody waits for a module while holding a key.
+        let instances = InstanceGuards::lock(&plan.modules, self.worker);
+        let keys = Keys {
+            db: session.db,
+            now_ms: self.now_us / 1000,
+            no_touch: session.no_touch,
+            may_write: true,
+            notify: self.config.notify_keyspace_events,
+            hash_limits: HashLimits {
+                entries: self.config.hash_max_listpack_entries,
+                value: self.config.hash_max_listpack_value,
+            },
+            stats: server.stats.of(self.worker),
+            effects: &mut self.effects,
+            locked: plan.lock_shards(server),
+            undo: UndoLog::default(),
+            garbage: Vec::new(),
+        };
+        let mut ctx = CommandContext {
+            server,
+            tenant: &server.tenant,
+            config: &self.config,
+            worker: self.worker,
+            session,
+            reply,
+            now_us: self.now_us,
+            command_id: command.id,
+            in_transaction: false,
+            instances,
+            keys,
+        };
+        run_counted(&mut ctx, command, argv, &mut self.tick);
+        ctx.keys.collect_expired();
+        // Unlocks.
+        drop(ctx);
+        self.deliver();
+    }
+
+    /// Stop 11: nobody's keys are locked any more.
+    fn deliver(&mut self) {
+        if !self.effects.is_empty() {
+            self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
+            self.effects.deliver(&self.server.tenant.pubsub);
+        }
+    }
+
+    fn apply_reply_mode(&self, session: &mut Session, reply: &mut ReplyWriter, mark: usize) {
+        match session.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => reply.truncate(mark),
+            ReplyMode::SkipNext => {
+                reply.truncate(mark);
+                session.reply_mode = ReplyMode::Skip;
+            }
+            ReplyMode::Skip => {
+                reply.truncate(mark);
+                session.reply_mode = ReplyMode::On;
+            }
+        }
+    }
+}
+
+/// Which command the arguments name: a subcommand if the first word is a container.
+pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
+    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Other(unknown_command(argv).into()))?;
+    resolve_subcommand(command, argv)
+}
+
+/// The subcommand that the arguments name, or the command itself when it is no container.
+pub fn resolve_subcommand<'t>(
+    command: &'t Arc<Command>,
+    argv: Argv<'_>,
+) -> Result<&'t Arc<Command>, CommandError> {
+    if command.subcommands.is_empty() || argv.len() < 2 {
+        return Ok(command);
+    }
+    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
+    command.subcommands.get(&name).ok_or_else(|| {
+        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
+        let container = command.name.to_ascii_uppercase();
+        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
+    })
+}
+
+fn allowed_while_subscribed(name: &str) -> bool {
+    matches!(
+        name,
+        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping"
+            | "quit" | "reset"
+    )
+}
+
+/// Run a command, count it, and answer its error if it fails. `tick` is when it began, and then when it ended.
+pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_>, tick: &mut u64) {
+    let mark = ctx.reply.len();
+    let effects = ctx.keys.effects.mark();
+    let result = command.run.run(ctx, argv);
+    if let Err(error) = &result {
+        ctx.reply.truncate(mark);
+        ctx.keys.effects.forget(effects);
+        ctx.server.count_error(ctx.worker, &error.code());
+        ctx.reply.error(&error.to_string());
+    }
+    let began = std::mem::replace(tick, ctx.server.clock.ticks());
+    let nanos = ctx.server.clock.nanos_between(began, *tick);
+    let counters = command.counters.of(ctx.worker);
+    counters.calls.add(1);
+    counters.nanos.add(nanos);
+    if result.is_err() {
+        counters.failed.add(1);
+    }
+    ctx.server.stats.of(ctx.worker).commands.add(1);
+    if ctx.config.slowlog_log_slower_than >= 0
+        && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
+        && !command.flags.has(Flags::SKIP_SLOWLOG)
+    {
+        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+    }
+}
+
+/// Run another command inside the one that runs: under its locks, with the same client. Its reply goes into the
+/// context's writer; its error comes back.
+pub fn run_nested(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_>) -> CommandResult {
+    let outer = std::mem::replace(&mut ctx.command_id, command.id);
+    let began = ctx.server.clock.ticks();
+    let result = command.run.run(ctx, argv);
+    let counters = command.counters.of(ctx.worker);
+    counters.calls.add(1);
+    counters.nanos.add(ctx.server.clock.nanos_between(began, ctx.server.clock.ticks()));
+    if result.is_err() {
+        counters.failed.add(1);
+    }
+    ctx.command_id = outer;
+    result
+}
+
+/// What a command locks. It is known before the first lock is taken.
+pub struct LockPlan<'t> {
+    /// The modules whose code may run, in load order.
+    modules: SmallVec<[ModuleRef<'t>; 1]>,
+    shards: Shards,
+}
+
+enum Shards {
+    Some(SmallVec<[ShardId; 4]>),
+    All,
+}
+
+impl<'t> LockPlan<'t> {
+    /// For a command with these arguments.
+    fn of(server: &Server, session: &Session, command: &'t Command, argv: Argv<'_>) -> Self {
+        let mut plan = Self { modules: SmallVec::new(), shards: Shards::Some(SmallVec::new()) };
+        match &session.transaction {
+            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
+                for (queued, argv) in &transaction.queue {
+                    if let Some(module) = queued.run.module() {
+                        plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
+                    }
+                    plan.add_keys(server, queued, argv.as_argv());
+                }
+                for watched in &session.watched {
+                    plan.add_key(server, &watched.key);
+                }
+            }
+            _ => {
+                if let Some(module) = command.run.module() {
+                    plan.add_module(server, ModuleRef::Borrowed(module));
+                }
+                plan.add_keys(server, command, argv);
+            }
+        }
+        if let Shards::Some(shards) = &mut plan.shards
+            && shards.len() > 1
+        {
+            shards.sort_unstable();
+            shards.dedup();
+        }
+        if plan.modules.len() > 1 {
+            plan.modules.sort_unstable_by_key(|module| module.id);
+            plan.modules.dedup_by_key(|module| module.id);
+        }
+        plan
+    }
+
+    /// A module, and those that it may call.
+    fn add_module(&mut self, server: &Server, module: ModuleRef<'t>) {
+        if !module.manifest.calls.is_empty() {
+            let table = server.tenant.commands();
+            let called = module.manifest.calls.iter().filter_map(|name| table.find(name));
+            let callees = called.filter_map(|command| command.run.module());
+            self.modules.extend(callees.map(|callee| ModuleRef::Owned(Arc::clone(callee))));
+        }
+        self.modules.push(module);
+    }
+
+    fn add_keys(&mut self, server: &Server, command: &Command, argv: Argv<'_>) {
+        if command.flags.has(Flags::ALL_KEYS) {
+            self.shards = Shards::All;
+            return;
+        }
+        for_each_key(&command.keys, argv, |_, key| self.add_key(server, key));
+    }
+
+    fn add_key(&mut self, server: &Server, key: &[u8]) {
+        if let Shards::Some(shards) = &mut self.shards {
+            let keyspace = &server.tenant.keyspace;
+            shards.push(keyspace.shard_of(key::slot(key)));
+        }
+    }
+
+    /// How long the commands of some module must wait for fuel.
+    fn throttled(&self, server: &Server) -> Option<Duration> {
+        self.modules.iter().filter_map(|module| module.must_wait(|| server.clock.now_ns())).max()
+    }
+
+    fn count_waiting(&self, wait: Duration) {
+        if let Some(module) = self.modules.first() {
+            module.count_throttled(wait);
+        }
+    }
+
+    fn lock_shards<'s>(&self, server: &'s Server) -> Locked<'s> {
+        let keyspace = &server.tenant.keyspace;
+        match &self.shards {
+            Shards::Some(ids) => match ids.as_slice() {
+                [id] => keyspace.lock_one(*id),
+                ids => keyspace.lock_many(ids),
+            },
+            Shards::All => keyspace.lock_all(),
+        }
+    }
+}
+
+/// Call `f` with the position and the bytes of every key among the arguments.
+pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8])) {
+    for spec in specs {
+        match spec.find {
+            Find::Range { first, last, step } => {
+                let last = if last < 0 { argv.len() as isize + last } else { last };
+                let mut position = first;
+                while position as isize <= last {
+                    let Some(key) = argv.get(position) else { break };
+                    f(position, key);
+                    position += step;
+                }
+            }
+            Find::Count { count, first, step } => {
+                let n = argv.get(count).and_then(parse_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+                let positions = (0..n).map(|i| first + i * step);
+                for position in positions.take_while(|&position| position < argv.len()) {
+                    f(position, argv.get(position).expect("checked against the number of arguments"));
+                }
+            }
+            Find::Keyword { word, from } => {
+                let found = (from..argv.len()).find(|&i| super::args::is(&argv[i], word));
+                if let Some(position) = found.map(|i| i + 1)
+                    && let Some(key) = argv.get(position)
+                {
+                    f(position, key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What one client has set up on its connection: database, user, transaction, reply mode.
+//! It belongs to the worker that serves the connection; what others may see of the client is in `net::client`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::net::argv::OwnedArgv;
+use crate::net::client::{Client, flag};
+use crate::net::reply::{Protocol, ReplyWriter};
+
+use super::error::CommandResult;
+use super::table::Command;
+
+/// What CLIENT REPLY asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    On,
+    /// None is.
+    Off,
+    /// The command after CLIENT REPLY SKIP is not.
+    SkipNext,
+    /// The command that runs now is not.
+    Skip,
+}
+
+/// What MULTI has collected.
+#[derive(Default)]
+pub struct Transaction {
+    /// The commands and their arguments, in order.
+    pub queue: Vec<(Arc<Command>, OwnedArgv)>,
+    /// A command was refused while queueing: EXEC answers EXECABORT.
+    pub refused: bool,
+    /// Bytes of all the queued arguments.
+    pub bytes: usize,
+}
+
+/// Work that takes too long for a worker: it writes the reply, or says what went wrong.
+pub type Job = Box<dyn FnOnce(&mut ReplyWriter) -> CommandResult + Send>;
+
+/// A key that WATCH named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedKey {
+    /// Its database.
+    pub db: usize,
+    /// Its name.
+    pub key: Box<[u8]>,
+}
+
+/// The state of one connection.
+pub struct Session {
+    /// Its public side.
+    pub client: Arc<Client>,
+    /// The selected database.
+    pub db: usize,
+    /// The protocol that it speaks.
+    pub protocol: Protocol,
+    /// It may run commands that need a login.
+    pub authenticated: bool,
+    /// What MULTI has collected; none outside of it.
+    pub transaction: Option<Box<Transaction>>,
+    /// What WATCH named.
+    pub watched: Vec<WatchedKey>,
+    /// Raised by whoever changes a watched key.
+    pub watch_dirty: Arc<AtomicBool>,
+    /// Whether commands are answered.
+    pub reply_mode: ReplyMode,
+    /// Names of channels, patterns and shard channels.
+    pub subscriptions: [Vec<Box<[u8]>>; 3],
+    /// Close when the replies are written.
+    pub closing: bool,
+    /// In MONITOR.
+    pub monitor: bool,
+    /// CLIENT NO-TOUCH ON: reads leave the access clock alone.
+    pub no_touch: bool,
+    /// What the command that has just run wants to be done beside the workers; its reply comes from there.
+    pub job: Option<Job>,
+    /// Since when its next command waits for fuel; 0 if it does not.
+    pub waiting_since_us: u64,
+}
+
+impl Session {
+    /// A new connection.
+    pub fn new(client: Arc<Client>, authenticated: bool) -> Self {
+        Self {
+            client,
+            db: 0,
+            protocol: Protocol::Resp2,
+            authenticated,
+            transaction: None,
+            watched: Vec::new(),
+            watch_dirty: Arc::new(AtomicBool::new(false)),
+            reply_mode: ReplyMode::On,
+            subscriptions: Default::default(),
+            closing: false,
+            monitor: false,
+            no_touch: false,
+            job: None,
+            waiting_since_us: 0,
+        }
+    }
+
+    /// Choose a database.
+    pub fn select(&mut self, db: usize) {
+        self.db = db;
+        self.client.db.store(db as u32, Relaxed);
+    }
+
+    /// Choose a protocol.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+        self.client.resp.store(protocol.version() as u8, Relaxed);
+    }
+
+    /// Whether a RESP2 client is subscribed and may therefore only run a few commands.
+    pub fn in_pubsub_mode(&self) -> bool {
+        self.protocol == Protocol::Resp2 && self.subscriptions.iter().any(|names| !names.is_empty())
+    }
+
+    /// Leave MULTI, forgetting what is queued.
+    pub fn discard_transaction(&mut self) -> Option<Box<Transaction>> {
+        self.client.set_flag(flag::MULTI, false);
+        self.client.multi.store(u32::MAX, Relaxed);
+        self.transaction.take()
+    }
+}

@@ -1,0 +1,295 @@
+//! The command table: every command that this server answers, native ones and those of modules, as one struct.
+//! Looking a name up costs a few nanoseconds. A table never changes: loading a module makes a new one, and
+//! workers take it over between two commands. The rows of native commands are in the families' files.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::limits;
+use crate::net::argv::Argv;
+use crate::stats::{CommandCounters, PerWorker};
+
+use super::context::CommandContext;
+use super::error::CommandResult;
+use super::spec::{Family, Flags, KeySpec, Native, Spec};
+
+/// What happens when a command is called. A native function, or a function of a module.
+pub trait Run: Send + Sync {
+    /// Run under the locks that dispatch has taken.
+    fn run(&self, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult;
+
+    /// The module behind it, for what dispatch must do before it takes any lock: waiting for fuel, and locking
+    /// instances that all commands of the module share.
+    fn module(&self) -> Option<&Arc<crate::module::LoadedModule>> {
+        None
+    }
+}
+
+struct NativeCommand(Native);
+
+impl Run for NativeCommand {
+    #[inline]
+    fn run(&self, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+        (self.0)(ctx, argv)
+    }
+}
+
+/// What COMMAND DOCS says.
+#[derive(Debug, Clone)]
+pub struct Docs {
+    /// One sentence.
+    pub summary: Cow<'static, str>,
+    /// The version that first had it.
+    pub since: Cow<'static, str>,
+    /// `string`, `hash`, ..., or `module`.
+    pub group: Cow<'static, str>,
+    /// Its cost.
+    pub complexity: Cow<'static, str>,
+    /// Its arguments in the notation that `docs` reads.
+    pub syntax: Cow<'static, str>,
+}
+
+/// One command.
+pub struct Command {
+    /// In small letters; a subcommand is `container|name`.
+    pub name: String,
+    /// The number of arguments with the name among them; `-n` is n or more.
+    pub arity: i32,
+    /// What it may do.
+    pub flags: Flags,
+    /// Where its keys are.
+    pub keys: Cow<'static, [KeySpec]>,
+    /// ACL categories, without `@`.
+    pub categories: Vec<String>,
+    /// For people.
+    pub docs: Docs,
+    /// Its subcommands by name in small letters; empty unless it is a container.
+    pub subcommands: BTreeMap<String, Arc<Command>>,
+    /// What runs.
+    pub run: Box<dyn Run>,
+    /// What was counted of it.
+    pub counters: PerWorker<CommandCounters>,
+    /// Its number in this server's life; never given twice.
+    pub id: u32,
+    key: NameKey,
+}
+
+impl std::fmt::Debug for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Command").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Command {
+    /// Make a command that can be put into a table.
+    pub fn new(
+        name: &str,
+        arity: i32,
+        flags: Flags,
+        keys: impl Into<Cow<'static, [KeySpec]>>,
+        docs: Docs,
+        run: Box<dyn Run>,
+        workers: usize,
+    ) -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+        static NEXT_ID: AtomicU32 = AtomicU32::new(0);
+        Self {
+            name: name.to_ascii_lowercase(),
+            arity,
+            flags,
+            keys: keys.into(),
+            categories: Vec::new(),
+            docs,
+            subcommands: BTreeMap::new(),
+            run,
+            counters: PerWorker::new(workers),
+            id: NEXT_ID.fetch_add(1, Relaxed),
+            key: NameKey::new(name.as_bytes()),
+        }
+    }
+
+    fn from_spec(spec: &'static Spec, group: &'static str, container: Option<&str>, workers: usize) -> Self {
+        let name = match container {
+            Some(container) => format!("{container}|{}", spec.name),
+            None => spec.name.to_owned(),
+        };
+        let docs = Docs {
+            summary: spec.summary.into(),
+            since: spec.since.into(),
+            group: group.into(),
+            complexity: spec.complexity.into(),
+            syntax: spec.syntax.into(),
+        };
+        let run = Box::new(NativeCommand(spec.run));
+        let mut command = Self::new(&name, spec.arity, spec.flags, spec.keys, docs, run, workers);
+        command.categories = categories(spec.flags, group, spec.categories);
+        for sub in spec.subcommands {
+            let sub_command = Self::from_spec(sub, group, Some(&command.name), workers);
+            command.subcommands.insert(sub.name.to_ascii_lowercase(), Arc::new(sub_command));
+        }
+        command
+    }
+
+    /// Whether this number of arguments is right.
+    #[inline]
+    pub fn takes(&self, argc: usize) -> bool {
+        if self.arity >= 0 { argc == self.arity as usize } else { argc >= self.arity.unsigned_abs() as usize }
+    }
+}
+
+/// The ACL categories of a command: what its flags imply, its family, and what its row adds.
+pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut add = |name: &str| {
+        if !all.iter().any(|known| known == name) {
+            all.push(name.to_owned());
+        }
+    };
+    let family = match group {
+        "generic" => "keyspace",
+        "sorted-set" => "sortedset",
+        "transactions" => "transaction",
+        "server" | "module" => "",
+        "scripting" | "pubsub" | "connection" => group,
+        group => group,
+    };
+    if flags.has(Flags::WRITE) {
+        add("write");
+    }
+    if flags.has(Flags::READ) && family != "scripting" {
+        add("read");
+    }
+    if !family.is_empty() {
+        add(family);
+    }
+    if flags.has(Flags::ADMIN) {
+        add("admin");
+        add("dangerous");
+    }
+    if flags.has(Flags::PUBSUB) {
+        add("pubsub");
+    }
+    if flags.has(Flags::BLOCKING) {
+        add("blocking");
+    }
+    more.iter().for_each(|name| add(name.as_ref()));
+    add(if flags.has(Flags::FAST) { "fast" } else { "slow" });
+    all
+}
+
+/// Up to sixteen bytes of a name with letters made small: what look-ups hash and compare first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NameKey(u128);
+
+impl NameKey {
+    #[inline]
+    fn new(name: &[u8]) -> Self {
+        const SMALL: u128 = u128::from_ne_bytes([0x20; 16]);
+        let mut bytes = [0u8; 16];
+        let n = name.len().min(16);
+        bytes[..n].copy_from_slice(&name[..n]);
+        Self((u128::from_le_bytes(bytes) | SMALL) ^ ((name.len() as u128) << 120))
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        let folded = (self.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.0 >> 64) as u64;
+        let product = u128::from(folded).wrapping_mul(0xD6E8_FEB8_6659_FD93_u128);
+        (product as u64) ^ (product >> 64) as u64
+    }
+}
+
+/// All commands.
+#[derive(Default)]
+pub struct CommandTable {
+    by_name: HashTable<Arc<Command>>,
+}
+
+impl CommandTable {
+    /// The native commands.
+    pub fn native(families: &'static [Family], workers: usize) -> Self {
+        let mut table = Self::default();
+        for family in families {
+            for spec in family.commands {
+                table.insert(Arc::new(Command::from_spec(spec, family.group, None, workers)));
+            }
+        }
+        table
+    }
+
+    /// A table with the same commands, to be changed and then put in place of this one.
+    pub fn fork(&self) -> Self {
+        Self { by_name: self.by_name.clone() }
+    }
+
+    /// Add a command; the name must be free.
+    pub fn insert(&mut self, command: Arc<Command>) {
+        debug_assert!(self.get(command.name.as_bytes()).is_none(), "{} is declared twice", command.name);
+        self.by_name.insert_unique(command.key.hash(), command, |command| command.key.hash());
+    }
+
+    /// Take a command out.
+    pub fn remove(&mut self, name: &str) -> Option<Arc<Command>> {
+        let key = NameKey::new(name.as_bytes());
+        let entry = self.by_name.find_entry(key.hash(), |command| command.name.eq_ignore_ascii_case(name));
+        entry.ok().map(|entry| entry.remove().0)
+    }
+
+    /// Look a name up, in any case of letters.
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<&Arc<Command>> {
+        let key = NameKey::new(name);
+        self.by_name.find(key.hash(), |command| {
+            command.key == key && command.name.as_bytes().eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Look a full name such as `config|get` up.
+    pub fn find(&self, name: &str) -> Option<&Arc<Command>> {
+        match name.split_once('|') {
+            None => self.get(name.as_bytes()),
+            Some((container, sub)) => {
+                self.get(container.as_bytes())?.subcommands.get(&sub.to_ascii_lowercase())
+            }
+        }
+    }
+
+    /// All commands, subcommands not among them, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Command>> {
+        self.by_name.iter()
+    }
+
+    /// All commands and all subcommands.
+    pub fn iter_all(&self) -> impl Iterator<Item = &Arc<Command>> {
+        self.iter().flat_map(|command| std::iter::once(command).chain(command.subcommands.values()))
+    }
+
+    /// How many there are, subcommands not counted.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+/// The line for a name that no table has.
+pub fn unknown_command(argv: Argv<'_>) -> String {
+    let name = String::from_utf8_lossy(argv[0].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[0]));
+    let mut line = format!("ERR unknown command '{name}', with args beginning with: ");
+    let start = line.len();
+    for arg in argv.iter().skip(1) {
+        let room = limits::ERROR_ARGS_BYTES.saturating_sub(line.len() - start);
+        if room == 0 {
+            break;
+        }
+        let shown = String::from_utf8_lossy(arg.get(..room).unwrap_or(arg));
+        line.push_str(&format!("'{shown}' "));
+    }
+    line
+}

@@ -1,0 +1,194 @@
+//! How the writes of a module's command are undone when it fails.
+//! Native commands check everything before their first write and need no undo; a module can trap at any moment.
+//!
+//! Before a key is changed for the first time its entry is copied; fields of hashes are recorded one by one, since a
+//! hash may be large. Undoing walks the records backwards. Those who watch a key are told only when the change stands.
+
+use hashbrown::HashTable;
+
+use crate::keyspace::{Db, Entry, Key, Locked, ShardId};
+use crate::limits;
+
+/// What a module's command has changed so far.
+#[derive(Default)]
+pub struct UndoLog {
+    /// How many commands of modules run inside each other.
+    depth: u32,
+    records: Vec<Record>,
+    /// Positions of whole-key records by key, once there are too many to look through.
+    index: HashTable<usize>,
+    /// Behind the last flush or swap: a copy from before says nothing about a key now.
+    since: usize,
+}
+
+enum Record {
+    /// The key was like this, or was not there.
+    Key { db: usize, name: Box<[u8]>, hash: u64, slot: u16, entry: Option<Entry> },
+    /// A field of a hash was like this, or was not there.
+    Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
+    /// The database was like this.
+    Flush { db: usize, old: Vec<(ShardId, Db)> },
+    /// These were exchanged.
+    Swap(usize, usize),
+}
+
+impl UndoLog {
+    /// A module's command begins. The answer is where the log stands.
+    pub fn enter(&mut self) -> usize {
+        self.depth += 1;
+        self.records.len()
+    }
+
+    /// A module's command ends. The answer is whether it was the outermost.
+    pub fn leave(&mut self) -> bool {
+        self.depth -= 1;
+        self.depth == 0
+    }
+
+    /// How many commands of modules run inside each other.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Whether writes must be recorded.
+    #[inline]
+    pub fn is_active(&self) -> bool {
+        self.depth != 0
+    }
+
+    /// A key is about to be changed.
+    pub fn record_key(&mut self, index: usize, key: &Key<'_>, db: &mut Db, now_ms: u64) {
+        if self.has_key(index, key) {
+            return;
+        }
+        let entry = db.snapshot(key, now_ms);
+        self.push_key(Record::Key { db: index, name: key.bytes.into(), hash: key.hash, slot: key.slot, entry });
+    }
+
+    /// A field of a hash that exists is about to be changed.
+    pub fn record_field(&mut self, index: usize, key: &Key<'_>, field: &[u8], value: Option<Vec<u8>>) {
+        if self.has_key(index, key) {
+            return;
+        }
+        let (name, field) = (key.bytes.into(), field.into());
+        self.records.push(Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value });
+    }
+
+    /// A database was emptied.
+    pub fn record_flush(&mut self, db: usize, old: Vec<(ShardId, Db)>) {
+        self.records.push(Record::Flush { db, old });
+        self.since = self.records.len();
+    }
+
+    /// Two databases were exchanged.
+    pub fn record_swap(&mut self, a: usize, b: usize) {
+        self.records.push(Record::Swap(a, b));
+        self.since = self.records.len();
+    }
+
+    fn push_key(&mut self, record: Record) {
+        self.records.push(record);
+        let len = self.records.len();
+        if len > limits::UNDO_LOOKED_THROUGH {
+            // The index may have to be made: fields and others were pushed without it.
+            let first = if self.index.is_empty() { 0 } else { len - 1 };
+            self.add_to_index(first);
+        }
+    }
+
+    fn add_to_index(&mut self, first: usize) {
+        let records = &self.records;
+        for (i, record) in records.iter().enumerate().skip(first) {
+            if matches!(record, Record::Key { .. }) {
+                self.index.insert_unique(record.hash(), i, |&i| records[i].hash());
+            }
+        }
+    }
+
+    /// Whether the key was copied already.
+    fn has_key(&self, index: usize, key: &Key<'_>) -> bool {
+        if self.records.len() <= limits::UNDO_LOOKED_THROUGH {
+            return self.records[self.since..].iter().any(|record| record.is_key(index, key));
+        }
+        let is_it = |&i: &usize| i >= self.since && self.records[i].is_key(index, key);
+        self.index.find(key.hash, is_it).is_some()
+    }
+
+    /// Undo the records from `mark` on, newest first.
+    pub fn undo_to(&mut self, mark: usize, keyspace: &mut Locked<'_>) {
+        if self.records.len() == mark {
+            return;
+        }
+        while self.records.len() > mark {
+            let Some(record) = self.records.pop() else { break };
+            record.undo(keyspace);
+        }
+        self.index.clear();
+        self.since = self.records.iter().rposition(Record::is_whole).map_or(0, |whole| whole + 1);
+        if mark > limits::UNDO_LOOKED_THROUGH {
+            self.add_to_index(0);
+        }
+    }
+
+    /// The changes stand: tell those who watch the keys, and forget.
+    pub fn keep(&mut self, keyspace: &mut Locked<'_>) {
+        for record in self.records.drain(..) {
+            record.tell_watchers(keyspace);
+        }
+        self.index.clear();
+        self.since = 0;
+    }
+}
+
+impl Record {
+    fn hash(&self) -> u64 {
+        match self {
+            Self::Key { hash, .. } | Self::Field { hash, .. } => *hash,
+            Self::Flush { .. } | Self::Swap(..) => 0,
+        }
+    }
+
+    fn is_key(&self, index: usize, key: &Key<'_>) -> bool {
+        matches!(self, Self::Key { db, name, .. } if *db == index && **name == *key.bytes)
+    }
+
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Flush { .. } | Self::Swap(..))
+    }
+
+    fn undo(self, keyspace: &mut Locked<'_>) {
+        match self {
+            Self::Key { db, name, hash, slot, entry } => {
+                let key = Key { bytes: &name, hash, slot };
+                let Some(keys) = keyspace.db(&key, db) else { return };
+                match entry {
+                    // The time of a live entry may have come meanwhile; then the next look-up finds that.
+                    Some(entry) => drop(keys.restore(entry)),
+                    None => drop(keys.remove(&key, 0)),
+                }
+            }
+            Self::Field { db, name, hash, slot, field, value } => {
+                let key = Key { bytes: &name, hash, slot };
+                let Some(keys) = keyspace.db(&key, db) else { return };
+                let Some(mut entry) = keys.get_mut(&key, 0) else { return };
+                let Some(hash) = entry.hash() else { return };
+                match value {
+                    // With limits that force nothing, a hash stays in the form that it has.
+                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
+                    None => drop(hash.del(&field)),
+                }
+            }
+            Self::Flush { db, old } => keyspace.unflush(db, old),
+            Self::Swap(a, b) => keyspace.swapdb(a, b),
+        }
+    }
+
+    fn tell_watchers(&self, keyspace: &mut Locked<'_>) {
+        if let Self::Key { db, name, hash, slot, .. } | Self::Field { db, name, hash, slot, .. } = self {
+            let key = Key { bytes: name, hash: *hash, slot: *slot };
+            if let Some(shard) = keyspace.shard(&key) {
+                shard.touch(*db, &key);
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What happens without a client's asking: keys expire, idle clients leave, peaks are recorded.
+//! Runs on the main thread, `hz` times a second, and holds one shard's lock at a time.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crate::effects::Effects;
+use crate::effects::notify::Class;
+use crate::keyspace::{Key, Keyspace, ShardId};
+use crate::limits;
+use crate::net::client::flag;
+use crate::server::Server;
+
+/// Start keeping time.
+pub fn spawn(server: &'static Server) {
+    server.memory.mark_startup();
+    tokio::task::spawn(async move {
+        let mut expiry = ActiveExpiry::default();
+        loop {
+            let config = server.config.current();
+            tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
+            server.memory.publish_main();
+            if server.active_expire.load(Relaxed) {
+                expiry.cycle(server, config.notify_keyspace_events);
+            }
+            if config.timeout != 0 {
+                end_idle_clients(server, u64::from(config.timeout));
+            }
+        }
+    });
+}
+
+fn end_idle_clients(server: &Server, timeout_s: u64) {
+    let now_ms = server.clock.now_ms();
+    for client in server.clients.list() {
+        let exempt = client.has_flag(flag::PUBSUB | flag::MONITOR | flag::BLOCKED);
+        if !exempt && client.idle_ms(now_ms) >= timeout_s * 1000 {
+            tracing::debug!("Closing idle client {}", client.addr);
+            client.kill();
+        }
+    }
+}
+
+/// Deletes keys whose time has come and that nobody asks for. It walks all shards in turn and looks at a bounded
+/// number of keys under one lock, until it has been everywhere or the time for this turn is up.
+#[derive(Default)]
+struct ActiveExpiry {
+    shard: ShardId,
+    /// Where the walk over each database of the shard goes on.
+    cursor: u64,
+    effects: Effects,
+}
+
+impl ActiveExpiry {
+    fn cycle(&mut self, server: &'static Server, mask: Class) {
+        let keyspace = &server.tenant.keyspace;
+        let end = server.clock.now_ns() + limits::EXPIRE_CYCLE_NS;
+        let (mut dead, mut shards_done) = (0, 0);
+        while shards_done < keyspace.shards() && server.clock.now_ns() < end {
+            let found = self.step(keyspace, server.clock.now_ms(), mask);
+            dead += found;
+            // A database with many dead keys is not left before its walk is through, or the time is up.
+            if self.cursor == 0 {
+                self.shard = (self.shard + 1) % keyspace.shards() as ShardId;
+                shards_done += 1;
+            }
+        }
+        server.cron_expired.fetch_add(dead as u64, Relaxed);
+        self.effects.deliver(&server.tenant.pubsub);
+    }
+
+    /// Look at a bounded number of keys of one shard.
+    fn step(&mut self, keyspace: &Keyspace, now_ms: u64, mask: Class) -> usize {
+        let mut garbage = Vec::new();
+        let mut locked = keyspace.lock_one(self.shard);
+        let Some(shard) = locked.shard_by_id(self.shard) else { return 0 };
+        let mut next = 0;
+        for index in 0..shard.dbs().len() {
+            if shard.dbs()[index].volatile_len() == 0 {
+                continue;
+            }
+            let from = garbage.len();
+            let mut cursor = self.cursor;
+            shard.db(index).expire_cycle(now_ms, limits::EXPIRE_CYCLE_KEYS, &mut cursor, |entry| garbage.push(entry));
+            next = next.max(cursor);
+            for entry in &garbage[from..] {
+                let key = Key::new(entry.as_ref().key());
+                shard.touch(index, &key);
+                self.effects.event(mask, Class::EXPIRED, "expired", index, key.bytes);
+            }
+        }
+        self.cursor = next;
+        // The entries are freed when `garbage` goes, after the lock.
+        drop(locked);
+        garbage.len()
+    }
+}

@@ -1,0 +1,113 @@
+//! Making room: while the server uses more than `maxmemory`, keys are evicted by the configured policy.
+//! Each victim is the best of a few keys drawn from shards at random: an approximation of LRU, LFU or TTL that costs the
+//! same however many keys there are. Which of two keys is better is decided in `keyspace::evict`.
+
+use rand::RngExt;
+
+use crate::config::{Config, MaxmemoryPolicy};
+use crate::effects::Effects;
+use crate::effects::notify::Class;
+use crate::keyspace::{AccessClock, Choose, Key};
+use crate::limits;
+use crate::server::Server;
+
+impl Config {
+    /// How many workers there will be.
+    pub fn workers(&self) -> usize {
+        match self.worker_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    /// What the access clocks of keys record under the configured policy.
+    pub fn access_clock(&self) -> AccessClock {
+        match self.maxmemory_policy {
+            MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => {
+                AccessClock::Lfu { log_factor: self.lfu_log_factor, decay_minutes: self.lfu_decay_time }
+            }
+            _ => AccessClock::Lru,
+        }
+    }
+
+    /// How a key is chosen, and whether only keys with an expiry may be; none if nothing is to be evicted.
+    fn eviction(&self) -> Option<(Choose, bool)> {
+        Some(match self.maxmemory_policy {
+            MaxmemoryPolicy::NoEviction => return None,
+            MaxmemoryPolicy::AllkeysLru => (Choose::Lru, false),
+            MaxmemoryPolicy::VolatileLru => (Choose::Lru, true),
+            MaxmemoryPolicy::AllkeysLfu => (Choose::Lfu, false),
+            MaxmemoryPolicy::VolatileLfu => (Choose::Lfu, true),
+            MaxmemoryPolicy::AllkeysRandom => (Choose::Random, false),
+            MaxmemoryPolicy::VolatileRandom => (Choose::Random, true),
+            MaxmemoryPolicy::VolatileTtl => (Choose::Ttl, true),
+        })
+    }
+}
+
+impl Server {
+    /// Evict until less than `maxmemory` is used. The answer is whether that was possible.
+    pub fn evict(&self, config: &Config, worker: usize, now_ms: u64, effects: &mut Effects) -> bool {
+        self.memory.publish(worker);
+        let mut evicted = 0;
+        while self.memory.used() as u64 > config.maxmemory {
+            let Some((choose, volatile_only)) = config.eviction() else { return false };
+            // One command must not pay for everybody's: the rest is left to the next ones.
+            if evicted == limits::EVICTIONS_PER_COMMAND {
+                return true;
+            }
+            if !self.evict_one(config, choose, volatile_only, now_ms, effects) {
+                return false;
+            }
+            evicted += 1;
+            self.stats.of(worker).evicted_keys.add(1);
+            self.memory.publish(worker);
+        }
+        true
+    }
+
+    /// Evict the best of a few keys. False when there is none to evict.
+    fn evict_one(
+        &self,
+        config: &Config,
+        choose: Choose,
+        volatile_only: bool,
+        now_ms: u64,
+        effects: &mut Effects,
+    ) -> bool {
+        let keyspace = &self.tenant.keyspace;
+        let mut rng = rand::rng();
+        let start = rng.random_range(0..keyspace.shards());
+        let mut best: Option<(u64, usize, Box<[u8]>)> = None;
+        let mut drawn = 0;
+        for step in 0..keyspace.shards() {
+            let id = ((start + step) % keyspace.shards()) as u16;
+            let mut locked = keyspace.lock_one(id);
+            let Some(shard) = locked.shard_by_id(id) else { continue };
+            for (index, db) in shard.dbs().iter().enumerate() {
+                let access = db.access();
+                db.sample(&mut rng, limits::EVICTION_DRAWS, volatile_only, |entry| {
+                    drawn += 1;
+                    let score = choose.score(entry, access, now_ms);
+                    if best.as_ref().is_none_or(|(known, ..)| score > *known) {
+                        best = Some((score, index, entry.key().into()));
+                    }
+                });
+            }
+            if drawn >= config.maxmemory_samples {
+                break;
+            }
+        }
+        let Some((_, index, name)) = best else { return false };
+        let key = Key::new(&name);
+        let mut locked = keyspace.lock_one(keyspace.shard_of(key.slot));
+        let Some(shard) = locked.shard(&key) else { return false };
+        // 0: dead or alive, it goes.
+        let removed = shard.db(index).remove(&key, 0);
+        shard.touch(index, &key);
+        drop(locked);
+        effects.event(config.notify_keyspace_events, Class::EVICTED, "evicted", index, &name);
+        // Freed here, after the lock.
+        removed.is_some()
+    }
+}

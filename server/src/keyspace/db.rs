@@ -1,0 +1,456 @@
+//! The keys of one database in one shard: every key, its value and the time it expires.
+//! Reads expire lazily, so that no caller can see a dead key. A key that was found dead is taken out and kept aside for
+//! the caller, who raises its event and drops it after unlocking.
+//! Nothing here waits, logs, reads a clock or knows a client; what follows from a write is in `effects`.
+
+use std::ops::{Deref, DerefMut};
+
+use rand::Rng;
+
+use super::entry::{Entry, EntryMut, EntryRef};
+use super::evict::AccessClock;
+use super::key::{self, Key};
+use super::table::{Place, Table};
+use super::value::{EditError, Value, ValueType};
+use crate::limits::RANDOM_KEY_TRIES;
+
+/// What a write does to the expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expire {
+    /// Leaves it; a new key has none.
+    Keep,
+    /// Removes it.
+    Clear,
+    /// Sets it, in ms since 1970. A time that has passed already makes a key that nobody will see.
+    At(u64),
+}
+
+impl Expire {
+    #[inline]
+    fn over(self, old: Option<u64>) -> Option<u64> {
+        match self {
+            Expire::Keep => old,
+            Expire::Clear => None,
+            Expire::At(at) => Some(at),
+        }
+    }
+}
+
+/// The keys of one database in one shard.
+pub struct Db {
+    table: Table<Entry>,
+    /// Found dead since the caller last looked.
+    expired: Vec<Entry>,
+    /// Sum of `Entry::memory`.
+    bytes: usize,
+    access: AccessClock,
+    /// State of the generator that LFU asks; quality hardly matters there, and it must not cost.
+    random: u64,
+}
+
+/// An entry that is edited in place. When it is let go, the database's memory is counted anew.
+pub struct Edited<'a> {
+    entry: EntryMut<'a>,
+    bytes: &'a mut usize,
+    before: usize,
+}
+
+impl<'a> Deref for Edited<'a> {
+    type Target = EntryMut<'a>;
+
+    fn deref(&self) -> &EntryMut<'a> {
+        &self.entry
+    }
+}
+
+impl<'a> DerefMut for Edited<'a> {
+    fn deref_mut(&mut self) -> &mut EntryMut<'a> {
+        &mut self.entry
+    }
+}
+
+impl Drop for Edited<'_> {
+    fn drop(&mut self) {
+        *self.bytes = (*self.bytes + self.entry.as_ref().memory()).saturating_sub(self.before);
+    }
+}
+
+/// Reading.
+impl Db {
+    /// An empty database. `seed` feeds the generator of the LFU counters.
+    pub fn new(access: AccessClock, seed: u64) -> Self {
+        Db { table: Table::default(), expired: Vec::new(), bytes: 0, access, random: seed }
+    }
+
+    /// How many keys there are; those that have expired and were not found yet count, as in Redis.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no key.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// How many keys have an expiry.
+    #[inline]
+    pub fn volatile_len(&self) -> usize {
+        self.table.volatile_len()
+    }
+
+    /// Heap bytes of keys and values, as the allocator's size classes have them, without the table.
+    #[inline]
+    pub fn used_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Heap bytes of the table itself. Walks its segments.
+    pub fn table_bytes(&self) -> usize {
+        self.table.memory()
+    }
+
+    /// What the access clocks of this database record.
+    pub fn access(&self) -> AccessClock {
+        self.access
+    }
+
+    /// Changes what access clocks record from now on. Clocks written before are read in the new way, as in Redis.
+    pub fn set_access(&mut self, access: AccessClock) {
+        self.access = access;
+    }
+
+    /// Finds a live key. A dead one is moved to `expired`.
+    #[inline]
+    fn find(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        let place = self.table.find(key.hash, key.bytes)?;
+        if self.table.is_volatile(place) && self.table.at(place).is_expired(now_ms) {
+            self.expire_at_place(place);
+            return None;
+        }
+        Some(place)
+    }
+
+    #[cold]
+    fn expire_at_place(&mut self, place: Place) {
+        let entry = self.take(place);
+        self.expired.push(entry);
+    }
+
+    /// Takes an entry out and its memory off the account.
+    fn take(&mut self, place: Place) -> Entry {
+        let entry = self.table.remove_at(place);
+        self.bytes -= entry.as_ref().memory();
+        entry
+    }
+
+    /// Counts an access.
+    #[inline]
+    fn touch(access: AccessClock, random: &mut u64, entry: EntryRef<'_>, now_ms: u64) {
+        entry.set_clock(access.touched(entry.clock(), now_ms, || split_mix(random)));
+    }
+
+    /// Where a live key is, until the next change. For callers that must do something of their own when it is not.
+    #[inline]
+    pub fn locate(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        self.find(key, now_ms)
+    }
+
+    /// The entry at a place that `locate` has just found. Counts as an access.
+    #[inline]
+    pub fn use_at(&mut self, place: Place, now_ms: u64) -> EntryRef<'_> {
+        let entry = self.table.at(place);
+        Self::touch(self.access, &mut self.random, entry, now_ms);
+        entry
+    }
+
+    /// The same, without a trace.
+    #[inline]
+    pub fn entry_at(&self, place: Place) -> EntryRef<'_> {
+        self.table.at(place)
+    }
+
+    /// The entry of a live key. Counts as an access.
+    #[inline]
+    pub fn get(&mut self, key: &Key<'_>, now_ms: u64) -> Option<EntryRef<'_>> {
+        let place = self.find(key, now_ms)?;
+        let entry = self.table.at(place);
+        Self::touch(self.access, &mut self.random, entry, now_ms);
+        Some(entry)
+    }
+
+    /// The entry of a live key, without a trace: no access is counted, and a dead key stays for others to find.
+    #[inline]
+    pub fn peek(&self, key: &Key<'_>, now_ms: u64) -> Option<EntryRef<'_>> {
+        self.table.get(key.hash, key.bytes).filter(|entry| !entry.is_expired(now_ms))
+    }
+
+    /// The entry of a live key, to edit its value in place. Counts as an access.
+    #[inline]
+    pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Edited<'_>> {
+        let place = self.find(key, now_ms)?;
+        let entry = self.table.at_mut(place);
+        Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
+        let before = entry.as_ref().memory();
+        Some(Edited { entry, bytes: &mut self.bytes, before })
+    }
+
+    /// Whether a key is there and alive.
+    #[inline]
+    pub fn contains(&mut self, key: &Key<'_>, now_ms: u64) -> bool {
+        self.find(key, now_ms).is_some()
+    }
+
+    /// When a live key expires; none if it never does, or is not there.
+    pub fn expire_at(&mut self, key: &Key<'_>, now_ms: u64) -> Option<u64> {
+        let place = self.find(key, now_ms)?;
+        self.table.at(place).expire_at()
+    }
+
+    /// A deep copy of a live key's entry, in the same encoding: for undo and COPY. No access is counted.
+    pub fn snapshot(&self, key: &Key<'_>, now_ms: u64) -> Option<Entry> {
+        self.peek(key, now_ms).map(EntryRef::to_entry)
+    }
+
+    /// Whether `take_expired` has something to give.
+    #[inline]
+    pub fn has_expired(&self) -> bool {
+        !self.expired.is_empty()
+    }
+
+    /// The entries that lookups found dead since the last call, oldest first.
+    pub fn take_expired(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.expired)
+    }
+
+    /// Asks for the cache line of the slots where a key belongs. First stage of a batch.
+    #[inline]
+    pub fn prefetch_slot(&self, key: &Key<'_>) {
+        self.table.prefetch_slot(key.hash);
+    }
+
+    /// Asks for the block of a key. Second stage, when the slots have arrived.
+    #[inline]
+    pub fn prefetch_block(&self, key: &Key<'_>) {
+        self.table.prefetch_block(key.hash);
+    }
+}
+
+/// Writing.
+impl Db {
+    /// Stores a string under a key, in the block of the old value if that fits. True if a live key was overwritten.
+    #[inline]
+    pub fn set_string(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> bool {
+        let Some(place) = self.find(key, now_ms) else {
+            let clock = self.access.initial(now_ms);
+            self.add(key.hash, Entry::string(key.bytes, bytes, expire.over(None), clock));
+            return false;
+        };
+        let old = self.table.at(place);
+        Self::touch(self.access, &mut self.random, old, now_ms);
+        let expire_at = expire.over(old.expire_at());
+        self.edit(place, |entry| entry.set_string(bytes, expire_at));
+        true
+    }
+
+    /// Stores any value under a key. Returns the entry that was there, if it was alive.
+    pub fn set_value(&mut self, key: &Key<'_>, value: Value, expire: Expire, now_ms: u64) -> Option<Entry> {
+        let clock = self.access.initial(now_ms);
+        let old = self.find(key, now_ms).and_then(|place| self.table.at(place).expire_at());
+        self.restore(Entry::new(key.bytes, value, expire.over(old), clock))
+    }
+
+    /// Puts an entry under its own key, as it is. Returns the entry that was there, alive or not.
+    pub fn restore(&mut self, entry: Entry) -> Option<Entry> {
+        let hash = key::hash(entry.as_ref().key());
+        match self.table.find(hash, entry.as_ref().key()) {
+            None => {
+                self.add(hash, entry);
+                None
+            }
+            Some(place) => Some(self.edit(place, |old| std::mem::replace(old, entry))),
+        }
+    }
+
+    /// Takes a live key out, with its value: the caller drops it after unlocking, or puts it back.
+    pub fn remove(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Entry> {
+        let place = self.find(key, now_ms)?;
+        Some(self.take(place))
+    }
+
+    /// Sets or removes the expiry of a live key. False if there is no such key.
+    pub fn set_expire(&mut self, key: &Key<'_>, expire_at: Option<u64>, now_ms: u64) -> bool {
+        let Some(place) = self.find(key, now_ms) else { return false };
+        self.edit(place, |entry| entry.set_expire(expire_at));
+        true
+    }
+
+    /// Appends to a string, or makes it. Returns the new length.
+    pub fn append(&mut self, key: &Key<'_>, bytes: &[u8], now_ms: u64) -> Result<usize, EditError> {
+        let Some(place) = self.find_string(key, now_ms)? else {
+            self.set_string(key, bytes, Expire::Clear, now_ms);
+            return Ok(bytes.len());
+        };
+        let len = self.edit(place, |entry| {
+            entry.edit_string(|string| {
+                string.extend_from_slice(bytes);
+                string.len()
+            })
+        });
+        len.ok_or(EditError::WrongType)
+    }
+
+    /// Overwrites part of a string, or makes it; what lies before `offset` and is not there yet becomes zero bytes.
+    /// Returns the new length. With no `bytes` nothing changes. The caller has checked the size that results.
+    pub fn set_range(
+        &mut self,
+        key: &Key<'_>,
+        offset: usize,
+        bytes: &[u8],
+        now_ms: u64,
+    ) -> Result<usize, EditError> {
+        let place = match self.find_string(key, now_ms)? {
+            Some(place) if bytes.is_empty() => {
+                return Ok(self.table.at(place).string().map_or(0, super::value::StringRef::len));
+            }
+            Some(place) => place,
+            None if bytes.is_empty() => return Ok(0),
+            None => self.add(key.hash, Entry::string(key.bytes, b"", None, self.access.initial(now_ms))),
+        };
+        let len = self.edit(place, |entry| {
+            entry.edit_string(|string| {
+                let end = offset + bytes.len();
+                if string.len() < end {
+                    string.resize(end, 0);
+                }
+                string[offset..end].copy_from_slice(bytes);
+                string.len()
+            })
+        });
+        len.ok_or(EditError::WrongType)
+    }
+
+    /// Adds to an integer, or makes it from 0. Returns the sum.
+    pub fn incr_by(&mut self, key: &Key<'_>, by: i64, now_ms: u64) -> Result<i64, EditError> {
+        let Some(place) = self.find_string(key, now_ms)? else {
+            let entry = Entry::new(key.bytes, Value::Int(by), None, self.access.initial(now_ms));
+            self.add(key.hash, entry);
+            return Ok(by);
+        };
+        let number = self.table.at(place).string().and_then(super::value::StringRef::int);
+        let sum = number.ok_or(EditError::NotInteger)?.checked_add(by).ok_or(EditError::Overflow)?;
+        self.edit(place, |entry| entry.set_int(sum));
+        Ok(sum)
+    }
+
+    /// Finds a live key that must be a string, to change it. Counts as an access.
+    fn find_string(&mut self, key: &Key<'_>, now_ms: u64) -> Result<Option<Place>, EditError> {
+        let Some(place) = self.find(key, now_ms) else { return Ok(None) };
+        let entry = self.table.at(place);
+        if entry.value_type() != ValueType::String {
+            return Err(EditError::WrongType);
+        }
+        Self::touch(self.access, &mut self.random, entry, now_ms);
+        Ok(Some(place))
+    }
+
+    /// Adds an entry whose key is not there.
+    #[inline]
+    fn add(&mut self, hash: u64, entry: Entry) -> Place {
+        self.bytes += entry.as_ref().memory();
+        self.table.insert(hash, entry)
+    }
+
+    /// Changes an entry and the account of memory.
+    #[inline]
+    fn edit<R>(&mut self, place: Place, edit: impl FnOnce(&mut Entry) -> R) -> R {
+        let bytes = &mut self.bytes;
+        self.table.update(place, |entry| {
+            *bytes -= entry.as_ref().memory();
+            let result = edit(entry);
+            *bytes += entry.as_ref().memory();
+            result
+        })
+    }
+}
+
+/// Walks.
+impl Db {
+    /// All entries, the dead ones included, in no order that means anything.
+    pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        self.table.iter()
+    }
+
+    /// One step of SCAN over the live keys; see `Table::scan` for what it guarantees. The cursor stays below 2^51.
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        now_ms: u64,
+        mut f: impl FnMut(EntryRef<'a>),
+    ) -> u64 {
+        self.table.scan(cursor, count, |entry| {
+            if !entry.is_expired(now_ms) {
+                f(entry);
+            }
+        })
+    }
+
+    /// A live key, each about equally likely.
+    pub fn random_key(&self, rng: &mut impl Rng, now_ms: u64) -> Option<EntryRef<'_>> {
+        for _ in 0..RANDOM_KEY_TRIES {
+            let entry = self.table.random(rng)?;
+            if !entry.is_expired(now_ms) {
+                return Some(entry);
+            }
+        }
+        self.table.iter().find(|entry| !entry.is_expired(now_ms))
+    }
+
+    /// Active expiry: removes keys that died by `now_ms` and hands them to `f`, until about `budget` keys with an
+    /// expiry were looked at or the table's end is reached; `cursor` is 0 then. Returns how many it removed.
+    pub fn expire_cycle(
+        &mut self,
+        now_ms: u64,
+        budget: usize,
+        cursor: &mut u64,
+        mut f: impl FnMut(Entry),
+    ) -> usize {
+        let bytes = &mut self.bytes;
+        self.table.expire(now_ms, budget, cursor, |entry| {
+            *bytes -= entry.as_ref().memory();
+            f(entry);
+        })
+    }
+
+    /// Shows `f` up to `n` random entries, to choose one of them for eviction; see `evict::Choose`.
+    pub fn sample<'a>(
+        &'a self,
+        rng: &mut impl Rng,
+        n: usize,
+        volatile_only: bool,
+        f: impl FnMut(EntryRef<'a>),
+    ) {
+        self.table.sample(rng, n, volatile_only, f);
+    }
+
+    /// How long ago a key was used, for OBJECT IDLETIME.
+    pub fn idle_ms(&self, entry: EntryRef<'_>, now_ms: u64) -> u64 {
+        self.access.idle_ms(entry.clock(), now_ms)
+    }
+
+    /// How often a key is used, for OBJECT FREQ.
+    pub fn freq(&self, entry: EntryRef<'_>, now_ms: u64) -> u32 {
+        self.access.frequency(entry.clock(), now_ms)
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood, 2014).
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}

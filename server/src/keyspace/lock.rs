@@ -1,0 +1,217 @@
+//! The shards and their locks. A command locks once, everything it needs and in ascending order, so that two commands
+//! can never wait for each other.
+
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
+
+use super::db::Db;
+use super::evict::AccessClock;
+use super::key::Key;
+use super::shard::Shard;
+use crate::limits::HASH_SLOTS;
+
+/// Number of a shard.
+pub type ShardId = u16;
+
+/// A shard's lock on cache lines of its own (processors fetch lines in pairs), so that two workers in
+/// neighbouring shards do not slow each other.
+#[repr(align(128))]
+struct Padded(Mutex<Shard>);
+
+/// All keys of all databases.
+pub struct Keyspace {
+    shards: Box<[Padded]>,
+    databases: usize,
+    /// By how much a slot is shifted to give its shard.
+    shift: u32,
+}
+
+impl Keyspace {
+    /// An empty keyspace. `shards` is a power of two; `seed` feeds the LFU counters.
+    pub fn new(shards: usize, databases: usize, access: AccessClock, seed: u64) -> Self {
+        assert!(
+            shards.is_power_of_two() && shards <= usize::from(HASH_SLOTS),
+            "a shard is a run of whole slots"
+        );
+        let padded = |id: usize| Padded(Mutex::new(Shard::new(access, seed ^ (id as u64) << 32)));
+        Keyspace {
+            shards: (0..shards).map(padded).collect(),
+            databases,
+            shift: usize::from(HASH_SLOTS).ilog2() - shards.ilog2(),
+        }
+    }
+
+    /// How many databases there are: the directive `databases`.
+    pub fn databases(&self) -> usize {
+        self.databases
+    }
+
+    /// How many shards there are.
+    pub fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// The shard of a cluster slot: neighbouring slots share one.
+    #[inline]
+    pub fn shard_of(&self, slot: u16) -> ShardId {
+        slot >> self.shift
+    }
+
+    /// Locks one shard.
+    #[inline]
+    pub fn lock_one(&self, id: ShardId) -> Locked<'_> {
+        Locked { keyspace: self, guards: Guards::One(id, self.shards[usize::from(id)].0.lock()) }
+    }
+
+    /// Locks several shards. `ids` is ascending and has none twice.
+    pub fn lock_many(&self, ids: &[ShardId]) -> Locked<'_> {
+        debug_assert!(ids.is_sorted_by(|a, b| a < b), "unordered locking can wait for ever");
+        let guards = ids.iter().map(|&id| (id, self.shards[usize::from(id)].0.lock())).collect();
+        Locked { keyspace: self, guards: Guards::Many(guards) }
+    }
+
+    /// Locks the shards of some keys, in order.
+    pub fn lock_keys<'k>(&self, keys: impl IntoIterator<Item = &'k Key<'k>>) -> Locked<'_> {
+        let mut ids: SmallVec<[ShardId; 16]> = keys.into_iter().map(|key| self.shard_of(key.slot)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if let [id] = ids[..] { self.lock_one(id) } else { self.lock_many(&ids) }
+    }
+
+    /// Locks all shards.
+    pub fn lock_all(&self) -> Locked<'_> {
+        Locked {
+            keyspace: self,
+            guards: Guards::All(self.shards.iter().map(|shard| shard.0.lock()).collect()),
+        }
+    }
+
+    /// First stage of preparing a batch: asks for the slots of a key, unless its shard is locked at the moment.
+    #[inline]
+    pub fn prefetch_slot(&self, key: &Key<'_>, db: usize) {
+        if let Some(shard) = self.shards[usize::from(self.shard_of(key.slot))].0.try_lock()
+            && let Some(db) = shard.dbs().get(db)
+        {
+            db.prefetch_slot(key);
+        }
+    }
+
+    /// Second stage, for each key of the batch after the first stage of all of them: asks for the entry.
+    #[inline]
+    pub fn prefetch_block(&self, key: &Key<'_>, db: usize) {
+        if let Some(shard) = self.shards[usize::from(self.shard_of(key.slot))].0.try_lock()
+            && let Some(db) = shard.dbs().get(db)
+        {
+            db.prefetch_block(key);
+        }
+    }
+
+    /// Both stages for a batch of keys of one database.
+    pub fn prefetch(&self, keys: &[Key<'_>], db: usize) {
+        keys.iter().for_each(|key| self.prefetch_slot(key, db));
+        keys.iter().for_each(|key| self.prefetch_block(key, db));
+    }
+
+    /// Changes what access clocks record: `maxmemory-policy` and the LFU directives.
+    pub fn set_access(&self, access: AccessClock) {
+        self.shards.iter().for_each(|shard| shard.0.lock().set_access(access));
+    }
+}
+
+/// Shards that are locked, until this is dropped.
+pub struct Locked<'a> {
+    keyspace: &'a Keyspace,
+    guards: Guards<'a>,
+}
+
+enum Guards<'a> {
+    One(ShardId, MutexGuard<'a, Shard>),
+    Many(SmallVec<[(ShardId, MutexGuard<'a, Shard>); 4]>),
+    All(Vec<MutexGuard<'a, Shard>>),
+}
+
+impl Locked<'_> {
+    /// The shard with this number, if it is locked.
+    #[inline]
+    pub fn shard_by_id(&mut self, id: ShardId) -> Option<&mut Shard> {
+        match &mut self.guards {
+            Guards::One(locked, guard) => (*locked == id).then_some(&mut **guard),
+            Guards::Many(guards) => {
+                let at = guards.binary_search_by_key(&id, |(locked, _)| *locked).ok()?;
+                Some(&mut guards[at].1)
+            }
+            Guards::All(guards) => guards.get_mut(usize::from(id)).map(|guard| &mut **guard),
+        }
+    }
+
+    /// The shard of a key, if it is locked.
+    #[inline]
+    pub fn shard(&mut self, key: &Key<'_>) -> Option<&mut Shard> {
+        self.shard_by_id(self.keyspace.shard_of(key.slot))
+    }
+
+    /// The part of a database in which a key belongs, if its shard is locked.
+    #[inline]
+    pub fn db(&mut self, key: &Key<'_>, index: usize) -> Option<&mut Db> {
+        self.shard(key).map(|shard| shard.db(index))
+    }
+
+    /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.
+    pub fn is_all(&self) -> bool {
+        matches!(self.guards, Guards::All(_))
+    }
+
+    /// The shards that are locked, ascending.
+    pub fn shards_mut(&mut self) -> impl Iterator<Item = (ShardId, &mut Shard)> {
+        let (one, many, all) = match &mut self.guards {
+            Guards::One(id, guard) => (Some((*id, &mut **guard)), None, None),
+            Guards::Many(guards) => (None, Some(guards), None),
+            Guards::All(guards) => (None, None, Some(guards)),
+        };
+        let many = many.into_iter().flatten().map(|(id, guard)| (*id, &mut **guard));
+        let all = all.into_iter().flatten().enumerate().map(|(id, guard)| (id as ShardId, &mut **guard));
+        one.into_iter().chain(many).chain(all)
+    }
+
+    /// Keys of a database in the locked shards.
+    pub fn dbsize(&mut self, index: usize) -> usize {
+        self.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index)).map(Db::len).sum()
+    }
+
+    /// Empties a database in the locked shards, and tells those who watch a key of it. Drop the result outside of
+    /// the lock, or give it to `unflush`.
+    pub fn flush(&mut self, index: usize) -> Vec<(ShardId, Db)> {
+        let mut old = Vec::new();
+        for (id, shard) in self.shards_mut() {
+            let Some(db) = shard.flush(index) else { continue };
+            shard.touch_all(index, |name| db.peek(&Key::new(name), 0).is_some());
+            if !db.is_empty() {
+                old.push((id, db));
+            }
+        }
+        old
+    }
+
+    /// Puts back what `flush` took.
+    pub fn unflush(&mut self, index: usize, old: Vec<(ShardId, Db)>) {
+        for (id, db) in old {
+            if let Some(shard) = self.shard_by_id(id) {
+                shard.replace(index, db);
+            }
+        }
+    }
+
+    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has.
+    pub fn swapdb(&mut self, a: usize, b: usize) {
+        for (_, shard) in self.shards_mut() {
+            shard.swap(a, b);
+            for index in [a, b] {
+                let dbs = shard.dbs();
+                shard.touch_all(index, |name| {
+                    let key = Key::new(name);
+                    [a, b].iter().any(|&db| dbs[db].peek(&key, 0).is_some())
+                });
+            }
+        }
+    }
+}

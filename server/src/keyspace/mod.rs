@@ -1,0 +1,31 @@
+//! The keyspace: all keys of all databases, cut into shards with a lock each.
+//!
+//! ```text
+//! Keyspace -> shards, by cluster slot -> databases, by index -> table -> segments, by hash -> entries
+//! ```
+//!
+//! Who runs a command locks the shards of its keys, in ascending order, and holds them until its effects are out. No
+//! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
+
+pub mod block;
+pub mod db;
+pub mod entry;
+pub mod evict;
+pub mod hash;
+pub mod key;
+mod lock;
+mod prefetch;
+mod segment;
+pub mod shard;
+mod slots;
+pub mod table;
+pub mod value;
+
+pub use db::{Db, Edited, Expire};
+pub use entry::{Entry, EntryMut, EntryRef};
+pub use evict::{AccessClock, Choose};
+pub use hash::{Hash, HashLimits};
+pub use key::Key;
+pub use lock::{Keyspace, Locked, ShardId};
+pub use shard::{Shard, WatchFlag};
+pub use value::{EditError, Encoding, StringRef, Value, ValueType};

@@ -1,0 +1,20 @@
+//! A hint to the processor that an address will be read soon.
+//! A batch of commands asks for all its cache lines first and then finds them there, instead of waiting for one
+//! after the other. A hint changes nothing that a program can observe, so any address is allowed.
+
+/// Asks for the cache line that holds `address`.
+#[inline(always)]
+pub(super) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: PREFETCHT0 neither faults nor changes memory, whatever the address.
+    unsafe {
+        core::arch::x86_64::_mm_prefetch::<{ core::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: PRFM neither faults nor changes memory or flags, whatever the address.
+    unsafe {
+        core::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
+}

@@ -1,0 +1,125 @@
+//! A shard: what one lock protects. Its part of every database, and who watches a key of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use hashbrown::HashMap;
+
+use super::db::Db;
+use super::evict::AccessClock;
+use super::key::Key;
+
+/// Set when a key that its owner WATCHes was written. The owner keeps one for all its keys.
+pub type WatchFlag = Arc<AtomicBool>;
+
+/// What one lock protects.
+pub struct Shard {
+    /// Made when first used: most servers use database 0 alone.
+    dbs: Vec<Db>,
+    access: AccessClock,
+    seed: u64,
+    /// By database and key. Empty nearly always, and then nobody pays for it.
+    watched: HashMap<usize, HashMap<Box<[u8]>, Vec<WatchFlag>>>,
+}
+
+impl Shard {
+    pub(super) fn new(access: AccessClock, seed: u64) -> Self {
+        Shard { dbs: Vec::new(), access, seed, watched: HashMap::new() }
+    }
+
+    /// This shard's part of a database. The caller has checked the index.
+    #[inline]
+    pub fn db(&mut self, index: usize) -> &mut Db {
+        if index >= self.dbs.len() {
+            self.open(index);
+        }
+        &mut self.dbs[index]
+    }
+
+    #[cold]
+    fn open(&mut self, index: usize) {
+        while self.dbs.len() <= index {
+            let seed = self.seed ^ self.dbs.len() as u64;
+            self.dbs.push(Db::new(self.access, seed));
+        }
+    }
+
+    /// The databases that were used so far, empty or not, by index.
+    pub fn dbs(&self) -> &[Db] {
+        &self.dbs
+    }
+
+    /// The same, to change them.
+    pub fn dbs_mut(&mut self) -> &mut [Db] {
+        &mut self.dbs
+    }
+
+    /// Changes what access clocks record.
+    pub(super) fn set_access(&mut self, access: AccessClock) {
+        self.access = access;
+        self.dbs.iter_mut().for_each(|db| db.set_access(access));
+    }
+
+    /// Empties a database. The old one is returned: dropping it takes long and belongs outside of the lock, and
+    /// whoever must undo the flush puts it back with `replace`.
+    pub fn flush(&mut self, index: usize) -> Option<Db> {
+        let fresh = Db::new(self.access, self.seed ^ index as u64);
+        self.dbs.get_mut(index).map(|db| std::mem::replace(db, fresh))
+    }
+
+    /// Puts a database in the place of another, which is returned.
+    pub fn replace(&mut self, index: usize, db: Db) -> Db {
+        std::mem::replace(self.db(index), db)
+    }
+
+    /// Swaps two databases. Those who watch are told by `touch_all`, which is the caller's to call.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        self.open(a.max(b));
+        self.dbs.swap(a, b);
+    }
+
+    /// Sets `flag` when the key is written, from now on.
+    pub fn watch(&mut self, db: usize, key: &Key<'_>, flag: &WatchFlag) {
+        let flags = self.watched.entry(db).or_default().entry(key.bytes.into()).or_default();
+        if !flags.iter().any(|known| Arc::ptr_eq(known, flag)) {
+            flags.push(Arc::clone(flag));
+        }
+    }
+
+    /// Ends a watch.
+    pub fn unwatch(&mut self, db: usize, key: &Key<'_>, flag: &WatchFlag) {
+        let Some(keys) = self.watched.get_mut(&db) else { return };
+        if let Some(flags) = keys.get_mut(key.bytes) {
+            flags.retain(|known| !Arc::ptr_eq(known, flag));
+            if flags.is_empty() {
+                keys.remove(key.bytes);
+            }
+        }
+        if keys.is_empty() {
+            self.watched.remove(&db);
+        }
+    }
+
+    /// Tells those who watch a key that it was written.
+    #[inline]
+    pub fn touch(&self, db: usize, key: &Key<'_>) {
+        if !self.watched.is_empty() {
+            self.touch_watched(db, key.bytes);
+        }
+    }
+
+    #[cold]
+    fn touch_watched(&self, db: usize, key: &[u8]) {
+        let flags = self.watched.get(&db).and_then(|keys| keys.get(key));
+        // The lock orders these stores before the owner's load: EXEC reads its flag with the shards locked.
+        flags.into_iter().flatten().for_each(|flag| flag.store(true, Relaxed));
+    }
+
+    /// Tells those who watch keys of a database for which `changed` holds; FLUSHDB and SWAPDB have few others.
+    pub fn touch_all(&self, db: usize, mut changed: impl FnMut(&[u8]) -> bool) {
+        let keys = self.watched.get(&db).into_iter().flatten();
+        for (_, flags) in keys.filter(|(key, _)| changed(key)) {
+            flags.iter().for_each(|flag| flag.store(true, Relaxed));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Every limit of the server stands here, with its reason, so that nobody has to search for one.
+//! A limit that an operator may change is a configuration directive and only its default is here.
+
+use std::time::Duration;
+
+// The keyspace
+
+/// Hash slots of the cluster protocol. Clients compute them too, so the number is not ours to choose.
+pub const HASH_SLOTS: u16 = 16_384;
+
+/// Shards of a keyspace. Two workers then meet at one lock in 1 of 256 commands, and an empty shard costs
+/// under 200 bytes. A power of two, so that a shard is a run of whole hash slots.
+pub const SHARDS: usize = 256;
+
+/// Longest key. Redis's own limit for any string, and it leaves the key length in 32 bits of a header.
+pub const KEY_BYTES_MAX: usize = 512 * 1024 * 1024;
+
+/// A string value up to this many bytes lives in the same heap block as its key: one cache miss instead of two.
+/// Beyond it, copying the value each time the block moves (an added TTL, a rename) costs more than that miss.
+pub const INLINE_VALUE_BYTES_MAX: usize = 2048;
+
+/// Strings up to this length are called `embstr` by OBJECT ENCODING, longer ones `raw`. Redis's figure.
+pub const EMBSTR_BYTES_MAX: usize = 44;
+
+/// Slots of a segment before it splits. Growing touches one segment, so this bounds what an unlucky insert pays:
+/// about 800 entries, some 10 to 20 microseconds.
+pub const SEGMENT_SLOTS_MAX: usize = 1024;
+
+/// A segment and its buddy merge when both together hold no more than this: well under the half of what a fresh
+/// split leaves, so that a table at the border does not split and merge in turns.
+pub const SEGMENT_MERGE_ENTRIES_MAX: usize = 256;
+
+/// Bits of the hash that the directory of a table may use. 2^28 segments hold far more keys than memory does;
+/// the bound exists because a SCAN cursor has 30 bits for a position.
+pub const DIRECTORY_DEPTH_MAX: u32 = 28;
+
+/// Defaults of `hash-max-listpack-entries` and `hash-max-listpack-value`: up to here a hash is one packed buffer.
+pub const HASH_MAX_LISTPACK_ENTRIES: usize = 128;
+/// See [`HASH_MAX_LISTPACK_ENTRIES`].
+pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
+
+/// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
+/// over the table decides.
+pub const RANDOM_KEY_TRIES: usize = 100;
+
+// Requests
+
+/// Commands that are parsed at once, before any of them runs: enough to hide the memory latency of their keys
+/// behind each other, few enough that the keys are still in the cache when their command runs.
+pub const BATCH_COMMANDS_MAX: usize = 16;
+
+/// Bytes of one line: an inline request, or the count line of a multibulk request or bulk string. Redis's
+/// `PROTO_INLINE_MAX_SIZE`. A longer one is an attack or another protocol.
+pub const LINE_LEN_MAX: usize = 64 * 1024;
+
+/// Arguments of one request. Redis 7 went up from 1024 * 1024 to this; the space for them grows only as they arrive, so
+/// the query buffer's limit bounds the memory.
+pub const MULTIBULK_LEN_MAX: u32 = i32::MAX as u32;
+
+/// Arguments of one request from a client that has yet to authenticate: enough for `HELLO 3 AUTH user password
+/// SETNAME name`, too few to make the server hold memory for a stranger.
+pub const UNAUTHENTICATED_MULTIBULK_LEN_MAX: u32 = 10;
+
+/// Bytes of one argument from a client that has yet to authenticate, for the same reason.
+pub const UNAUTHENTICATED_BULK_LEN_MAX: u64 = 16 * 1024;
+
+/// What `proto-max-bulk-len` is unless it is configured.
+pub const PROTO_MAX_BULK_LEN: u64 = 512 * 1024 * 1024;
+
+/// Bytes of one request with its headers. Positions in a request are 32 bits wide, which halves what a parsed argument
+/// occupies; `client-query-buffer-limit` (1 GiB) is reached long before.
+pub const REQUEST_LEN_MAX: usize = u32::MAX as usize;
+
+/// Argument ranges, of 8 bytes, that a batch or a connection keeps room for once they are no longer needed: a single
+/// huge request must not cost memory for ever.
+pub const RANGES_KEPT_MAX: usize = 8 * 1024;
+
+// Replies
+
+/// How deep a reply may nest. No command of Redis comes near it, and whoever walks a reply needs only a small array.
+pub const REPLY_DEPTH_MAX: usize = 32;
+
+// Connections
+
+/// Bytes that one read may bring: what a socket usually holds. One buffer a worker, not a connection.
+pub const READ_BUFFER: usize = 64 * 1024;
+
+/// How much more room a connection makes at once for a command that has arrived in part. What a client merely announces
+/// must not cost memory before it has sent it.
+pub const READ_STEP_MAX: usize = 4 * 1024 * 1024;
+
+/// Replies are moved out of the worker's buffer when there are more bytes than this, in the middle of a batch: one
+/// write of this size is as cheap for each byte as a larger one.
+pub const FLUSH_BYTES: usize = 256 * 1024;
+
+/// Bytes of room for output that an idle connection keeps.
+pub const OUTPUT_KEPT: usize = 16 * 1024;
+
+/// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
+pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// Pause after accept has failed, which it does again at once when no file descriptor is left.
+pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+
+// Commands
+
+/// Bytes of a command's name that an error line shows. Redis's figure.
+pub const ERROR_NAME_BYTES: usize = 128;
+
+/// Bytes of arguments that an error line shows. Redis's figure.
+pub const ERROR_ARGS_BYTES: usize = 128;
+
+/// Different error codes that INFO errorstats counts: modules choose their own, and a flood must not fill the memory.
+pub const ERROR_CODES: usize = 128;
+
+/// Arguments of a command that SLOWLOG keeps. Redis's figure.
+pub const SLOWLOG_ARGS: usize = 32;
+
+/// Bytes of an argument that SLOWLOG keeps. Redis's figure.
+pub const SLOWLOG_ARG_BYTES: usize = 128;
+
+/// How long a paused client sleeps before it looks again, so that CLIENT UNPAUSE is noticed soon.
+pub const PAUSE_STEP: Duration = Duration::from_millis(20);
+
+/// Records of effects that a worker keeps room for once they are delivered.
+pub const EFFECTS_KEPT: usize = 1024;
+
+/// Records of an undo log that are looked through one by one; with more there is an index.
+pub const UNDO_LOOKED_THROUGH: usize = 16;
+
+// Time and memory
+
+/// Nanoseconds that one cycle of active expiry may go on while it finds much to delete: a fortieth of the time at the
+/// default `hz` of 10.
+pub const EXPIRE_CYCLE_NS: u64 = 2_500_000;
+
+/// Keys with an expiry that active expiry looks at under one lock: some 10 µs.
+pub const EXPIRE_CYCLE_KEYS: usize = 64;
+
+/// Keys with an expiry that a cycle looks at before it judges how many of them are dead.
+pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
+
+/// Keys that one command evicts at the most for the sake of `maxmemory`.
+pub const EVICTIONS_PER_COMMAND: usize = 64;
+
+// Modules
+
+/// How long a command waits for fuel before it is answered `-THROTTLED`: longer than a burst, shorter than the time-out
+/// of any client.
+pub const THROTTLE_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long it sleeps at once, so that a raised limit is noticed soon.
+pub const THROTTLE_STEP: Duration = Duration::from_millis(50);
+
+/// Fuel that a worker collects before it takes it out of the bucket that all workers share: about 0.1 ms of work.
+pub const FUEL_BILL: u64 = 100_000;
+
+/// Traps in a row after which the next instance is made without delay: making one takes 50 µs, and a client that sends
+/// nonsense now and then must not slow the others.
+pub const FREE_TRAPS: u32 = 16;
+
+/// The first delay after more traps than that; it doubles with each.
+pub const BACK_OFF_NS: u64 = 1_000_000;
+
+/// How often the delay doubles: up to 256 ms.
+pub const BACK_OFF_DOUBLINGS: u32 = 8;
+
+/// Keys that one command of a module can have open.
+pub const OPEN_KEYS: usize = 65_536;
+
+/// How deep commands of modules may run inside each other through `call`.
+pub const CALL_DEPTH: u32 = 8;
+
+/// Keys that are drawn from one database of one shard when a victim is looked for: few, so that a sample spans shards.
+pub const EVICTION_DRAWS: usize = 2;
+
+/// Bits of a SCAN cursor that are the position within a shard; the shard is above them.
+pub const CURSOR_POSITION_BITS: u32 = 52;

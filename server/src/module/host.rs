@@ -1,0 +1,511 @@
+//! The `Host` of a running command: what a module's imports ask is answered from the command's context.
+//! Keys must be among those that the command declared; writes are recorded so that they can be undone.
+
+use std::borrow::Cow;
+
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+use sandkey_runtime as rt;
+use sandkey_runtime::{
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Refusal, ValueType,
+    ValuesBuf,
+};
+use smallvec::SmallVec;
+
+use crate::command::context::CommandContext;
+use crate::command::dispatch::for_each_key;
+use crate::command::error::CommandError;
+use crate::effects::notify::Class;
+use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
+use crate::limits;
+use crate::net::argv::Argv;
+
+use super::LoadedModule;
+use super::call;
+
+/// Answers the imports of one command.
+pub(super) struct ModuleHost<'h, 'c, 'a> {
+    pub(super) ctx: &'h mut CommandContext<'c>,
+    module: &'a LoadedModule,
+    spec: &'a rt::Command,
+    /// The keys that the command declared, in its arguments.
+    declared: SmallVec<[&'a [u8]; 4]>,
+    handles: SmallVec<[Handle<'a>; 4]>,
+    rng: Option<SmallRng>,
+    /// Where a value that is not stored as bytes is written, to be lent from.
+    digits: itoa::Buffer,
+}
+
+/// An open key.
+struct Handle<'a> {
+    name: Cow<'a, [u8]>,
+    hash: u64,
+    slot: u16,
+    mode: Mode,
+}
+
+impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
+    pub(super) fn new(
+        ctx: &'h mut CommandContext<'c>,
+        module: &'a LoadedModule,
+        index: usize,
+        argv: Argv<'a>,
+    ) -> Self {
+        let mut declared = SmallVec::new();
+        for_each_key(&module.key_specs[index], argv, |_, key| declared.push(key));
+        let spec = &module.manifest.commands[index];
+        Self { ctx, module, spec, declared, handles: SmallVec::new(), rng: None, digits: itoa::Buffer::new() }
+    }
+
+    /// Whether the command may touch this key.
+    pub(super) fn declares(&self, name: &[u8]) -> bool {
+        self.spec.flags.all_keys || self.declared.contains(&name)
+    }
+
+    /// Whether the module may call this command.
+    pub(super) fn may_call(&self, name: &str) -> bool {
+        let container = name.split('|').next().unwrap_or(name);
+        self.module.manifest.calls.iter().any(|allowed| allowed == name || allowed == container)
+    }
+
+    /// Whether the command may touch any key.
+    pub(super) fn is_all_keys(&self) -> bool {
+        self.spec.flags.all_keys
+    }
+
+    fn key(&self, handle: u32) -> Result<(Key<'_>, Mode), HostFault> {
+        key_of(&self.handles, handle)
+    }
+
+    /// The database, to read a key.
+    fn read(&mut self, handle: u32) -> Result<(Option<keyspace::EntryRef<'_>>, &mut itoa::Buffer), HostFault> {
+        let (key, _) = key_of(&self.handles, handle)?;
+        let entry = self.ctx.keys.read(&key).map_err(undeclared)?;
+        Ok((entry, &mut self.digits))
+    }
+
+    /// The string under a key.
+    fn string(&mut self, handle: u32) -> HostResult<(Option<StringRef<'_>>, &mut itoa::Buffer)> {
+        let (entry, digits) = self.read(handle)?;
+        match entry {
+            None => Ok((None, digits)),
+            Some(entry) => Ok((Some(entry.string().ok_or(Error::WrongType)?), digits)),
+        }
+    }
+
+    /// The hash under a key.
+    fn hash(&mut self, handle: u32) -> HostResult<Option<&Hash>> {
+        match self.read(handle)?.0 {
+            None => Ok(None),
+            Some(entry) => Ok(Some(entry.hash().ok_or(Error::WrongType)?)),
+        }
+    }
+
+    /// Change a key as a whole: it is copied first, so that this can be undone.
+    fn change<R>(
+        &mut self,
+        handle: u32,
+        change: impl FnOnce(&mut Db, &Key<'_>, u64) -> Result<R, EditError>,
+        class: Class,
+        event: &'static str,
+    ) -> HostResult<R> {
+        let (key, mode) = key_of(&self.handles, handle)?;
+        writable(mode)?;
+        let now_ms = self.ctx.keys.now_ms;
+        let db = self.ctx.keys.write(&key).map_err(refusal)?;
+        let result = change(db, &key, now_ms).map_err(edit_error)?;
+        self.ctx.keys.modified(&key, class, event);
+        Ok(result)
+    }
+
+    fn check_len(&self, len: u64) -> HostResult<()> {
+        if len > self.ctx.config.proto_max_bulk_len as u64 { Err(Error::TooLong.into()) } else { Ok(()) }
+    }
+
+    /// Change one field of a hash. The old value is recorded, not the whole hash.
+    fn set_field(&mut self, handle: u32, field: &[u8], value: &[u8]) -> HostResult<bool> {
+        let (key, mode) = key_of(&self.handles, handle)?;
+        writable(mode)?;
+        let keys = &mut self.ctx.keys;
+        let (index, now_ms, limits) = (keys.db, keys.now_ms, keys.hash_limits);
+        let old = match keys.peek(&key).map_err(undeclared)? {
+            None => None,
+            Some(entry) => {
+                let hash = entry.hash().ok_or(Error::WrongType)?;
+                Some(hash.get(field).map(StringRef::to_vec))
+            }
+        };
+        let Some(old) = old else {
+            let mut hash = Hash::new();
+            hash.set(field, value, limits);
+            let db = keys.write(&key).map_err(refusal)?;
+            db.set_value(&key, keyspace::Value::Hash(Box::new(hash)), Expire::Clear, now_ms);
+            keys.modified(&key, Class::HASH, "hset");
+            return Ok(true);
+        };
+        if !keys.may_write {
+            return Err(Error::ReadOnly.into());
+        }
+        keys.undo.record_field(index, &key, field, old);
+        let new = {
+            let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
+            let hash = entry.as_mut().and_then(|entry| entry.hash());
+            hash.is_some_and(|hash| hash.set(field, value, limits))
+        };
+        keys.modified(&key, Class::HASH, "hset");
+        Ok(new)
+    }
+}
+
+/// The key behind a handle. A function of the handles alone, so that the context stays free to be borrowed.
+fn key_of<'s>(handles: &'s [Handle<'_>], handle: u32) -> Result<(Key<'s>, Mode), HostFault> {
+    let open = handles.get(handle as usize).ok_or(HostFault::BadHandle(handle))?;
+    Ok((Key { bytes: &open.name, hash: open.hash, slot: open.slot }, open.mode))
+}
+
+fn writable(mode: Mode) -> HostResult<()> {
+    match mode {
+        Mode::Read => Err(Error::ReadOnly.into()),
+        Mode::Write => Ok(()),
+    }
+}
+
+/// Opening a key has made sure that its shard is locked.
+fn undeclared(error: CommandError) -> HostFault {
+    HostFault::Other(format!("a key that was opened is not locked: {error}"))
+}
+
+fn refusal(error: CommandError) -> Refusal {
+    to_error(error).into()
+}
+
+/// An error of a native command, as a module sees it.
+pub(super) fn to_error(error: CommandError) -> Error {
+    match error {
+        CommandError::WrongType => Error::WrongType,
+        CommandError::Syntax => Error::Syntax,
+        CommandError::NotInteger => Error::NotAnInteger,
+        CommandError::NotFloat => Error::NotAFloat,
+        CommandError::Overflow => Error::Overflow,
+        CommandError::TooLong => Error::TooLong,
+        CommandError::OutOfMemory => Error::OutOfMemory,
+        CommandError::UndeclaredKey => Error::UndeclaredKey,
+        CommandError::ReadOnly => Error::ReadOnly,
+        other => Error::other(&other.to_string()),
+    }
+}
+
+fn edit_error(error: EditError) -> Refusal {
+    match error {
+        EditError::WrongType => Error::WrongType,
+        EditError::NotInteger => Error::NotAnInteger,
+        EditError::Overflow => Error::Overflow,
+    }
+    .into()
+}
+
+/// The part of `len` bytes that GETRANGE means by `start` and `end`.
+fn range(len: usize, start: i64, end: i64) -> std::ops::Range<usize> {
+    let len = len as i64;
+    let from_end = |index: i64| if index < 0 { (len + index).max(0) } else { index };
+    let (start, end) = (from_end(start), from_end(end).min(len - 1));
+    if start > end || len == 0 { 0..0 } else { start as usize..end as usize + 1 }
+}
+
+impl Host for ModuleHost<'_, '_, '_> {
+    fn client(&mut self) -> ClientInfo<'_> {
+        let client = &self.ctx.session.client;
+        ClientInfo {
+            id: client.id,
+            name: Cow::Owned(client.names.lock().name.clone()),
+            address: Cow::Borrowed(&client.addr),
+            resp: self.ctx.session.protocol.version() as u8,
+        }
+    }
+
+    fn user(&mut self) -> Cow<'_, str> {
+        Cow::Owned(self.ctx.session.client.names.lock().user.clone())
+    }
+
+    fn db(&mut self) -> u32 {
+        self.ctx.keys.db as u32
+    }
+
+    fn flags(&mut self) -> ContextFlags {
+        let config = self.ctx.config;
+        ContextFlags {
+            in_multi: self.ctx.in_transaction,
+            replaying: false,
+            out_of_memory: config.maxmemory != 0 && self.ctx.server.memory.used() as u64 > config.maxmemory,
+            called: self.ctx.keys.undo.depth() > 1,
+        }
+    }
+
+    fn now_us(&mut self) -> u64 {
+        self.ctx.now_us
+    }
+
+    fn random(&mut self) -> u64 {
+        self.rng.get_or_insert_with(|| SmallRng::seed_from_u64(rand::random())).next_u64()
+    }
+
+    fn log(&mut self, level: LogLevel, line: &str) {
+        self.module.log(level, line);
+    }
+
+    fn open(&mut self, name: &[u8], mode: Mode) -> HostResult<u32> {
+        if mode == Mode::Write && !self.ctx.keys.may_write {
+            return Err(Error::ReadOnly.into());
+        }
+        if self.handles.len() == limits::OPEN_KEYS {
+            return Err(HostFault::TooManyHandles.into());
+        }
+        let known = self.declared.iter().find(|declared| **declared == *name);
+        let name = match known {
+            Some(declared) => Cow::Borrowed(*declared),
+            None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
+            None => return Err(Error::UndeclaredKey.into()),
+        };
+        let key = Key::new(&name);
+        let (hash, slot) = (key.hash, key.slot);
+        self.handles.push(Handle { name, hash, slot, mode });
+        Ok(self.handles.len() as u32 - 1)
+    }
+
+    fn type_of(&mut self, key: u32) -> Result<ValueType, HostFault> {
+        let (key, _) = key_of(&self.handles, key)?;
+        let found = self.ctx.keys.type_of(&key).map_err(undeclared)?;
+        Ok(match found {
+            None => ValueType::None,
+            Some(keyspace::ValueType::String) => ValueType::String,
+            Some(keyspace::ValueType::List) => ValueType::List,
+            Some(keyspace::ValueType::Set) => ValueType::Set,
+            Some(keyspace::ValueType::Zset) => ValueType::Zset,
+            Some(keyspace::ValueType::Hash) => ValueType::Hash,
+            Some(keyspace::ValueType::Stream) => ValueType::Stream,
+            Some(keyspace::ValueType::Module) => ValueType::Module,
+        })
+    }
+
+    fn exists(&mut self, key: u32) -> Result<bool, HostFault> {
+        let (key, _) = key_of(&self.handles, key)?;
+        Ok(self.ctx.keys.peek(&key).map_err(undeclared)?.is_some())
+    }
+
+    fn delete(&mut self, key: u32) -> HostResult<bool> {
+        let (key, mode) = key_of(&self.handles, key)?;
+        writable(mode)?;
+        let now_ms = self.ctx.keys.now_ms;
+        let Some(old) = self.ctx.keys.write(&key).map_err(refusal)?.remove(&key, now_ms) else { return Ok(false) };
+        self.ctx.keys.drop_later(old);
+        self.ctx.keys.modified(&key, Class::GENERIC, "del");
+        Ok(true)
+    }
+
+    fn expires_at_ms(&mut self, key: u32) -> Result<Option<u64>, HostFault> {
+        let (key, _) = key_of(&self.handles, key)?;
+        Ok(self.ctx.keys.peek(&key).map_err(undeclared)?.and_then(keyspace::EntryRef::expire_at))
+    }
+
+    fn expire_at_ms(&mut self, key: u32, when: Option<u64>) -> HostResult<bool> {
+        let handle = key;
+        if !self.exists(handle)? {
+            let (_, mode) = self.key(handle)?;
+            writable(mode)?;
+            return Ok(false);
+        }
+        let now_ms = self.ctx.keys.now_ms;
+        match when {
+            Some(at) if at <= now_ms => self.delete(handle),
+            Some(_) => {
+                self.change(handle, |db, key, now| Ok(db.set_expire(key, when, now)), Class::GENERIC, "expire")
+            }
+            None => self.change(handle, |db, key, now| Ok(db.set_expire(key, None, now)), Class::GENERIC, "persist"),
+        }
+    }
+
+    fn scan(&mut self, cursor: u64, pattern: Option<&[u8]>, count: u32, keys: &mut ArgvBuf) -> HostResult<u64> {
+        if !self.spec.flags.all_keys {
+            return Err(Error::UndeclaredKey.into());
+        }
+        Ok(call::scan(self.ctx, cursor, pattern, count, keys))
+    }
+
+    fn string_get(&mut self, key: u32) -> HostResult<Option<&[u8]>> {
+        let (value, digits) = self.string(key)?;
+        Ok(value.map(|value| value.bytes(digits)))
+    }
+
+    fn string_get_range(&mut self, key: u32, start: i64, end: i64) -> HostResult<&[u8]> {
+        let (value, digits) = self.string(key)?;
+        let Some(value) = value else { return Ok(&[]) };
+        let bytes = value.bytes(digits);
+        Ok(&bytes[range(bytes.len(), start, end)])
+    }
+
+    fn string_len(&mut self, key: u32) -> HostResult<u64> {
+        Ok(self.string(key)?.0.map_or(0, |value| value.len() as u64))
+    }
+
+    fn string_set(&mut self, key: u32, value: &[u8]) -> HostResult<()> {
+        self.check_len(value.len() as u64)?;
+        self.change(
+            key,
+            |db, key, now| {
+                db.set_string(key, value, Expire::Clear, now);
+                Ok(())
+            },
+            Class::STRING,
+            "set",
+        )
+    }
+
+    fn string_replace(&mut self, key: u32, value: &[u8]) -> HostResult<()> {
+        self.check_len(value.len() as u64)?;
+        self.string(key)?;
+        self.change(
+            key,
+            |db, key, now| {
+                db.set_string(key, value, Expire::Keep, now);
+                Ok(())
+            },
+            Class::STRING,
+            "set",
+        )
+    }
+
+    fn string_append(&mut self, key: u32, value: &[u8]) -> HostResult<u64> {
+        let old = self.string(key)?.0.map_or(0, |value| value.len());
+        self.check_len((old + value.len()) as u64)?;
+        self.change(key, |db, key, now| db.append(key, value, now).map(|len| len as u64), Class::STRING, "append")
+    }
+
+    fn string_set_range(&mut self, key: u32, offset: u64, value: &[u8]) -> HostResult<u64> {
+        let len = self.string(key)?.0.map_or(0, |value| value.len());
+        if value.is_empty() {
+            let (_, mode) = self.key(key)?;
+            writable(mode)?;
+            return Ok(len as u64);
+        }
+        self.check_len(offset.saturating_add(value.len() as u64))?;
+        let set = |db: &mut Db, key: &Key<'_>, now| db.set_range(key, offset as usize, value, now);
+        self.change(key, set, Class::STRING, "setrange").map(|len| len as u64)
+    }
+
+    fn string_incr_by(&mut self, key: u32, by: i64) -> HostResult<i64> {
+        self.change(key, |db, key, now| db.incr_by(key, by, now), Class::STRING, "incrby")
+    }
+
+    fn hash_get(&mut self, key: u32, field: &[u8]) -> HostResult<Option<&[u8]>> {
+        let (entry, digits) = self.read(key)?;
+        let Some(entry) = entry else { return Ok(None) };
+        let hash = entry.hash().ok_or(Error::WrongType)?;
+        Ok(hash.get(field).map(|value| value.bytes(digits)))
+    }
+
+    fn hash_get_many(&mut self, key: u32, fields: rt::Argv<'_>, values: &mut ValuesBuf) -> HostResult<()> {
+        let hash = self.hash(key)?;
+        for field in fields.iter() {
+            let value = hash.and_then(|hash| hash.get(field));
+            values.push(value.map(|value| value.to_vec()).as_deref());
+        }
+        Ok(())
+    }
+
+    fn hash_get_all(&mut self, key: u32, pairs: &mut ArgvBuf) -> HostResult<()> {
+        let mut digits = itoa::Buffer::new();
+        for (field, value) in self.hash(key)?.into_iter().flat_map(Hash::iter) {
+            pairs.push(field);
+            pairs.push(value.bytes(&mut digits));
+        }
+        Ok(())
+    }
+
+    fn hash_set(&mut self, key: u32, field: &[u8], value: &[u8]) -> HostResult<bool> {
+        self.set_field(key, field, value)
+    }
+
+    fn hash_set_many(&mut self, key: u32, pairs: rt::Argv<'_>) -> HostResult<u32> {
+        let mut new = 0;
+        let mut strings = pairs.iter();
+        while let (Some(field), Some(value)) = (strings.next(), strings.next()) {
+            new += u32::from(self.set_field(key, field, value)?);
+        }
+        Ok(new)
+    }
+
+    fn hash_delete(&mut self, key: u32, fields: rt::Argv<'_>) -> HostResult<u32> {
+        let handle = key;
+        let (_, mode) = self.key(handle)?;
+        writable(mode)?;
+        let mut deleted = 0;
+        for field in fields.iter() {
+            deleted += u32::from(self.delete_field(handle, field)?);
+        }
+        Ok(deleted)
+    }
+
+    fn hash_exists(&mut self, key: u32, field: &[u8]) -> HostResult<bool> {
+        Ok(self.hash(key)?.is_some_and(|hash| hash.exists(field)))
+    }
+
+    fn hash_len(&mut self, key: u32) -> HostResult<u64> {
+        Ok(self.hash(key)?.map_or(0, |hash| hash.len() as u64))
+    }
+
+    fn hash_incr_by(&mut self, key: u32, field: &[u8], by: i64) -> HostResult<i64> {
+        let value = self.hash(key)?.and_then(|hash| hash.get(field));
+        let old = match value {
+            None => 0,
+            Some(value) => value.int().ok_or(Error::HashValueNotAnInteger)?,
+        };
+        let sum = old.checked_add(by).ok_or(Error::Overflow)?;
+        let mut digits = itoa::Buffer::new();
+        self.set_field(key, field, digits.format(sum).as_bytes())?;
+        Ok(sum)
+    }
+
+    fn hash_scan(&mut self, key: u32, cursor: u64, count: u32, pairs: &mut ArgvBuf) -> HostResult<u64> {
+        let Some(hash) = self.hash(key)? else { return Ok(0) };
+        let mut digits = itoa::Buffer::new();
+        Ok(hash.scan(cursor, count as usize, |field, value| {
+            pairs.push(field);
+            pairs.push(value.bytes(&mut digits));
+        }))
+    }
+
+    fn call(&mut self, args: rt::Argv<'_>) -> HostResult<rt::Reply> {
+        call::run(self, args)
+    }
+}
+
+impl ModuleHost<'_, '_, '_> {
+    fn delete_field(&mut self, handle: u32, field: &[u8]) -> HostResult<bool> {
+        let (key, _) = key_of(&self.handles, handle)?;
+        let keys = &mut self.ctx.keys;
+        let (index, now_ms) = (keys.db, keys.now_ms);
+        let Some(entry) = keys.peek(&key).map_err(undeclared)? else { return Ok(false) };
+        let hash = entry.hash().ok_or(Error::WrongType)?;
+        let Some(old) = hash.get(field).map(StringRef::to_vec) else { return Ok(false) };
+        if hash.len() == 1 {
+            // With its last field the hash goes.
+            let removed = keys.write(&key).map_err(refusal)?.remove(&key, now_ms);
+            keys.modified(&key, Class::HASH, "hdel");
+            keys.event(&key, Class::GENERIC, "del");
+            removed.into_iter().for_each(|entry| keys.drop_later(entry));
+            return Ok(true);
+        }
+        if !keys.may_write {
+            return Err(Error::ReadOnly.into());
+        }
+        keys.undo.record_field(index, &key, field, Some(old));
+        {
+            let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
+            if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {
+                hash.del(field);
+            }
+        }
+        keys.modified(&key, Class::HASH, "hdel");
+        Ok(true)
+    }
+}

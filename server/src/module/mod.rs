@@ -1,0 +1,268 @@
+//! Modules: what is loaded, its instances, its limits and what it used.
+//! The sandbox itself is the library `sandkey-runtime`; here a component becomes commands in the table, and a
+//! running command becomes the `Host` that the component's imports ask.
+
+mod call;
+mod command;
+mod host;
+mod load;
+mod registry;
+mod starting;
+
+pub use load::{LoadRequest, Source};
+pub use registry::Registry;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard, RwLock};
+use sandkey_runtime::{ArgvBuf, ConfigValue, Instance, Limits, LogLevel, Manifest, State, Throttle};
+use smallvec::SmallVec;
+
+use crate::command::spec::KeySpec;
+use crate::limits;
+use crate::stats::{Counter, PerWorker};
+
+/// A module that is loaded.
+pub struct LoadedModule {
+    /// Its place in the order of loading, which is the order in which instances are locked.
+    pub id: u64,
+    /// Its name, from the manifest.
+    pub name: String,
+    /// Where it came from: a path, or what MODULE LOADBYTES called it.
+    pub path: String,
+    /// The arguments of MODULE LOAD.
+    pub args: Vec<Vec<u8>>,
+    /// What it declared.
+    pub manifest: Manifest,
+    /// Where the keys of each command are.
+    key_specs: Vec<Vec<KeySpec>>,
+    /// The compiled code.
+    pub code: sandkey_runtime::Module,
+    /// What it was and is allowed to use.
+    limits: RwLock<Limits>,
+    /// Values of its configuration parameters.
+    configs: RwLock<BTreeMap<String, ConfigValue>>,
+    /// Grows with every change to `limits` or `configs`: an instance that is behind catches up before its next command.
+    revision: AtomicU64,
+    /// One slot for each worker, or one for all.
+    slots: Box<[Mutex<Slot>]>,
+    /// What it used, by worker.
+    pub counters: PerWorker<ModuleCounters>,
+    /// How long its commands waited for fuel.
+    throttled_ns: AtomicU64,
+    throttle: Mutex<Throttle>,
+    /// No command may start before this time of the server's clock; 0 when nothing is known.
+    blocked_until_ns: AtomicU64,
+    fuel_per_command: AtomicU64,
+}
+
+/// What a module used.
+#[derive(Debug, Default)]
+pub struct ModuleCounters {
+    /// Commands that it ran.
+    pub calls: Counter,
+    /// Commands that ended in an error of its own.
+    pub errors: Counter,
+    /// Commands that were ended by a trap, fuel or memory.
+    pub traps: Counter,
+    /// Fuel that its commands used.
+    pub fuel: Counter,
+    /// Instances that were made.
+    pub instances: Counter,
+    /// Fuel that is not yet taken out of the bucket.
+    unbilled: Counter,
+}
+
+/// Where an instance lives.
+#[derive(Default)]
+pub struct Slot {
+    instance: Option<Instance>,
+    revision: u64,
+    /// Traps since the last command that succeeded: each one makes the next instance wait longer.
+    failures: u32,
+    /// When the next instance may be made.
+    retry_at_ns: u64,
+    /// The arguments of a command, in one piece, as they cross into the instance.
+    args: ArgvBuf,
+}
+
+impl LoadedModule {
+    /// The limits as they are now.
+    pub fn limits(&self) -> Limits {
+        *self.limits.read()
+    }
+
+    /// Change the limits. Instances take them over before their next command.
+    pub fn set_limits(&self, limits: Limits, now_ns: u64) {
+        self.fuel_per_command.store(limits.fuel_per_command, Relaxed);
+        self.throttle.lock().set_rate(limits.fuel_per_second, now_ns);
+        self.blocked_until_ns.store(0, Relaxed);
+        *self.limits.write() = limits;
+        self.revision.fetch_add(1, Relaxed);
+    }
+
+    /// The values of its configuration parameters.
+    pub fn configs(&self) -> BTreeMap<String, ConfigValue> {
+        self.configs.read().clone()
+    }
+
+    /// Take over the value of a configuration parameter. One instance is asked at once whether it accepts it; the others
+    /// hear of it before their next command.
+    fn set_config(&self, name: &str, value: ConfigValue) -> Result<(), String> {
+        {
+            let mut slot = self.slots[0].lock();
+            if let Some(instance) = &mut slot.instance {
+                instance.set_config(&mut starting::Starting(&self.name), name, &value)?;
+            }
+        }
+        self.configs.write().insert(name.to_owned(), value);
+        self.revision.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// A line of the module's own in the log.
+    fn log(&self, level: LogLevel, line: &str) {
+        log_line(&self.name, level, line);
+    }
+
+    /// The slot that a worker's commands use.
+    fn slot(&self, worker: usize) -> &Mutex<Slot> {
+        &self.slots[worker % self.slots.len()]
+    }
+
+    /// Whether all commands share one instance.
+    pub fn is_pinned(&self) -> bool {
+        self.manifest.state == State::Global
+    }
+
+    /// Bytes in the linear memories of its instances. An instance that is at work is left out.
+    pub fn memory_bytes(&self) -> usize {
+        let slots = self.slots.iter().filter_map(|slot| slot.try_lock());
+        slots.filter_map(|slot| slot.instance.as_ref().map(Instance::memory_bytes)).sum()
+    }
+
+    /// How many instances are alive.
+    pub fn instance_count(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.try_lock().is_none_or(|slot| slot.instance.is_some())).count()
+    }
+
+    /// What it has used, by name: the numbers of MODULE INSPECT, INFO and the metrics.
+    pub fn usage(&self) -> [(&'static str, u64); 8] {
+        [
+            ("calls", self.counters.sum(|counters| &counters.calls)),
+            ("errors", self.counters.sum(|counters| &counters.errors)),
+            ("traps", self.counters.sum(|counters| &counters.traps)),
+            ("fuel", self.counters.sum(|counters| &counters.fuel)),
+            ("throttled_usec", self.throttled().as_micros() as u64),
+            ("memory_bytes", self.memory_bytes() as u64),
+            ("instances", self.instance_count() as u64),
+            ("instances_created", self.counters.sum(|counters| &counters.instances)),
+        ]
+    }
+
+    /// How long its commands have waited for fuel, in all.
+    pub fn throttled(&self) -> Duration {
+        Duration::from_nanos(self.throttled_ns.load(Relaxed))
+    }
+
+    /// How long a command has to wait until the module has fuel again.
+    #[inline]
+    pub fn must_wait(&self, now_ns: impl FnOnce() -> u64) -> Option<Duration> {
+        let until = self.blocked_until_ns.load(Relaxed);
+        if until == 0 {
+            return None;
+        }
+        let now_ns = now_ns();
+        if until > now_ns {
+            return Some(Duration::from_nanos(until - now_ns));
+        }
+        self.look_into_bucket(now_ns)
+    }
+
+    fn look_into_bucket(&self, now_ns: u64) -> Option<Duration> {
+        let wait = self.throttle.lock().admit(now_ns).err();
+        let until = wait.map_or(0, |wait| now_ns + wait.as_nanos() as u64);
+        self.blocked_until_ns.store(until, Relaxed);
+        wait
+    }
+
+    /// Note that a command has waited.
+    pub fn count_throttled(&self, time: Duration) {
+        self.throttled_ns.fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// Take fuel out of the bucket. Small amounts are collected by worker first, so that workers do not meet at the bucket
+    /// with every command.
+    #[inline]
+    fn bill(&self, worker: usize, fuel: u64, now_ns: impl FnOnce() -> u64) {
+        let counters = self.counters.of(worker);
+        counters.fuel.add(fuel);
+        counters.unbilled.add(fuel);
+        let unbilled = counters.unbilled.get();
+        if unbilled >= limits::FUEL_BILL {
+            counters.unbilled.reset();
+            let now_ns = now_ns();
+            self.throttle.lock().charge(unbilled);
+            self.look_into_bucket(now_ns);
+        }
+    }
+}
+
+/// A line of a module in the log, with its name in front.
+fn log_line(module: &str, level: LogLevel, line: &str) {
+    match level {
+        LogLevel::Debug => tracing::trace!("<{module}> {line}"),
+        LogLevel::Verbose => tracing::debug!("<{module}> {line}"),
+        LogLevel::Notice => tracing::info!("<{module}> {line}"),
+        LogLevel::Warning => tracing::warn!("<{module}> {line}"),
+    }
+}
+
+/// A reference to a module for the length of a command: borrowed from the command table, or owned when the
+/// command came out of a transaction's queue. Borrowing spares a count that all workers would change.
+pub enum ModuleRef<'t> {
+    /// Borrowed.
+    Borrowed(&'t LoadedModule),
+    /// Owned.
+    Owned(Arc<LoadedModule>),
+}
+
+impl Deref for ModuleRef<'_> {
+    type Target = LoadedModule;
+    fn deref(&self) -> &LoadedModule {
+        match self {
+            Self::Borrowed(module) => module,
+            Self::Owned(module) => module,
+        }
+    }
+}
+
+/// The instances that a command has locked. A command of a module takes its own out and puts it back, so that one
+/// that is already running cannot be entered a second time.
+#[derive(Default)]
+pub struct InstanceGuards<'p>(SmallVec<[(u64, MutexGuard<'p, Slot>); 1]>);
+
+impl<'p> InstanceGuards<'p> {
+    /// Lock the slots of these modules, which are in load order.
+    #[inline]
+    pub fn lock(modules: &'p [ModuleRef<'_>], worker: usize) -> Self {
+        Self(modules.iter().map(|module| (module.id, module.slot(worker).lock())).collect())
+    }
+
+    /// Take a module's slot out. None while the module runs.
+    #[inline]
+    fn take(&mut self, id: u64) -> Option<MutexGuard<'p, Slot>> {
+        let position = self.0.iter().position(|(module, _)| *module == id)?;
+        Some(self.0.swap_remove(position).1)
+    }
+
+    /// Put a module's slot back.
+    #[inline]
+    fn put_back(&mut self, id: u64, slot: MutexGuard<'p, Slot>) {
+        self.0.push((id, slot));
+    }
+}

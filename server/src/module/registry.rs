@@ -1,0 +1,113 @@
+//! The list of loaded modules of a tenant, and the one place where it changes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use sandkey_runtime as rt;
+
+use crate::config::Config;
+use crate::net::reply::ReplyWriter;
+use crate::server::Server;
+
+use super::load::{self, LoadRequest};
+use super::LoadedModule;
+
+/// The modules of a tenant.
+pub struct Registry {
+    engine: rt::Engine,
+    loaded: RwLock<Vec<Arc<LoadedModule>>>,
+    /// Held while a module is loaded or unloaded: these follow each other.
+    changing: Mutex<()>,
+    next_id: AtomicU64,
+}
+
+impl Registry {
+    /// A registry without modules.
+    pub fn new(config: &Config) -> anyhow::Result<Self> {
+        let engine = rt::Engine::new(engine_config(config))?;
+        Ok(Self {
+            engine,
+            loaded: RwLock::default(),
+            changing: Mutex::new(()),
+            next_id: AtomicU64::new(0),
+        })
+    }
+
+    /// Load a module; the error is one line for whoever asked. Blocks while the module is compiled.
+    pub fn load(&self, server: &'static Server, request: LoadRequest) -> Result<Arc<LoadedModule>, String> {
+        self.load_with(server, request, |_| Vec::new())
+    }
+
+    /// The same, with more values of parameters once the module's name is known.
+    pub fn load_with(
+        &self,
+        server: &'static Server,
+        request: LoadRequest,
+        configs: impl FnOnce(&str) -> Vec<(Vec<u8>, Vec<u8>)>,
+    ) -> Result<Arc<LoadedModule>, String> {
+        let _changing = self.changing.lock();
+        let id = self.next_id.fetch_add(1, Relaxed);
+        let module = load::load(server, &self.engine, id, request, configs)?;
+        self.loaded.write().push(Arc::clone(&module));
+        tracing::info!("Module '{}' loaded from {}", module.name, module.path);
+        Ok(module)
+    }
+
+    /// Unload a module: its commands are gone at once, its code when the last command that runs has ended.
+    pub fn unload(&self, server: &'static Server, name: &str) -> Result<(), String> {
+        let _changing = self.changing.lock();
+        let module = self.get(name).ok_or("no such module with that name")?;
+        server
+            .tenant
+            .change_commands(|table| {
+                for command in &module.manifest.commands {
+                    table.remove(&command.name);
+                }
+                Ok::<(), String>(())
+            })?;
+        server.config.unregister_module(&module.name).map_err(|error| error.to_string())?;
+        self.loaded.write().retain(|loaded| loaded.id != module.id);
+        tracing::info!("Module {} unloaded", module.name);
+        Ok(())
+    }
+
+    /// A loaded module.
+    pub fn get(&self, name: &str) -> Option<Arc<LoadedModule>> {
+        self.loaded.read().iter().find(|module| module.name == name).cloned()
+    }
+
+    /// All loaded modules, in load order.
+    pub fn list(&self) -> Vec<Arc<LoadedModule>> {
+        self.loaded.read().clone()
+    }
+
+    /// The array of MODULE LIST and HELLO: a map for each module.
+    pub fn reply_list(&self, reply: &mut ReplyWriter) {
+        let modules = self.list();
+        reply.array_header(modules.len());
+        for module in modules {
+            reply.map_header(4);
+            reply.bulk("name");
+            reply.bulk(&module.name);
+            reply.bulk("ver");
+            reply.integer(i64::from(module.manifest.version));
+            reply.bulk("path");
+            reply.bulk(&module.path);
+            reply.bulk("args");
+            reply.array_header(module.args.len());
+            module.args.iter().for_each(|arg| reply.bulk(arg));
+        }
+    }
+}
+
+fn engine_config(config: &Config) -> rt::EngineConfig {
+    rt::EngineConfig {
+        cache: config.module_cache_dir.as_ref().map(|dir| config.in_dir(dir)),
+        compile_time: Duration::from_secs(config.module_compile_time_limit),
+        compile_memory: config.module_compile_memory,
+        module_bytes: config.module_file_max_size,
+        ..rt::EngineConfig::new(rt::Compiler::this_executable())
+    }
+}

@@ -1,0 +1,416 @@
+//! One connection: reads into the worker's buffer, parses, has `command::dispatch` execute, writes one answer for
+//! all of it. A connection that waits holds no buffer of its own unless a command has arrived in part or a reply
+//! could not be written at once.
+//! Nothing here knows a command or a key.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
+
+use crate::command::dispatch::{Executor, Outcome};
+use crate::command::session::Session;
+use crate::limits;
+
+use super::argv::OwnedArgv;
+use super::client::Client;
+use super::reply::ReplyWriter;
+use super::resp::{Batch, Parser, RequestLimits, Stop};
+
+/// What a worker's connections share. They all run on its one thread.
+pub struct Worker {
+    /// Executes commands.
+    pub executor: RefCell<Executor>,
+    buffers: RefCell<Buffers>,
+}
+
+struct Buffers {
+    input: Box<[u8]>,
+    batch: Batch,
+    reply: ReplyWriter,
+}
+
+impl Worker {
+    /// A worker around an executor.
+    pub fn new(executor: Executor) -> Self {
+        let buffers = Buffers {
+            input: vec![0; limits::READ_BUFFER].into_boxed_slice(),
+            batch: Batch::new(),
+            reply: ReplyWriter::default(),
+        };
+        Self { executor: RefCell::new(executor), buffers: RefCell::new(buffers) }
+    }
+}
+
+/// What a turn of a connection ended with.
+enum Turn {
+    /// There may be more to read: let others run first.
+    Yield,
+    /// The next command has to wait.
+    Sleep(Duration),
+    /// The reply of the last command comes from a job, and the next command has to wait for it.
+    Job,
+    /// It is over.
+    Close,
+}
+
+/// One connection.
+pub struct Connection<S> {
+    stream: S,
+    worker: Rc<Worker>,
+    session: Session,
+    parser: Parser,
+    /// Received, and not executed yet: the beginning of a command.
+    input: Vec<u8>,
+    /// Parsed, and not executed yet, because a command before them waits.
+    deferred: VecDeque<OwnedArgv>,
+    /// Not written yet, from `written` on.
+    output: Vec<u8>,
+    written: usize,
+    /// How many more bytes the parser wants before it can get on.
+    missing: usize,
+}
+
+/// Serve a client until it leaves.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Worker>, client: Arc<Client>) {
+    let authenticated = worker.executor.borrow().config().requirepass.is_empty();
+    let mut connection = Connection {
+        stream,
+        session: Session::new(client, authenticated),
+        worker,
+        parser: Parser::new(),
+        input: Vec::new(),
+        deferred: VecDeque::new(),
+        output: Vec::new(),
+        written: 0,
+        missing: 0,
+    };
+    loop {
+        match poll_fn(|cx| connection.poll_turn(cx)).await {
+            Turn::Yield => tokio::task::yield_now().await,
+            Turn::Sleep(time) => tokio::time::sleep(time).await,
+            Turn::Job => connection.await_job().await,
+            Turn::Close => break,
+        }
+    }
+    connection.worker.executor.borrow_mut().server.disconnect(&mut connection.session);
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Work until nothing is left to do. Registers for what could bring more.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        loop {
+            if self.session.client.is_killed() {
+                return Poll::Ready(Turn::Close);
+            }
+            self.session.client.collect_mail(&mut self.output);
+            let flushed = match self.poll_flush(cx) {
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Close),
+                Poll::Pending => false,
+            };
+            if flushed && self.session.closing {
+                return Poll::Ready(Turn::Close);
+            }
+            if (flushed || self.may_grow_output()) && !self.session.closing {
+                let progress = if self.deferred.is_empty() {
+                    self.poll_receive(cx)
+                } else {
+                    Poll::Ready(self.execute_deferred())
+                };
+                match progress {
+                    Poll::Ready(Some(turn)) => return Poll::Ready(turn),
+                    Poll::Ready(None) => continue,
+                    Poll::Pending => {}
+                }
+            }
+            self.session.client.register(cx.waker());
+            if !self.session.client.has_news() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Read once and execute what came. `None`: go on.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Turn>> {
+        let worker = Rc::clone(&self.worker);
+        let mut buffers = worker.buffers.borrow_mut();
+        let Buffers { input, batch, reply } = &mut *buffers;
+        let (n, filled) = if self.input.is_empty() {
+            let mut buffer = ReadBuf::new(input);
+            if ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)).is_err() {
+                return Poll::Ready(Some(Turn::Close));
+            }
+            let n = buffer.filled().len();
+            (n, n == input.len())
+        } else {
+            self.input.reserve(self.missing.clamp(limits::READ_BUFFER, limits::READ_STEP_MAX));
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input)) {
+                Ok(n) => (n, self.input.len() == self.input.capacity()),
+                Err(_) => return Poll::Ready(Some(Turn::Close)),
+            }
+        };
+        if n == 0 {
+            return Poll::Ready(Some(Turn::Close));
+        }
+        let turn = if self.input.is_empty() {
+            self.execute_input(&input[..n], batch, reply, n)
+        } else {
+            let received = std::mem::take(&mut self.input);
+            self.execute_input(&received, batch, reply, n)
+        };
+        self.send(cx, reply);
+        Poll::Ready(turn.or_else(|| filled.then_some(Turn::Yield)))
+    }
+
+    /// Execute every whole command of `received`, and keep the rest.
+    fn execute_input(
+        &mut self,
+        received: &[u8],
+        batch: &mut Batch,
+        reply: &mut ReplyWriter,
+        n: usize,
+    ) -> Option<Turn> {
+        let worker = Rc::clone(&self.worker);
+        let mut executor = worker.executor.borrow_mut();
+        let client = Arc::clone(&self.session.client);
+        executor.begin();
+        executor.count_input(n as u64);
+        client.active_ms.store(executor.now_us / 1000, Relaxed);
+        reply.set_protocol(self.session.protocol);
+        let mut offset = 0;
+        let mut turn = None;
+        loop {
+            let rest = &received[offset..];
+            let limits = RequestLimits {
+                bulk_len_max: executor.config().proto_max_bulk_len as u64,
+                unauthenticated: !self.session.authenticated,
+            };
+            let parsed = self.parser.parse(rest, batch, &limits);
+            if parsed.stop == Stop::CrossProtocol {
+                tracing::warn!(
+                    "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to the \
+                     server. Connection from {} aborted.",
+                    client.addr
+                );
+                return Some(Turn::Close);
+            }
+            if batch.len() > 1 {
+                executor.prefetch(self.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
+            }
+            for i in 0..batch.len() {
+                let argv = batch.argv(rest, i);
+                if turn.is_some() {
+                    self.deferred.push_back(OwnedArgv::from(argv));
+                    continue;
+                }
+                match executor.execute(&mut self.session, argv, reply) {
+                    Outcome::Done => {}
+                    Outcome::Job => turn = Some(Turn::Job),
+                    Outcome::Delay(time) => {
+                        turn = Some(Turn::Sleep(time));
+                        self.deferred.push_back(OwnedArgv::from(argv));
+                    }
+                }
+                if self.session.closing {
+                    break;
+                }
+            }
+            if reply.len() > limits::FLUSH_BYTES {
+                self.take_reply(reply);
+                executor.begin();
+            }
+            offset += parsed.consumed;
+            match parsed.stop {
+                _ if self.session.closing => break,
+                Stop::BatchFull if turn.is_none() => {}
+                Stop::BatchFull => {
+                    self.keep_input(&received[offset..], 1, &executor);
+                    break;
+                }
+                Stop::NeedMore(missing) => {
+                    self.keep_input(&received[offset..], missing, &executor);
+                    break;
+                }
+                Stop::Error(error) => {
+                    reply.raw(&error.reply());
+                    executor.server.count_error(executor.worker, "ERR");
+                    self.session.closing = true;
+                    break;
+                }
+                Stop::CrossProtocol => break,
+            }
+        }
+        turn
+    }
+
+    /// Keep the beginning of a command until the rest has come.
+    fn keep_input(&mut self, rest: &[u8], missing: usize, executor: &Executor) {
+        self.missing = missing;
+        self.input.clear();
+        self.input.extend_from_slice(rest);
+        self.session.client.query_bytes.store(rest.len(), Relaxed);
+        let limit = executor.config().client_query_buffer_limit;
+        if rest.len() > limit {
+            tracing::warn!("Closing client that reached max query buffer length: {}", self.session.client.addr);
+            executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
+            self.session.client.kill();
+        }
+    }
+
+    /// Execute what had to wait. `None`: go on.
+    fn execute_deferred(&mut self) -> Option<Turn> {
+        let worker = Rc::clone(&self.worker);
+        let mut buffers = worker.buffers.borrow_mut();
+        let mut executor = worker.executor.borrow_mut();
+        let reply = &mut buffers.reply;
+        reply.set_protocol(self.session.protocol);
+        executor.begin();
+        let mut turn = None;
+        while let Some(argv) = self.deferred.pop_front() {
+            match executor.execute(&mut self.session, argv.as_argv(), reply) {
+                Outcome::Done => {}
+                Outcome::Job => {
+                    turn = Some(Turn::Job);
+                    break;
+                }
+                Outcome::Delay(time) => {
+                    self.deferred.push_front(argv);
+                    turn = Some(Turn::Sleep(time));
+                    break;
+                }
+            }
+            if self.session.closing || reply.len() > limits::FLUSH_BYTES {
+                break;
+            }
+        }
+        self.take_reply(reply);
+        if self.deferred.is_empty() && !self.input.is_empty() && turn.is_none() && !self.session.closing {
+            let received = std::mem::take(&mut self.input);
+            let Buffers { batch, reply, .. } = &mut *buffers;
+            drop(executor);
+            turn = self.execute_input(&received, batch, reply, 0);
+            self.take_reply(reply);
+        }
+        turn
+    }
+
+    /// Run the session's job on a thread of its own, and put its reply behind those that are on their way.
+    async fn await_job(&mut self) {
+        let Some(job) = self.session.job.take() else { return };
+        let protocol = self.session.protocol;
+        let (server, index) = {
+            let executor = self.worker.executor.borrow();
+            (executor.server, executor.worker)
+        };
+        let run = move || {
+            let mut reply = ReplyWriter::new(Vec::new(), protocol);
+            let result = job(&mut reply);
+            if let Err(error) = &result {
+                reply.clear();
+                reply.error(error.to_string());
+            }
+            (reply.into_inner(), result.err())
+        };
+        match tokio::task::spawn_blocking(run).await {
+            Ok((bytes, error)) => {
+                self.output.extend_from_slice(&bytes);
+                if let Some(error) = error {
+                    server.count_error(index, &error.code());
+                }
+            }
+            Err(_) => self.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
+        }
+    }
+
+    /// Write the replies at once if nothing waits before them, and keep what the socket does not take.
+    fn send(&mut self, cx: &mut Context<'_>, reply: &mut ReplyWriter) {
+        if self.output.is_empty() && !reply.is_empty() {
+            let bytes = reply.as_bytes();
+            if let Poll::Ready(Ok(n)) = Pin::new(&mut self.stream).poll_write(cx, bytes) {
+                self.count_output(n);
+                if n == bytes.len() {
+                    reply.clear();
+                    return;
+                }
+                self.output.extend_from_slice(&bytes[n..]);
+                reply.clear();
+                return;
+            }
+        }
+        self.take_reply(reply);
+    }
+
+    /// Move the replies behind what waits to be written.
+    fn take_reply(&mut self, reply: &mut ReplyWriter) {
+        self.output.extend_from_slice(reply.as_bytes());
+        reply.clear();
+    }
+
+    fn count_output(&self, n: usize) {
+        let executor = self.worker.executor.borrow();
+        let stats = executor.server.stats.of(executor.worker);
+        stats.output_bytes.add(n as u64);
+        stats.writes.add(1);
+    }
+
+    /// Write what waits. Ends the client when too much does.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        while self.written < self.output.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.output[self.written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => {
+                    self.written += n;
+                    self.count_output(n);
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.output.drain(..self.written);
+                    self.written = 0;
+                    return self.check_output_limit().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
+            }
+        }
+        if !self.output.is_empty() {
+            self.output.clear();
+            self.output.shrink_to(limits::OUTPUT_KEPT);
+            self.written = 0;
+            self.session.client.output_bytes.store(0, Relaxed);
+        }
+        // TLS keeps records of its own; for the others this is free.
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn hard_limit(&self) -> usize {
+        let executor = self.worker.executor.borrow();
+        let limits = executor.config().client_output_buffer_limit;
+        let class = if self.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal };
+        usize::try_from(class.hard_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
+    fn may_grow_output(&self) -> bool {
+        self.hard_limit() != 0
+    }
+
+    fn check_output_limit(&self) -> Option<std::io::Error> {
+        let client = &self.session.client;
+        client.output_bytes.store(self.output.len(), Relaxed);
+        let limit = self.hard_limit();
+        if limit == 0 || self.output.len() <= limit {
+            return None;
+        }
+        tracing::warn!("Client {} closed for overcoming of output buffer limits.", client.addr);
+        let executor = self.worker.executor.borrow();
+        executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
+        Some(std::io::ErrorKind::OutOfMemory.into())
+    }
+}

@@ -1,0 +1,600 @@
+//! The request parser: the only place where bytes from a client become commands.
+//!
+//! A request is a multibulk (`*2\r\n$3\r\nGET\r\n$1\r\nk\r\n`) or an inline line (`GET k\r\n`). The arguments of a multibulk are not
+//! copied: a [`Batch`] holds where they lie in the input. What is accepted, what is an error and how the error is worded is what
+//! redis-server 7.0 does, with its leniencies: the two bytes behind a bulk string and the one behind the CR of a count
+//! line may be anything, `*0` and empty lines are no commands, and a NUL makes the line that it stands in endless.
+//!
+//! A [`Parser`] remembers where it stopped inside a command that has not arrived as a whole, so that a command of any size is
+//! read once however small the pieces are in which it comes. Wherever the input is cut, the commands are the same.
+//!
+//! This is not a decoder of RESP: replies and RESP3 frames have their own places. It does not know any command either, but
+//! for the two words with which a web browser, talked into connecting to us, gives itself away.
+
+use std::fmt;
+
+use memchr::memchr2;
+
+use super::argv::{ArgRange, Argv};
+use crate::limits::{
+    BATCH_COMMANDS_MAX, LINE_LEN_MAX, MULTIBULK_LEN_MAX, PROTO_MAX_BULK_LEN, RANGES_KEPT_MAX,
+    REQUEST_LEN_MAX, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
+};
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Bytes of one argument: `proto-max-bulk-len`.
+    pub bulk_len_max: u64,
+    /// Whether the client has yet to authenticate. Then requests must be small, and they come one a batch, since any may be
+    /// the AUTH that lifts the limits for the next.
+    pub unauthenticated: bool,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self { bulk_len_max: PROTO_MAX_BULK_LEN, unauthenticated: false }
+    }
+}
+
+impl RequestLimits {
+    fn batch_len(&self) -> usize {
+        if self.unauthenticated { 1 } else { BATCH_COMMANDS_MAX }
+    }
+
+    #[inline]
+    fn check_multibulk_len(&self, len: i64) -> Result<u32, ProtocolError> {
+        if len > i64::from(MULTIBULK_LEN_MAX) {
+            return Err(ProtocolError::InvalidMultibulkLength);
+        }
+        let len = u32::try_from(len).unwrap_or(0);
+        if self.unauthenticated && len > UNAUTHENTICATED_MULTIBULK_LEN_MAX {
+            return Err(ProtocolError::UnauthenticatedMultibulkLength);
+        }
+        Ok(len)
+    }
+
+    #[inline]
+    fn check_bulk_len(&self, len: i64) -> Result<usize, ProtocolError> {
+        let len = u64::try_from(len).map_err(|_| ProtocolError::InvalidBulkLength)?;
+        if len > self.bulk_len_max {
+            return Err(ProtocolError::InvalidBulkLength);
+        }
+        if self.unauthenticated && len > UNAUTHENTICATED_BULK_LEN_MAX {
+            return Err(ProtocolError::UnauthenticatedBulkLength);
+        }
+        usize::try_from(len).map_err(|_| ProtocolError::RequestTooBig)
+    }
+}
+
+/// Why a connection has to be closed, once [`reply`](Self::reply) has been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The number behind `*` is none or too large.
+    InvalidMultibulkLength,
+    /// More than 64 KiB behind `*` without an end of line.
+    TooBigMbulkCountString,
+    /// More than 64 KiB behind `$` without an end of line.
+    TooBigBulkCountString,
+    /// An argument starts with this byte in place of `$`.
+    ExpectedDollar(u8),
+    /// The number behind `$` is none, negative or above `proto-max-bulk-len`.
+    InvalidBulkLength,
+    /// More arguments than a client may send before it has authenticated.
+    UnauthenticatedMultibulkLength,
+    /// A longer argument than a client may send before it has authenticated.
+    UnauthenticatedBulkLength,
+    /// An inline request of more than 64 KiB.
+    TooBigInlineRequest,
+    /// An inline request with a quote that is not closed, or not followed by a space.
+    UnbalancedQuotes,
+    /// A request of 4 GiB or more. Redis has no such error; there, the query buffer's limit comes first.
+    RequestTooBig,
+}
+
+impl ProtocolError {
+    /// The whole reply, with its `-` and its end of line.
+    #[must_use]
+    pub fn reply(&self) -> Vec<u8> {
+        let mut reply = b"-ERR Protocol error: ".to_vec();
+        match self {
+            // The byte goes out as it came in, which a `Display` could not do.
+            Self::ExpectedDollar(b'\r' | b'\n') => reply.extend_from_slice(b"expected '$', got ' '"),
+            Self::ExpectedDollar(got) => {
+                reply.extend_from_slice(b"expected '$', got '");
+                reply.push(*got);
+                reply.push(b'\'');
+            }
+            other => reply.extend_from_slice(other.text().as_bytes()),
+        }
+        reply.extend_from_slice(b"\r\n");
+        reply
+    }
+
+    fn text(&self) -> &'static str {
+        match self {
+            Self::InvalidMultibulkLength => "invalid multibulk length",
+            Self::TooBigMbulkCountString => "too big mbulk count string",
+            Self::TooBigBulkCountString => "too big bulk count string",
+            Self::ExpectedDollar(_) => "expected '$', got something else",
+            Self::InvalidBulkLength => "invalid bulk length",
+            Self::UnauthenticatedMultibulkLength => "unauthenticated multibulk length",
+            Self::UnauthenticatedBulkLength => "unauthenticated bulk length",
+            Self::TooBigInlineRequest => "too big inline request",
+            Self::UnbalancedQuotes => "unbalanced quotes in request",
+            Self::RequestTooBig => "too big request",
+        }
+    }
+}
+
+/// For the log; clients get [`reply`](ProtocolError::reply).
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ExpectedDollar(got) => write!(f, "expected '$', got '{}'", got.escape_ascii()),
+            other => f.write_str(other.text()),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}
+
+/// Why [`Parser::parse`] stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The batch is full. Run it and parse on, even if no input is left.
+    BatchFull,
+    /// The input ends inside a command, or between two; at least so many more bytes are needed to get on. The number may be
+    /// what a client merely claims, up to `proto-max-bulk-len`: reserve for it, but in steps.
+    NeedMore(usize),
+    /// Run the batch, send the error's reply, close the connection. Do not parse on.
+    Error(ProtocolError),
+    /// The next command is called `POST` or `Host:`: a web page made a browser connect to us. Close the connection without
+    /// a reply, not even to the commands before, and log it as a possible attack. Do not parse on.
+    CrossProtocol,
+}
+
+/// What [`Parser::parse`] did, but for the commands, which are in the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// Bytes from the start of the input that the commands of the batch occupy. The caller drops them when the
+    /// batch has run, and passes what follows, with more behind it, to the next call.
+    pub consumed: usize,
+    /// Why there are not more commands.
+    pub stop: Stop,
+}
+
+/// Where one command of a batch is.
+#[derive(Clone, Copy, Debug)]
+struct CommandSpan {
+    /// Offset of its first byte in the input, or of its first argument in the scratch space.
+    start: usize,
+    /// Its arguments among the batch's ranges, relative to `start`.
+    first_range: usize,
+    /// Behind the last of them.
+    end_range: usize,
+    /// Whether the arguments lie in the scratch space: an inline request has to be unquoted.
+    inline: bool,
+}
+
+/// The commands that one call of [`Parser::parse`] found. Belongs to a worker, which uses it again and again.
+#[derive(Debug, Default)]
+pub struct Batch {
+    ranges: Vec<ArgRange>,
+    commands: Vec<CommandSpan>,
+    scratch: Vec<u8>,
+}
+
+impl Batch {
+    /// An empty batch with room for usual commands.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            ranges: Vec::with_capacity(BATCH_COMMANDS_MAX * 8),
+            commands: Vec::with_capacity(BATCH_COMMANDS_MAX),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// How many commands there are.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// The arguments of command `index`; `buf` is the input that was parsed.
+    ///
+    /// # Panics
+    /// When there is no such command, or `buf` is not that input.
+    #[inline]
+    #[must_use]
+    pub fn argv<'a>(&'a self, buf: &'a [u8], index: usize) -> Argv<'a> {
+        let command = &self.commands[index];
+        let data = if command.inline { &self.scratch } else { buf };
+        Argv::from_ranges(&data[command.start..], &self.ranges[command.first_range..command.end_range])
+    }
+
+    fn clear(&mut self) {
+        self.commands.clear();
+        self.ranges.clear();
+        self.scratch.clear();
+        if self.ranges.capacity() > RANGES_KEPT_MAX {
+            self.ranges.shrink_to(RANGES_KEPT_MAX);
+        }
+    }
+
+    #[inline]
+    fn push_command(&mut self, start: usize, first_range: usize, inline: bool) {
+        let end_range = self.ranges.len();
+        self.commands.push(CommandSpan { start, first_range, end_range, inline });
+    }
+}
+
+/// How far a multibulk has been read. Offsets count from its first byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Where to go on.
+    at: usize,
+    /// Arguments that are still to come; none if no multibulk has been begun.
+    missing: u32,
+    /// The length of the argument at `at`, once its header has been read.
+    bulk_len: Option<usize>,
+}
+
+/// The parser of one connection: what it must remember of a command that has not arrived as a whole.
+#[derive(Debug, Default)]
+pub struct Parser {
+    progress: Progress,
+    ranges: Vec<ArgRange>,
+}
+
+/// What became of the first thing in the input.
+enum Step {
+    /// A command of so many bytes.
+    Command(usize),
+    /// So many bytes that are no command.
+    Skip(usize),
+    /// The input ends before it does.
+    NeedMore(usize),
+}
+
+impl Parser {
+    /// A parser at the start of a connection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a part of a command has been read. For the reader, which keeps its buffer as long as that is so.
+    #[must_use]
+    pub fn is_inside_command(&self) -> bool {
+        self.progress.missing > 0
+    }
+
+    /// Find the commands at the start of `buf`, as many as a batch takes, and put them into `batch` in place of what it held.
+    ///
+    /// `buf` starts where the previous call's `consumed` bytes ended: a command that was there in part is there again,
+    /// with more of its bytes.
+    pub fn parse(&mut self, buf: &[u8], batch: &mut Batch, limits: &RequestLimits) -> Parsed {
+        batch.clear();
+        let room = limits.batch_len();
+        let mut consumed = 0;
+        let stop = loop {
+            if batch.len() == room {
+                break Stop::BatchFull;
+            }
+            let rest = &buf[consumed..];
+            let first_range = batch.ranges.len();
+            let step = match rest.first() {
+                None => break Stop::NeedMore(1),
+                Some(b'*') => self.multibulk(rest, consumed, batch, limits),
+                Some(_) => inline(rest, batch),
+            };
+            match step {
+                Ok(Step::Command(len)) => {
+                    if is_cross_protocol(batch.argv(buf, batch.len() - 1).name()) {
+                        batch.commands.pop();
+                        batch.ranges.truncate(first_range);
+                        break Stop::CrossProtocol;
+                    }
+                    consumed += len;
+                }
+                Ok(Step::Skip(len)) => consumed += len,
+                Ok(Step::NeedMore(bytes)) => break Stop::NeedMore(bytes),
+                Err(error) => break Stop::Error(error),
+            }
+        };
+        Parsed { consumed, stop }
+    }
+
+    /// Read the multibulk at the start of `rest`, which is at `start` in the input.
+    #[inline]
+    fn multibulk(
+        &mut self,
+        rest: &[u8],
+        start: usize,
+        batch: &mut Batch,
+        limits: &RequestLimits,
+    ) -> Result<Step, ProtocolError> {
+        if self.progress.missing > 0 {
+            return self.resume(rest, start, batch, limits);
+        }
+        let Some(header) = count(rest, 0, ProtocolError::TooBigMbulkCountString)? else {
+            return Ok(Step::NeedMore(1));
+        };
+        let len = header.value.ok_or(ProtocolError::InvalidMultibulkLength)?;
+        let missing = limits.check_multibulk_len(len)?;
+        if missing == 0 {
+            return Ok(Step::Skip(header.end));
+        }
+        let first_range = batch.ranges.len();
+        let mut progress = Progress { at: header.end, missing, bulk_len: None };
+        let step = arguments(rest, &mut progress, &mut batch.ranges, limits)?;
+        match step {
+            Step::NeedMore(_) => self.suspend(progress, &mut batch.ranges, first_range),
+            _ => batch.push_command(start, first_range, false),
+        }
+        Ok(step)
+    }
+
+    /// Keep what has been read of a command whose end is not there yet.
+    #[cold]
+    fn suspend(&mut self, progress: Progress, ranges: &mut Vec<ArgRange>, first_range: usize) {
+        self.progress = progress;
+        self.ranges.extend_from_slice(&ranges[first_range..]);
+        ranges.truncate(first_range);
+    }
+
+    /// Go on with the command at the start of `rest`.
+    #[cold]
+    fn resume(
+        &mut self,
+        rest: &[u8],
+        start: usize,
+        batch: &mut Batch,
+        limits: &RequestLimits,
+    ) -> Result<Step, ProtocolError> {
+        let step = arguments(rest, &mut self.progress, &mut self.ranges, limits)?;
+        if matches!(step, Step::Command(_)) {
+            self.progress = Progress::default();
+            let first_range = batch.ranges.len();
+            batch.ranges.extend_from_slice(&self.ranges);
+            batch.push_command(start, first_range, false);
+            // A connection has one of these from now on only if its commands keep coming in pieces.
+            self.ranges = Vec::new();
+        }
+        Ok(step)
+    }
+}
+
+/// Read arguments from where `progress` stands, as many as there are, and append where they lie to `ranges`.
+#[inline]
+fn arguments(
+    rest: &[u8],
+    progress: &mut Progress,
+    ranges: &mut Vec<ArgRange>,
+    limits: &RequestLimits,
+) -> Result<Step, ProtocolError> {
+    let rest = &rest[..rest.len().min(REQUEST_LEN_MAX)];
+    let Progress { mut at, mut missing, mut bulk_len } = *progress;
+    let needed = loop {
+        let len = match bulk_len {
+            Some(len) => len,
+            None => match count(rest, at, ProtocolError::TooBigBulkCountString)? {
+                None => break 1,
+                Some(header) => {
+                    if rest[at] != b'$' {
+                        return Err(ProtocolError::ExpectedDollar(rest[at]));
+                    }
+                    let len = header.value.ok_or(ProtocolError::InvalidBulkLength)?;
+                    at = header.end;
+                    limits.check_bulk_len(len)?
+                }
+            },
+        };
+        // Two bytes end the argument, and whichever they are is not looked at, as in Redis.
+        let left = rest.len() - at;
+        if left < 2 || left - 2 < len {
+            bulk_len = Some(len);
+            break len - left + 2;
+        }
+        let end = at + len;
+        // Both fit: `rest` has been cut to the limit above.
+        ranges.push(ArgRange { start: at as u32, end: end as u32 });
+        at = end + 2;
+        bulk_len = None;
+        missing -= 1;
+        if missing == 0 {
+            return Ok(Step::Command(at));
+        }
+    };
+    if needed > REQUEST_LEN_MAX - rest.len() {
+        return Err(ProtocolError::RequestTooBig);
+    }
+    *progress = Progress { at, missing, bulk_len };
+    Ok(Step::NeedMore(needed))
+}
+
+/// A count line: `*3\r\n` or `$3\r\n`.
+struct Count {
+    /// The number in it, if it is one.
+    value: Option<i64>,
+    /// Offset behind the line.
+    end: usize,
+}
+
+/// Read the count line at `at`, whatever its first byte is; nothing if its end is not there yet.
+#[inline]
+fn count(rest: &[u8], at: usize, too_big: ProtocolError) -> Result<Option<Count>, ProtocolError> {
+    // Nearly every line is a sigil, one or two digits and CR LF.
+    match rest[at..] {
+        [_, ones @ b'0'..=b'9', b'\r', _, ..] => {
+            Ok(Some(Count { value: Some(i64::from(ones - b'0')), end: at + 4 }))
+        }
+        [_, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
+            let value = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
+            Ok(Some(Count { value: Some(value), end: at + 5 }))
+        }
+        _ => any_count(rest, at, too_big),
+    }
+}
+
+/// The same for lines of any kind.
+#[inline(never)]
+fn any_count(rest: &[u8], at: usize, too_big: ProtocolError) -> Result<Option<Count>, ProtocolError> {
+    let Some(len) = line_len(&rest[at..], b'\r', too_big)? else {
+        return Ok(None);
+    };
+    // One byte behind the CR belongs to the line, and is not looked at.
+    if at + len + 1 >= rest.len() {
+        return Ok(None);
+    }
+    let value = rest.get(at + 1..at + len).and_then(integer);
+    Ok(Some(Count { value, end: at + len + 2 }))
+}
+
+/// How long the line is that `end` closes; nothing if that has not arrived. Redis looks for it with `strchr`, to which a NUL is
+/// the end of everything.
+fn line_len(rest: &[u8], end: u8, too_big: ProtocolError) -> Result<Option<usize>, ProtocolError> {
+    let window = &rest[..rest.len().min(LINE_LEN_MAX + 1)];
+    match memchr2(end, 0, window) {
+        Some(len) if window[len] == end => Ok(Some(len)),
+        _ if rest.len() > LINE_LEN_MAX => Err(too_big),
+        _ => Ok(None),
+    }
+}
+
+/// A decimal integer in the one way to write it: no sign but a minus, no zero in front, no space.
+fn integer(text: &[u8]) -> Option<i64> {
+    match text.strip_prefix(b"-").unwrap_or(text) {
+        [b'0', ..] if text.len() > 1 => None,
+        [b'0'..=b'9', ..] => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Read the inline request at the start of `rest` and put its arguments, without their quotes, into the scratch space.
+#[cold]
+fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
+    let Some(len) = line_len(rest, b'\n', ProtocolError::TooBigInlineRequest)? else {
+        return Ok(Step::NeedMore(1));
+    };
+    let line = rest[..len].strip_suffix(b"\r").unwrap_or(&rest[..len]);
+    let start = batch.scratch.len();
+    let first_range = batch.ranges.len();
+    let mut left = skip_spaces(line);
+    while !left.is_empty() {
+        let arg_start = batch.scratch.len() - start;
+        left = skip_spaces(unquote(left, &mut batch.scratch)?);
+        let arg_end = batch.scratch.len() - start;
+        // Both fit: a line has at most 64 KiB, and unquoting does not lengthen it.
+        batch.ranges.push(ArgRange { start: arg_start as u32, end: arg_end as u32 });
+    }
+    if batch.ranges.len() == first_range {
+        return Ok(Step::Skip(len + 1));
+    }
+    batch.push_command(start, first_range, true);
+    Ok(Step::Command(len + 1))
+}
+
+/// What C's `isspace` holds for a space; Rust's `is_ascii_whitespace` leaves out the vertical tab.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+fn skip_spaces(line: &[u8]) -> &[u8] {
+    let spaces = line.iter().take_while(|byte| is_space(**byte)).count();
+    &line[spaces..]
+}
+
+/// Append the first argument of `line`, which does not start with a space, to `out`; the rest of the line is the result.
+///
+/// Quotes may open in the middle of an argument, but what follows a closing quote must be a space. In double quotes, `\xHH`,
+/// `\n`, `\r`, `\t`, `\b` and `\a` mean what they do in C and any other escaped byte itself; in single quotes there is only `\'`.
+fn unquote<'a>(line: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
+    let mut left = line;
+    // Outside of quotes, these four end an argument; the other two spaces belong to it.
+    while let [byte, rest @ ..] = left {
+        match byte {
+            b' ' | b'\n' | b'\r' | b'\t' => return Ok(left),
+            b'"' => return double_quoted(rest, out),
+            b'\'' => return single_quoted(rest, out),
+            _ => out.push(*byte),
+        }
+        left = rest;
+    }
+    Ok(left)
+}
+
+fn double_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
+    loop {
+        let (byte, rest) = match left {
+            [b'\\', b'x', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (hex_digit(*high) << 4 | hex_digit(*low), rest)
+            }
+            [b'\\', escaped, rest @ ..] => (unescape(*escaped), rest),
+            [b'"', rest @ ..] => return closed(rest),
+            [byte, rest @ ..] => (*byte, rest),
+            [] => return Err(ProtocolError::UnbalancedQuotes),
+        };
+        out.push(byte);
+        left = rest;
+    }
+}
+
+fn single_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
+    loop {
+        let (byte, rest) = match left {
+            [b'\\', b'\'', rest @ ..] => (b'\'', rest),
+            [b'\'', rest @ ..] => return closed(rest),
+            [byte, rest @ ..] => (*byte, rest),
+            [] => return Err(ProtocolError::UnbalancedQuotes),
+        };
+        out.push(byte);
+        left = rest;
+    }
+}
+
+/// What may stand behind a closing quote.
+fn closed(left: &[u8]) -> Result<&[u8], ProtocolError> {
+    match left.first() {
+        Some(byte) if !is_space(*byte) => Err(ProtocolError::UnbalancedQuotes),
+        _ => Ok(left),
+    }
+}
+
+fn unescape(escaped: u8) -> u8 {
+    match escaped {
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'b' => 0x08,
+        b'a' => 0x07,
+        other => other,
+    }
+}
+
+fn hex_digit(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    }
+}
+
+/// Whether a command of that name is a line of an HTTP request that a web page made a browser send to us.
+#[inline]
+fn is_cross_protocol(name: &[u8]) -> bool {
+    match name.len() {
+        4 => name.eq_ignore_ascii_case(b"post"),
+        5 => name.eq_ignore_ascii_case(b"host:"),
+        _ => false,
+    }
+}

@@ -1,0 +1,221 @@
+//! The server: what all workers share, how it starts, what it does every tenth of a second, how it stops.
+//! A worker is a thread with an event loop of its own that serves its connections to the end; the main thread
+//! accepts connections, hands each to the worker with the fewest, and runs the cron.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::clock::Clock;
+use crate::command::session::Session;
+use crate::command::slowlog::Slowlog;
+use crate::command::spec::Flags;
+use crate::command::table::Command;
+use crate::config::{Config, ConfigStore};
+use crate::effects::pubsub::Kind;
+use crate::limits;
+use crate::memory::Memory;
+use crate::module::Registry;
+use crate::net::client::Clients;
+use crate::stats::{PerWorker, Stats};
+use crate::tenant::Tenant;
+
+/// What CLIENT PAUSE asked for.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Pause {
+    /// Until when, in microseconds since 1970.
+    pub until_us: u64,
+    /// Only commands that may write wait.
+    pub writes_only: bool,
+}
+
+/// A server. There is one in a process, and it lives as long as the process does.
+pub struct Server {
+    /// The directives, as they are now.
+    pub config: ConfigStore,
+    /// The one tenant.
+    pub tenant: Tenant,
+    /// Everybody who is connected.
+    pub clients: Clients,
+    /// Connections taken in, and refused because of `maxclients`.
+    pub accepted: AtomicU64,
+    /// See `accepted`.
+    pub rejected: AtomicU64,
+    /// How many of them are in MONITOR.
+    pub monitors: AtomicUsize,
+    /// Connections of each worker.
+    pub connections: Box<[AtomicUsize]>,
+    /// The counters of each worker.
+    pub stats: PerWorker<Stats>,
+    /// How often each error code was answered.
+    pub error_stats: Mutex<BTreeMap<String, u64>>,
+    /// Slow commands.
+    pub slowlog: Slowlog,
+    /// How much memory is used, and by what.
+    pub memory: Memory,
+    /// The clocks.
+    pub clock: Clock,
+    /// 40 hexadecimal digits that tell this run from others.
+    pub run_id: String,
+    /// When it started.
+    pub started_us: u64,
+    /// Whether keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: AtomicBool,
+    /// Keys that expired without being asked for.
+    pub cron_expired: AtomicU64,
+    pause: Mutex<Pause>,
+    paused: AtomicBool,
+    stop: tokio::sync::watch::Sender<bool>,
+}
+
+impl Server {
+    /// A server that does not run yet.
+    pub fn new(config: ConfigStore) -> anyhow::Result<&'static Self> {
+        let current = config.current();
+        let workers = current.workers();
+        let clock = Clock::default();
+        let mut id = [0u8; 20];
+        rand::fill(&mut id);
+        // It lives as long as the process: a plain reference spares every command a shared reference count.
+        Ok(Box::leak(Box::new(Self {
+            tenant: Tenant::new(current.databases, workers, current.access_clock(), Registry::new(&current)?),
+            clients: Clients::default(),
+            accepted: AtomicU64::new(0),
+            rejected: AtomicU64::new(0),
+            monitors: AtomicUsize::new(0),
+            connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            stats: PerWorker::new(workers),
+            error_stats: Mutex::new(BTreeMap::new()),
+            slowlog: Slowlog::default(),
+            memory: Memory::new(workers),
+            started_us: clock.now_us(),
+            clock,
+            run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            active_expire: AtomicBool::new(true),
+            cron_expired: AtomicU64::new(0),
+            pause: Mutex::new(Pause::default()),
+            paused: AtomicBool::new(false),
+            stop: tokio::sync::watch::Sender::new(false),
+            config,
+        })))
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Count an error reply by its code.
+    pub fn count_error(&self, worker: usize, code: &str) {
+        self.stats.of(worker).error_replies.add(1);
+        let mut codes = self.error_stats.lock();
+        // Modules choose their own codes: a flood of them must not fill the memory.
+        let room = codes.len() < limits::ERROR_CODES;
+        if let Some(count) = codes.get_mut(code) {
+            *count += 1;
+        } else if room {
+            codes.insert(code.to_owned(), 1);
+        }
+    }
+
+    /// Pause clients until a time, or for longer if they are paused already.
+    pub fn pause(&self, until_us: u64, writes_only: bool) {
+        let mut pause = self.pause.lock();
+        pause.until_us = pause.until_us.max(until_us);
+        pause.writes_only = writes_only;
+        self.paused.store(true, Relaxed);
+    }
+
+    /// Let clients go on.
+    pub fn unpause(&self) {
+        *self.pause.lock() = Pause::default();
+        self.paused.store(false, Relaxed);
+    }
+
+    /// How long a command has to wait because clients are paused.
+    #[inline]
+    pub fn paused_for(&self, command: &Command, session: &Session, now_us: u64) -> Option<Duration> {
+        if !self.paused.load(Relaxed) {
+            return None;
+        }
+        let pause = *self.pause.lock();
+        if pause.until_us <= now_us {
+            self.unpause();
+            return None;
+        }
+        let writes = |command: &Command| command.flags.has(Flags::WRITE.with(Flags::MAY_REPLICATE));
+        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let affected = !pause.writes_only
+            || writes(command)
+            || command.flags.has(Flags::RUNS_QUEUE) && queued.into_iter().any(|(queued, _)| writes(queued));
+        // Whoever ended the pause must still be heard.
+        let exempt = command.name.starts_with("client|") || session.transaction.is_some() && !command.flags.has(Flags::RUNS_QUEUE);
+        (affected && !exempt)
+            .then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
+    }
+
+    /// Forget what a session watches.
+    pub fn unwatch_all(&self, session: &mut Session) {
+        for watched in session.watched.drain(..) {
+            let key = crate::keyspace::Key::new(&watched.key);
+            let shard = self.tenant.keyspace.shard_of(key.slot);
+            let mut locked = self.tenant.keyspace.lock_one(shard);
+            if let Some(shard) = locked.shard(&key) {
+                shard.unwatch(watched.db, &key, &session.watch_dirty);
+            }
+        }
+        session.watch_dirty.store(false, Relaxed);
+        session.client.watch.store(0, Relaxed);
+    }
+
+    /// A connection has ended: take the client out of everything that it was in.
+    pub fn disconnect(&self, session: &mut Session) {
+        self.unwatch_all(session);
+        self.unsubscribe_all(session);
+        self.set_monitor(session, false);
+        self.clients.leave(session.client.id);
+    }
+
+    /// End all subscriptions of a session.
+    pub fn unsubscribe_all(&self, session: &mut Session) {
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in session.subscriptions[kind as usize].drain(..) {
+                self.tenant.pubsub.unsubscribe(kind, &name, &session.client);
+            }
+        }
+    }
+
+    /// Begin or end MONITOR for a session.
+    pub fn set_monitor(&self, session: &mut Session, on: bool) {
+        if session.monitor == on {
+            return;
+        }
+        session.monitor = on;
+        session.client.set_flag(crate::net::client::flag::MONITOR, on);
+        if on {
+            self.monitors.fetch_add(1, Relaxed);
+        } else {
+            self.monitors.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Ask the server to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Resolves when somebody has asked the server to stop.
+    pub async fn stopped(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives as long as the server, so waiting cannot fail.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+
+    /// A copy of what INFO and cron need of the configuration.
+    pub fn current_config(&self) -> Arc<Config> {
+        self.config.current()
+    }
+}

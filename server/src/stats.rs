@@ -1,0 +1,120 @@
+//! Counters. Each worker counts for itself, without atomic read-modify-write, and INFO adds them up.
+//! What a counter means is written at its declaration; how INFO words it is in `command::info`.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// One number that one worker writes and everybody reads.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Add. Only the owning worker may call it: two writers would lose additions.
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    /// Read.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Back to zero. An addition at the same moment may be lost; nobody minds at CONFIG RESETSTAT.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+/// One of something for every worker, each on cache lines of its own.
+#[derive(Debug)]
+pub struct PerWorker<T>(Box<[Padded<T>]>);
+
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Padded<T>(T);
+
+impl<T: Default> PerWorker<T> {
+    /// For this many workers.
+    pub fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| Padded::default()).collect())
+    }
+}
+
+impl<T> PerWorker<T> {
+    /// A worker's own.
+    #[inline]
+    pub fn of(&self, worker: usize) -> &T {
+        &self.0[worker].0
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|padded| &padded.0)
+    }
+
+    /// The sum of one counter over all workers.
+    pub fn sum(&self, counter: impl Fn(&T) -> &Counter) -> u64 {
+        self.iter().map(|each| counter(each).get()).fold(0, u64::wrapping_add)
+    }
+}
+
+macro_rules! counters {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub struct $name { $($(#[$field_doc])* pub $field: Counter,)* }
+        impl $name {
+            /// All back to zero.
+            pub fn reset(&self) { $(self.$field.reset();)* }
+        }
+    };
+}
+
+counters! {
+    /// What a worker counts.
+    Stats {
+        /// Commands run.
+        commands,
+        /// Bytes read from clients.
+        input_bytes,
+        /// Bytes written to clients.
+        output_bytes,
+        /// Reads that found their key.
+        keyspace_hits,
+        /// Reads that did not.
+        keyspace_misses,
+        /// Keys whose time had come.
+        expired_keys,
+        /// Keys evicted because of `maxmemory`.
+        evicted_keys,
+        /// Error replies.
+        error_replies,
+        /// Writes since the last save.
+        dirty,
+        /// Clients ended because they did not read.
+        output_limit_disconnections,
+        /// Clients ended because they sent too much that could not be executed.
+        query_limit_disconnections,
+        /// Read calls that brought something.
+        reads,
+        /// Write calls.
+        writes,
+        /// Replies of EXEC.
+        transactions,
+    }
+}
+
+counters! {
+    /// What a worker counts of one command.
+    CommandCounters {
+        /// Times that it ran.
+        calls,
+        /// Nanoseconds that it took, waiting not included.
+        nanos,
+        /// Times that it was refused before it ran.
+        rejected,
+        /// Times that it ran and answered an error.
+        failed,
+    }
+}
