@@ -3,7 +3,8 @@
 //! are no command, and what came is kept as it came. A surprise panics with the command and the reply, so that a
 //! test reads as a list of expectations. It is not a client for programs: it neither reconnects nor retries.
 
-use crate::value::{self, Protocol, Value, quote, split_line};
+use crate::value::{self, Protocol, Value};
+use crate::words::{quote, split_line};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -66,7 +66,7 @@ impl Differential {
                 let theirs = self.theirs[connection].pipeline(&args);
                 for ((request, ours), theirs) in requests.iter().zip(ours).zip(theirs) {
                     self.requests += 1;
-                    self.compare(|| shown(&request.args), &request.compare, ours, theirs);
+                    self.compare(|| shown(&request.args), &request.compare, &ours, &theirs);
                 }
             }
             Step::Walk(connection, args, cursor) => {
@@ -82,8 +82,8 @@ impl Differential {
         }
     }
 
-    fn compare(&mut self, request: impl Fn() -> String, how: &Compare, ours: Value, theirs: Value) {
-        if !same(how, &ours, &theirs) {
+    fn compare(&mut self, request: impl Fn() -> String, how: &Compare, ours: &Value, theirs: &Value) {
+        if !same(how, ours, theirs) {
             let (ours, theirs) = (format!("{ours:?}"), format!("{theirs:?}"));
             self.differences.push(Difference { request: request(), ours, theirs });
         }
@@ -127,9 +127,8 @@ impl Differential {
     fn both(&mut self, context: &str, args: &[Vec<u8>], how: &Compare) -> Value {
         let ours = self.ours[0].call(args);
         let theirs = self.theirs[0].call(args);
-        let answer = theirs.clone();
-        self.compare(|| format!("{context}{}", shown(args)), how, ours, theirs);
-        answer
+        self.compare(|| format!("{context}{}", shown(args)), how, &ours, &theirs);
+        theirs
     }
 
     /// Panic with the list of differences, if there are any.

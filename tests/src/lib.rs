@@ -6,12 +6,18 @@ pub mod cli;
 pub mod client;
 pub mod differential;
 pub mod generator;
+pub mod guide;
 pub mod model;
 pub mod modules;
 pub mod paths;
+pub mod pattern;
 pub mod server;
 pub mod transcript;
 pub mod value;
+pub mod words;
+
+mod model_requests;
+mod templates;
 
 pub use client::Client;
 pub use server::{Peer, Server, eventually};

@@ -6,9 +6,8 @@
 //! of CL.THROTTLE.
 
 use crate::client::{Client, shown};
+use crate::model_requests::Requests;
 use crate::value::{Protocol, Value};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, HashMap};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub const MODEL_DB: usize = 9;
 
 /// How many limits CL.THROTTLE is asked about.
-const LIMITS: usize = 12;
+pub(crate) const LIMITS: usize = 12;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
@@ -47,7 +46,7 @@ type Answer = Result<Expected, String>;
 /// A database as it must be, and the connection to compare it with.
 #[derive(Debug)]
 pub struct Model {
-    rng: StdRng,
+    random: Requests,
     client: Client,
     keys: HashMap<Vec<u8>, Stored>,
     /// How many requests were compared.
@@ -78,8 +77,8 @@ impl Model {
     pub fn new(mut client: Client, seed: u64) -> Model {
         assert_eq!(client.run(&format!("SELECT {MODEL_DB}")), "OK");
         assert_eq!(client.run("FLUSHDB"), "OK");
-        let rng = StdRng::seed_from_u64(seed);
-        let mut model = Model { rng, client, keys: HashMap::new(), requests: 0, differences: Vec::new() };
+        let random = Requests::new(seed);
+        let mut model = Model { random, client, keys: HashMap::new(), requests: 0, differences: Vec::new() };
         // Two that CL.THROTTLE cannot use, and nothing else touches.
         assert_eq!(model.client.run("SET text hello"), "OK");
         assert_eq!(model.client.run("HSET hash f v"), "(integer) 1");
@@ -91,10 +90,10 @@ impl Model {
     /// Send a batch, sometimes as a transaction, and compare what comes back.
     #[track_caller]
     pub fn step(&mut self) {
-        let count = self.rng.random_range(1..20);
+        let (count, transaction) = self.random.batch();
         let mut requests: Vec<Vec<Vec<u8>>> = Vec::new();
         for _ in 0..count {
-            let request = self.request();
+            let request = self.random.request();
             let key = request.get(1).cloned();
             let throttle = request[0].eq_ignore_ascii_case(b"cl.throttle");
             requests.push(request);
@@ -103,7 +102,6 @@ impl Model {
                 requests.push(vec![b"GET".to_vec(), key]);
             }
         }
-        let transaction = self.rng.random_range(0..6) == 0;
         let before = now_ns();
         let replies = if transaction { self.transaction(&requests) } else { self.client.pipeline(&requests) };
         let after = now_ns();
@@ -118,7 +116,7 @@ impl Model {
             if matches!(expected, Ok(Expected::Between(..))) {
                 throttled = Some(reply.items().last().and_then(Value::int).unwrap_or(-1));
             }
-            self.compare(request, expected.unwrap_or_else(Expected::Error), &reply);
+            self.compare(request, &expected.unwrap_or_else(Expected::Error), &reply);
         }
     }
 
@@ -140,12 +138,12 @@ impl Model {
         single
     }
 
-    fn compare(&mut self, request: &[Vec<u8>], expected: Expected, reply: &Value) {
+    fn compare(&mut self, request: &[Vec<u8>], expected: &Expected, reply: &Value) {
         let null = match self.client.protocol() {
             Protocol::Resp2 => Value::NullBulk,
             Protocol::Resp3 => Value::Null,
         };
-        let fits = match &expected {
+        let fits = match expected {
             Expected::Value(value) => value == reply,
             Expected::Null => *reply == null,
             Expected::Error(line) => reply.error().as_ref() == Some(line),
@@ -182,7 +180,7 @@ impl Model {
             match stored {
                 Stored::Text(text) => {
                     let reply = self.client.call(&[b"GET".to_vec(), key.clone()]);
-                    self.compare(&[b"GET".to_vec(), key], Expected::Value(Value::Bulk(text)), &reply);
+                    self.compare(&[b"GET".to_vec(), key], &Expected::Value(Value::Bulk(text)), &reply);
                 }
                 Stored::Hash(hash) => {
                     let request = [b"HGETALL".to_vec(), key];
@@ -513,122 +511,10 @@ fn check_arity(name: &str, got: usize) -> Result<(), String> {
         "cl.throttle" => (4, 5, 1),
         other => panic!("the model does not know {other}"),
     };
-    if got < least || got > most || (got - least) % step != 0 {
+    if got < least || got > most || !(got - least).is_multiple_of(step) {
         return Err(format!("ERR wrong number of arguments for '{name}' command"));
     }
     Ok(())
-}
-
-/// Requests as templates: `$x` is a random argument, `$x*` none or one, `$xyz+` one to three groups of x, y and z.
-const TEMPLATES: &[&str] = &[
-    "GET $k",
-    "SET $k $v",
-    "SET $k $v",
-    "SET $k $i",
-    "DEL $k",
-    "HSET $h $f $v",
-    "HSET $h $f $v",
-    "HELLO.GREET $w",
-    "HELLO.COUNT $k $i*",
-    "hello.count $k",
-    "BENCH.NOP",
-    "BENCH.NOP $w*",
-    "BENCH.INCR $k",
-    "BENCH.ECHO $v $v $v",
-    "BENCH.ECHO",
-    "BENCH.NEST $s",
-    "CAS.SET $k $v $v",
-    "CAS.SET $k $v $v $o",
-    "cas.set $k $v $v $o $o",
-    "CAS.MSET $k $v $v $k $v $v",
-    "CAS.MSET $k $v $v $w*",
-    "CAS.SWAP $k $v $v",
-    "CAS.DEL $k $v",
-    "CAS.PEXPIRE $k $v 100000000",
-    "CAS.PEXPIRE $k $v $n",
-    "CAS.PEXPIRE $k $v 9223372036854775807",
-    "CAS.INCRBY $k $i",
-    "CAS.INCRBY $k $i MIN $i",
-    "CAS.INCRBY $k $i max $i MIN $i",
-    "CAS.INCRBY $k $i $w*",
-    "HCAS.SET $h $f $v $v",
-    "HCAS.MSET $h $f $v $v $f $v $v",
-    "HCAS.MSET $h $f $v $v $w*",
-    "HCAS.DEL $h $f $v",
-    "HCAS.INCRBY $h $f $i",
-    "HCAS.INCRBY $h $f $i MIN $i MAX $i",
-    "CL.THROTTLE $t 15 30 60",
-    "CL.THROTTLE $t 15 30 60 $s",
-    "CL.THROTTLE $t 3 1 1",
-    "CL.THROTTLE $t 3 1 1 $s",
-    "CL.THROTTLE $t 0 1000 1",
-    "CL.THROTTLE $t 6 3 10 $s",
-    "CL.THROTTLE $t $s $s $s $s",
-    "CL.THROTTLE $t $i $i $i $i*",
-    "CL.THROTTLE $t 15 30",
-    "CL.THROTTLE text 15 30 60",
-    "CL.THROTTLE hash 15 30 60",
-];
-
-impl Model {
-    fn request(&mut self) -> Vec<Vec<u8>> {
-        let template = TEMPLATES[self.rng.random_range(0..TEMPLATES.len())];
-        let mut args = Vec::new();
-        for word in template.split(' ') {
-            let Some(kind) = word.strip_prefix('$') else {
-                args.push(word.as_bytes().to_vec());
-                continue;
-            };
-            match kind.strip_suffix('*') {
-                Some(kind) if self.rng.random_range(0..2) == 0 => args.push(self.argument(kind)),
-                Some(_) => {}
-                None if kind == "o" => args.extend(self.option()),
-                None => args.push(self.argument(kind)),
-            }
-        }
-        args
-    }
-
-    fn argument(&mut self, kind: &str) -> Vec<u8> {
-        let small = self.rng.random_range(0..8);
-        match kind {
-            // Mostly the right type, and sometimes not.
-            "k" if small == 0 => format!("h:{}", self.rng.random_range(0..4)).into_bytes(),
-            "h" if small == 0 => format!("k:{}", self.rng.random_range(0..6)).into_bytes(),
-            "k" => format!("k:{}", self.rng.random_range(0..6)).into_bytes(),
-            "h" => format!("h:{}", self.rng.random_range(0..4)).into_bytes(),
-            "t" => format!("t:{}", self.rng.random_range(0..LIMITS)).into_bytes(),
-            "f" => format!("f{}", self.rng.random_range(0..4)).into_bytes(),
-            // Few different values, so that comparisons succeed.
-            "v" => [&b"a"[..], b"b", b"1", b"2", b"", b"\x00\xff\r\n", b"01", b"text"][small].to_vec(),
-            "w" => ["you", "", "two words", "\u{e9}\u{4e16}", "MIN", "KEEPTTL", "9", "x"][small]
-                .as_bytes()
-                .to_vec(),
-            "n" => self.rng.random_range(-3..=0).to_string().into_bytes(),
-            "s" => self.rng.random_range(0..12).to_string().into_bytes(),
-            "i" => match small {
-                0 => i64::MAX.to_string().into_bytes(),
-                1 => i64::MIN.to_string().into_bytes(),
-                2 => [&b"x"[..], b"1.5", b"", b"+1", b"01"][self.rng.random_range(0..5)].to_vec(),
-                _ => self.rng.random_range(-5..10).to_string().into_bytes(),
-            },
-            other => panic!("no argument is called {other:?}"),
-        }
-    }
-
-    fn option(&mut self) -> Vec<Vec<u8>> {
-        let text = match self.rng.random_range(0..8) {
-            0 => "EX 100000",
-            1 => "px 100000000",
-            2 => "EXAT 4000000000",
-            3 => "PXAT 4000000000000",
-            4 => "KEEPTTL",
-            5 => "EX 0",
-            6 => "PX x",
-            _ => "NX",
-        };
-        text.split(' ').map(|word| word.as_bytes().to_vec()).collect()
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Whether a test of modules has to be skipped, because redis-server stands in for ours.
 pub fn skip() -> bool {
     if paths::stand_in() {
-        println!("skipped: the stand-in has no modules of ours");
+        eprintln!("skipped: the stand-in has no modules of ours");
     }
     paths::stand_in()
 }

@@ -171,7 +171,7 @@ fn attacks_in_a_transaction_fail_alone() {
     let mut client = server.client();
     for attack in ATTACKS {
         set_up(&mut client);
-        let attack_args = sandkey_tests::value::split_line(attack.line).expect("the quotes match");
+        let attack_args = sandkey_tests::words::split_line(attack.line).expect("the quotes match");
         let words = |line: &str| line.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>();
         let requests = [
             words("MULTI"),

@@ -38,7 +38,7 @@ fn redis_py_5_works() {
 fn node_redis_and_ioredis_work() {
     let modules = paths::target().join("node-clients/node_modules");
     if !modules.exists() {
-        println!(
+        eprintln!(
             "skipped: there is no {}, `cargo xtask setup` makes it where npm is installed",
             modules.display()
         );

@@ -20,7 +20,7 @@ fn seed() -> u64 {
 
 fn compare(protocol: Protocol) {
     let seed = seed();
-    println!("SANDKEY_SEED={seed}");
+    eprintln!("SANDKEY_SEED={seed}");
     let (ours, theirs) = (Server::start(&[]), Peer::redis(&[]));
     let mut generator = Generator::new(seed);
     let mut run = Differential::new(&ours, &theirs, protocol);
@@ -46,11 +46,11 @@ fn replies_are_those_of_redis_in_resp3() {
 /// Native commands are compared with redis-server and module commands with a model, in one stream.
 fn compare_with_modules(protocol: Protocol) {
     if paths::stand_in() {
-        println!("skipped: the stand-in has no modules of ours");
+        eprintln!("skipped: the stand-in has no modules of ours");
         return;
     }
     let seed = seed();
-    println!("SANDKEY_SEED={seed}");
+    eprintln!("SANDKEY_SEED={seed}");
     let files = ["hello", "bench", "throttle", "cas"].map(|name| paths::module(name).display().to_string());
     let args: Vec<&str> = files.iter().flat_map(|file| ["--loadmodule", file]).collect();
     let (ours, theirs) = (Server::start(&args), Peer::redis(&[]));
@@ -74,7 +74,7 @@ fn compare_with_modules(protocol: Protocol) {
         native.compare_state();
     }
     native.verdict(&what);
-    println!("{} native and {} module requests", native.requests, modules.requests);
+    eprintln!("{} native and {} module requests", native.requests, modules.requests);
 }
 
 #[test]
