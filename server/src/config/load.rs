@@ -30,7 +30,7 @@ const BAD_DIRECTIVE: &str = "Bad directive or wrong number of arguments";
 /// `loadmodule path args...`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadModule {
-    /// The module's file, as it was given.
+    /// The module's file, as it was given: a relative path is relative to `dir`.
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<Vec<u8>>,
@@ -271,7 +271,8 @@ impl Loader {
         }
         let is = |name: &str, value: &[u8]| config.text_of(name).as_deref() == Some(value);
         if is("cluster-enabled", b"yes") && !is("replicaof", b"") {
-            return Err(fatal("replicaof directive not allowed in cluster mode".into()));
+            let error = fatal("replicaof directive not allowed in cluster mode".into());
+            return Err(error.with_hint("Nodes of a cluster learn their primary with CLUSTER REPLICATE."));
         }
         Ok(self.found)
     }

@@ -1,6 +1,6 @@
 //! The configuration: what may be set, how it is read at the start, and how it changes while the server runs.
 //!
-//! One [table](table) of directives carries everything; parsing, CONFIG GET, SET and REWRITE, help and documents
+//! One [`table`] of directives carries everything; parsing, CONFIG GET, SET and REWRITE, help and documents
 //! derive from it. The start reads the [command line](command_line) and the files that it names into a [`Startup`];
 //! the server then keeps a [`ConfigStore`], and everybody reads immutable [`Config`] snapshots.
 //!
@@ -14,6 +14,7 @@ mod kind;
 mod line;
 mod load;
 mod params;
+mod rewrite;
 mod snapshot;
 mod start_error;
 mod store;
@@ -21,12 +22,18 @@ pub mod table;
 pub mod units;
 mod values;
 
+#[cfg(test)]
+mod document;
+#[cfg(test)]
+mod judge;
+
 pub use command_line::Invocation;
 pub use events::EventFlags;
 pub use kind::{Check, Kind, Unit, Value, Words};
 pub use line::{push_quoted, split_args};
 pub use load::{LoadModule, ModuleConfig, RenameCommand, Startup, UserLine};
 pub use params::{ParamKind, ParamSpec, ParamValue, Setter};
+pub use rewrite::RewriteExtra;
 pub use snapshot::{Config, MemoryLimit};
 pub use start_error::{Origin, Source, StartError};
 pub use store::{Caller, Change, Changed, ConfigError, ConfigReader, ConfigStore, Hook};

@@ -302,16 +302,15 @@ impl Config {
     }
 }
 
-/// What Redis does to a value after it was accepted: `hz` is pulled into its working range.
+/// Values that are accepted and then pulled into a narrower range, as Redis does.
+const SETTLED: [(&str, i128, i128); 2] = [("hz", 1, 500), ("repl-backlog-size", 16 << 10, i64::MAX as i128)];
+
+/// The value that an accepted value becomes.
 pub(crate) fn settle(place: Place, value: Value) -> Value {
-    const HZ_MIN: i128 = 1;
-    const HZ_MAX: i128 = 500;
-    match value {
-        Value::Int(hz) if table::lookup(b"hz").is_some_and(|(at, _)| at == place) => {
-            Value::Int(hz.clamp(HZ_MIN, HZ_MAX))
-        }
-        other => other,
-    }
+    let Value::Int(number) = value else { return value };
+    let range =
+        SETTLED.iter().find(|(name, ..)| table::lookup(name.as_bytes()).is_some_and(|(at, _)| at == place));
+    Value::Int(range.map_or(number, |(_, min, max)| number.clamp(*min, *max)))
 }
 
 #[cfg(test)]

@@ -150,6 +150,7 @@ impl ConfigStore {
 
     /// Let `hook` act upon every change of one of these directives, before it becomes visible. Hooks run in the order
     /// in which they were added, once for a change; the first name that was set is the one that its error names.
+    /// A hook may read the store, and must neither change it nor add hooks.
     pub fn on_change(&self, names: &'static [&'static str], hook: Hook) {
         self.hooks.write().push((names, hook));
     }
@@ -319,7 +320,8 @@ impl ConfigStore {
         own.map(|param| (param.spec.name.clone(), param.value.clone())).collect()
     }
 
-    fn begin(&self) -> Result<MutexGuard<'_, ()>, ConfigError> {
+    /// Begin a change: nobody else makes one until the guard is dropped.
+    pub(crate) fn begin(&self) -> Result<MutexGuard<'_, ()>, ConfigError> {
         self.changing.try_lock_for(CHANGE_WAIT_MAX).ok_or(ConfigError::Busy)
     }
 
@@ -405,7 +407,9 @@ fn find_settings<'a, N: AsRef<[u8]>, V: AsRef<[u8]>>(
 /// Read a value of CONFIG SET: one word, or for directives of several words one word with single blanks in it.
 fn parse_set(directive: &Directive, value: &[u8], old: &Value) -> Result<Value, String> {
     if directive.is_multi_arg() {
-        let words: Vec<Vec<u8>> = value.split(|byte| *byte == b' ').map(<[u8]>::to_vec).collect();
+        let words = value.split(|byte| *byte == b' ').map(<[u8]>::to_vec);
+        // The empty value has no words at all.
+        let words: Vec<Vec<u8>> = words.filter(|_| !value.is_empty()).collect();
         directive.kind.parse(&words, old)
     } else {
         directive.kind.parse(&[value.to_vec()], old)

@@ -19,12 +19,12 @@ pub(super) static MODULES: Group = Group { title: "Modules", rows: &[
         "The memory that one instance of a module may have."),
     row("module-cache-dir", Text(any), "", Flags::IMMUTABLE, Acts,
         "Where compiled modules are kept, to load them faster next time; \"\" compiles them at every start."),
-    row("module-file-max-size", Int(1 << 10, 1 << 30, Memory), "32mb", Flags::MUTABLE, Acts,
+    row("module-file-max-size", Int(1 << 10, 1 << 30, Memory), "64mb", Flags::IMMUTABLE, Acts,
         "The largest module that is accepted."),
-    row("module-compile-time-limit", Int(1, 3600, Plain), "30", Flags::MUTABLE, Acts,
-        "Seconds of CPU that compiling a module may take."),
-    row("module-compile-memory", Int(64 << 20, 1 << 40, Memory), "1gb", Flags::MUTABLE, Acts,
-        "The memory that compiling a module may take."),
+    row("module-compile-time-limit", Int(1, 3600, Plain), "60", Flags::IMMUTABLE, Acts,
+        "Seconds that compiling a module may take."),
+    row("module-compile-memory", Int(256 << 20, 1 << 40, Memory), "4gb", Flags::IMMUTABLE, Acts,
+        "The address space of the process that compiles a module."),
 ] };
 
 /// Prometheus.

@@ -1,0 +1,195 @@
+//! Between the generated types and our own, one way each.
+//!
+//! Replies and errors are parsed here: what may not go to a client as it is never becomes a [`Reply`]. A manifest is only
+//! re-spelled; whether it makes sense is for [`contract::check`](crate::contract) to say.
+
+use crate::bindings::exports::sandkey::module::configs::ConfigValue as WireValue;
+use crate::bindings::sandkey::module::manifest as wire;
+use crate::bindings::sandkey::module::types::{Error as WireError, Reply as WireReply};
+use crate::contract::{
+    ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue, Declared,
+    Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
+};
+
+/// A reply, or the sentence that says why it is none.
+pub(crate) fn reply(wire: WireReply) -> Result<Reply, String> {
+    Ok(match wire {
+        WireReply::Ok => Reply::Ok,
+        WireReply::Null => Reply::Null,
+        WireReply::Integer(number) => Reply::Integer(number),
+        WireReply::Double(number) => Reply::Double(number),
+        WireReply::Boolean(truth) => Reply::Boolean(truth),
+        WireReply::Simple(text) if text.contains(['\r', '\n']) => {
+            return Err("the reply is a status line with a line break".into());
+        }
+        WireReply::Simple(text) => Reply::Simple(text),
+        WireReply::Bulk(bytes) => Reply::Bulk(bytes),
+        WireReply::Resp3(bytes) => Reply::Resp3(
+            Resp3::parse(bytes).map_err(|invalid| format!("the reply is not valid RESP3: {invalid}"))?,
+        ),
+    })
+}
+
+impl From<Reply> for WireReply {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Ok => Self::Ok,
+            Reply::Null => Self::Null,
+            Reply::Integer(number) => Self::Integer(number),
+            Reply::Double(number) => Self::Double(number),
+            Reply::Boolean(truth) => Self::Boolean(truth),
+            Reply::Simple(text) => Self::Simple(text),
+            Reply::Bulk(bytes) => Self::Bulk(bytes),
+            Reply::Resp3(value) => Self::Resp3(value.into_bytes()),
+        }
+    }
+}
+
+/// Both directions of the cases that carry nothing.
+macro_rules! errors {
+    ($($case:ident)*) => {
+        impl From<Error> for WireError {
+            fn from(error: Error) -> Self {
+                match error {
+                    $(Error::$case => Self::$case,)*
+                    Error::Other(line) => Self::Other(line),
+                }
+            }
+        }
+
+        /// A guest's error; its text becomes a line that a client can be sent.
+        pub(crate) fn error(wire: WireError) -> Error {
+            match wire {
+                $(WireError::$case => Error::$case,)*
+                WireError::Other(text) => Error::other(&text),
+            }
+        }
+    };
+}
+
+errors! {
+    WrongArity WrongType Syntax NotAnInteger NotAFloat Overflow HashValueNotAnInteger HashValueNotAFloat TooLong
+    UndeclaredKey ReadOnly OutOfMemory NotCallable
+}
+
+pub(crate) fn config_value(value: &ConfigValue) -> WireValue<'_> {
+    match value {
+        ConfigValue::Boolean(value) => WireValue::Boolean(*value),
+        ConfigValue::Integer(value) => WireValue::Integer(*value),
+        ConfigValue::String(value) => WireValue::String(value),
+    }
+}
+
+/// What `init` answered, in our own types and not yet checked.
+pub(crate) fn declared(wire: wire::Manifest) -> Declared {
+    Declared {
+        manifest: Manifest {
+            name: wire.name,
+            version: wire.version,
+            summary: wire.summary,
+            state: match wire.state {
+                wire::State::None => State::None,
+                wire::State::Global => State::Global,
+            },
+            commands: wire.commands.into_iter().map(command).collect(),
+            configs: wire.configs.into_iter().map(config).collect(),
+            calls: wire.calls,
+        },
+        data_types: wire.data_types.into_iter().map(|data_type| data_type.name).collect(),
+        events: wire.events,
+        capabilities: wire.capabilities,
+    }
+}
+
+fn command(wire: wire::Command) -> Command {
+    Command {
+        name: wire.name,
+        arity: wire.arity,
+        flags: flags(wire.flags),
+        key_specs: wire.key_specs.into_iter().map(key_spec).collect(),
+        acl_categories: wire.acl_categories,
+        docs: CommandDocs {
+            summary: wire.docs.summary,
+            complexity: wire.docs.complexity,
+            since: wire.docs.since,
+            arguments: wire.docs.arguments.into_iter().map(argument).collect(),
+        },
+    }
+}
+
+fn flags(wire: wire::CommandFlags) -> CommandFlags {
+    use wire::CommandFlags as Wire;
+    let has = |flag| wire.contains(flag);
+    CommandFlags {
+        write: has(Wire::WRITE),
+        readonly: has(Wire::READONLY),
+        denyoom: has(Wire::DENYOOM),
+        admin: has(Wire::ADMIN),
+        fast: has(Wire::FAST),
+        loading: has(Wire::LOADING),
+        stale: has(Wire::STALE),
+        noscript: has(Wire::NOSCRIPT),
+        no_multi: has(Wire::NO_MULTI),
+        skip_monitor: has(Wire::SKIP_MONITOR),
+        skip_slowlog: has(Wire::SKIP_SLOWLOG),
+        all_keys: has(Wire::ALL_KEYS),
+    }
+}
+
+fn key_spec(wire: wire::KeySpec) -> KeySpec {
+    KeySpec {
+        access: match wire.access {
+            wire::KeyAccess::Read => KeyAccess::Read,
+            wire::KeyAccess::Update => KeyAccess::Update,
+            wire::KeyAccess::Overwrite => KeyAccess::Overwrite,
+            wire::KeyAccess::Remove => KeyAccess::Remove,
+        },
+        find: match wire.find {
+            wire::FindKeys::Range(range) => {
+                FindKeys::Range { first: range.first, last: range.last, step: range.step }
+            }
+            wire::FindKeys::Count(count) => {
+                FindKeys::Count { count: count.count, first: count.first, step: count.step }
+            }
+        },
+    }
+}
+
+fn argument(wire: wire::CommandArgument) -> CommandArgument {
+    CommandArgument {
+        name: wire.name,
+        kind: match wire.kind {
+            wire::ArgumentKind::String => ArgumentKind::String,
+            wire::ArgumentKind::Integer => ArgumentKind::Integer,
+            wire::ArgumentKind::Double => ArgumentKind::Double,
+            wire::ArgumentKind::Key => ArgumentKind::Key,
+            wire::ArgumentKind::Pattern => ArgumentKind::Pattern,
+            wire::ArgumentKind::UnixTime => ArgumentKind::UnixTime,
+            wire::ArgumentKind::Token => ArgumentKind::Token,
+        },
+        token: Some(wire.token).filter(|token| !token.is_empty()),
+        optional: wire.optional,
+        multiple: wire.multiple,
+    }
+}
+
+fn config(wire: wire::Config) -> Config {
+    Config {
+        name: wire.name,
+        kind: match wire.kind {
+            wire::ConfigKind::Boolean(default) => ConfigKind::Boolean(default),
+            wire::ConfigKind::Integer(integer) => ConfigKind::Integer {
+                default: integer.default,
+                min: integer.min,
+                max: integer.max,
+                memory: integer.memory,
+            },
+            wire::ConfigKind::Enum(words) => {
+                ConfigKind::Enum { default: words.default, values: words.values }
+            }
+            wire::ConfigKind::String(default) => ConfigKind::String(default),
+        },
+        immutable: wire.immutable,
+        sensitive: wire.sensitive,
+    }
+}

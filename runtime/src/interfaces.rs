@@ -1,0 +1,78 @@
+//! What a component imports and exports, by name, compared with what there is.
+//!
+//! The linker would refuse a mismatch too, in words for people who know wasmtime. Here the commonest are told apart: built
+//! against another version, against another world, for another host.
+
+use wasmtime::component::Component;
+use wasmtime::component::types::ComponentItem;
+
+use crate::imports::{PACKAGE, VERSION};
+use crate::load_error::LoadError;
+
+/// The interfaces of the contract that a module may import.
+const IMPORTS: [&str; 8] =
+    ["types", "context", "log", "keyspace", "strings", "hashes", "call", "manifest"];
+
+/// The packages of WASI 0.2 that are linked, closed.
+const WASI: [&str; 6] =
+    ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/", "wasi:sockets/"];
+
+/// The names that stand at a component's border.
+#[derive(Debug)]
+pub(crate) struct Interfaces {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+    /// Whether it wants WASI.
+    pub(crate) wasi: bool,
+    /// Whether it takes configuration parameters.
+    pub(crate) configs: bool,
+}
+
+impl Interfaces {
+    /// Read them, and refuse what this server cannot serve.
+    pub(crate) fn of(component: &Component, engine: &wasmtime::Engine) -> Result<Self, LoadError> {
+        let types = component.component_type();
+        let mut interfaces = Self { imports: vec![], exports: vec![], wasi: false, configs: false };
+        for (name, item) in types.imports(engine) {
+            interfaces.imports.push(name.to_owned());
+            if let Some(interface) = name.strip_prefix(PACKAGE) {
+                if !IMPORTS.contains(&of_our_version(name, interface)?) {
+                    return Err(LoadError::UnknownImport(name.to_owned()));
+                }
+            } else if WASI.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.") {
+                interfaces.wasi = true;
+            } else if !matches!(item.ty, ComponentItem::Type(_)) {
+                return Err(LoadError::UnknownImport(name.to_owned()));
+            }
+        }
+        for (name, _) in types.exports(engine) {
+            interfaces.exports.push(name.to_owned());
+        }
+        for required in ["lifecycle", "commands"] {
+            interfaces.exports(required)?.then_some(()).ok_or_else(|| {
+                LoadError::MissingExport(format!("{PACKAGE}{required}"))
+            })?;
+        }
+        interfaces.configs = interfaces.exports("configs")?;
+        Ok(interfaces)
+    }
+
+    /// Whether an interface of the contract is exported; an error when it is, in another version.
+    fn exports(&self, wanted: &str) -> Result<bool, LoadError> {
+        for name in &self.exports {
+            let Some(interface) = name.strip_prefix(PACKAGE) else { continue };
+            if interface.split('@').next() == Some(wanted) {
+                return Ok(of_our_version(name, interface)? == wanted);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The interface's name without its version, if that is one we serve: below 1.0.0, any with the same second number.
+fn of_our_version<'a>(name: &str, interface: &'a str) -> Result<&'a str, LoadError> {
+    let wrong = || LoadError::WrongVersion { wants: name.to_owned() };
+    let (interface, version) = interface.split_once('@').ok_or_else(wrong)?;
+    let series = |version: &'a str| version.rsplit_once('.').map_or(version, |(series, _)| series);
+    if series(version) == series(VERSION) { Ok(interface) } else { Err(wrong()) }
+}

@@ -1,0 +1,98 @@
+//! Every limit of the sandbox, with its reason.
+//!
+//! [`Limits`] are an administrator's to change, module by module. The constants are parts of the contract, or bounds that
+//! nobody should need to move. Nothing is enforced here.
+
+use std::time::Duration;
+
+/// What one module may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Fuel of one command. A unit is about one instruction, so this is 30 to 100 ms of a tight loop: long for a command
+    /// of a server that answers in microseconds, short for whoever waits behind it.
+    pub fuel_per_command: u64,
+    /// Fuel for the start of an instance: building tables or an interpreter takes longer than a command should.
+    pub fuel_init: u64,
+    /// Fuel per second over all commands of the module, its share of the machine; 0 for no limit.
+    pub fuel_per_second: u64,
+    /// Linear memory of one instance, over all its memories. Interpreters (Python, JavaScript) start with 10 to 40 MiB.
+    pub memory_bytes: usize,
+    /// Elements of all tables of an instance. Each costs the host 8 bytes; the largest guests that were measured
+    /// have 20,000.
+    pub table_elements: usize,
+    /// Core instances inside one component. Adapters and shared libraries need some tens.
+    pub instances: usize,
+    /// Memories of one instance. One for the guest, a few for adapters.
+    pub memories: usize,
+    /// Tables of one instance. One or two for each core instance.
+    pub tables: usize,
+    /// Bytes that cross from the module to the server in one go: a reply, or the arguments of one host function.
+    pub reply_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            fuel_per_command: 100_000_000,
+            fuel_init: 2_000_000_000,
+            fuel_per_second: 0,
+            memory_bytes: 64 << 20,
+            table_elements: 100_000,
+            instances: 100,
+            memories: 16,
+            tables: 100,
+            reply_bytes: 32 << 20,
+        }
+    }
+}
+
+/// Stack of a guest. wasmtime's own default; a worker's thread needs this much for every module that calls another,
+/// beside its own.
+pub const STACK_BYTES: usize = 512 << 10;
+
+/// The largest file that MODULE LOAD takes. A Python interpreter with its library is 18 MB.
+pub const MODULE_BYTES: usize = 64 << 20;
+
+/// Time to compile a module. The largest guests that were measured take 5 s; a busy machine takes several times as long.
+pub const COMPILE_TIME: Duration = Duration::from_secs(60);
+
+/// Address space of the process that compiles. 18 MB of wasm need less than 2 GiB of it.
+pub const COMPILE_MEMORY: u64 = 4 << 30;
+
+/// How deep a RESP3 value may be nested. Clients parse recursively, and none needs more.
+pub const RESP3_DEPTH: usize = 32;
+
+/// An error line is for people; a longer one is cut.
+pub const ERROR_LINE_BYTES: usize = 4096;
+
+/// A line in the log, before it is cut.
+pub const LOG_LINE_BYTES: usize = 1024;
+
+/// Lines that one module may log in a second; the rest are counted.
+pub const LOG_LINES_PER_SECOND: u32 = 100;
+
+/// Keys or fields that one step of a scan returns at most, so that a step is never long.
+pub const SCAN_COUNT: u32 = 1000;
+
+/// Frames of a backtrace: enough to see where a module went, even when it recursed.
+pub const BACKTRACE_FRAMES: usize = 24;
+
+/// Fuel that any host function costs beside its bytes. Entering and leaving the host takes 55 to 75 ns, in which a guest
+/// executes about this many instructions; without it a loop of host calls would outlive its budget tenfold.
+pub const HOST_CALL_FUEL: u64 = 100;
+
+/// Bytes that cross the boundary for one unit of fuel: copying moves about 10 bytes in the time of an instruction,
+/// and whoever receives them reads them at least once more.
+pub const BYTES_PER_FUEL: u64 = 4;
+
+/// Commands in one manifest. Redis itself has some 240.
+pub const MANIFEST_COMMANDS: usize = 1000;
+
+/// Entries of any other list in a manifest.
+pub const MANIFEST_LIST: usize = 256;
+
+/// Bytes of a name in a manifest.
+pub const MANIFEST_NAME_BYTES: usize = 64;
+
+/// Bytes of any other text in a manifest.
+pub const MANIFEST_TEXT_BYTES: usize = 4096;
