@@ -1,9 +1,9 @@
 //! A page of documentation as something that can be done: its files are written, its commands run, its replies compared.
 //!
-//! Blocks marked `console` are run. In them `$ ` precedes a command of the shell and `127.0.0.1:6379> ` one of
-//! redis-cli; what follows is what is printed, with the patterns that transcripts have. A block without any of these
-//! is a list of shell commands. A block of `rust` or `toml` is a file if the text before it ends with its name
-//! between backticks and a colon. This reads what our pages need and no more of Markdown than that.
+//! In blocks marked `console` a line after `$ ` goes to the shell and one after `127.0.0.1:6379> ` to redis-cli; what
+//! follows is what is printed. `...` stands for any text, on a line of its own for any lines. A block marked
+//! `(file F)` is written to F, one marked `(append F)` is added to it. Other blocks are for reading only. This
+//! reads what our pages need and no more of Markdown than that.
 
 use crate::cli;
 use crate::paths;
@@ -25,6 +25,8 @@ const PROMPT: &str = "127.0.0.1:6379> ";
 pub enum Step {
     /// Write a file.
     File(PathBuf, String),
+    /// Write more into a file.
+    Append(PathBuf, String),
     /// Run a command of the shell, and see this.
     Shell(String, Vec<String>),
     /// Type this at redis-cli's prompt, and see that.
@@ -35,58 +37,33 @@ pub enum Step {
 pub fn read(page: &str) -> Vec<(usize, Step)> {
     let mut steps = Vec::new();
     let mut lines = page.lines().enumerate();
-    let mut before = String::new();
     while let Some((number, line)) = lines.next() {
-        let Some(language) = line.strip_prefix("```") else {
-            if !line.trim().is_empty() {
-                before = line.to_owned();
-            }
-            continue;
-        };
+        let Some(info) = line.strip_prefix("```") else { continue };
         let block: Vec<(usize, &str)> =
             lines.by_ref().take_while(|(_, line)| !line.starts_with("```")).collect();
-        match language.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default() {
-            "console" | "sh" | "shell" => steps.extend(read_console(&block)),
-            "rust" | "toml" => {
-                if let Some(name) = file_name(&before) {
-                    let text = block.iter().fold(String::new(), |text, (_, line)| text + line + "\n");
-                    steps.push((number + 1, Step::File(name, text)));
-                }
-            }
+        let text = || block.iter().fold(String::new(), |text, (_, line)| text + line + "\n");
+        let order = info.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map(|(order, _)| order);
+        match order.and_then(|order| order.split_once(' ')) {
+            Some(("file", name)) => steps.push((number + 1, Step::File(name.into(), text()))),
+            Some(("append", name)) => steps.push((number + 1, Step::Append(name.into(), text()))),
+            _ if info.trim() == "console" => steps.extend(read_console(&block)),
             _ => {}
         }
-        before.clear();
     }
     steps
 }
 
-/// The name at the end of `Write this into `src/lib.rs`:`.
-fn file_name(before: &str) -> Option<PathBuf> {
-    let (_, name) = before.trim_end().strip_suffix("`:")?.rsplit_once('`')?;
-    name.contains('.').then(|| PathBuf::from(name))
-}
-
 fn read_console(block: &[(usize, &str)]) -> Vec<(usize, Step)> {
     let mut steps: Vec<(usize, Step)> = Vec::new();
-    let prompts = block.iter().any(|(_, line)| line.starts_with("$ ") || line.starts_with(PROMPT));
     for &(number, line) in block {
         if let Some(command) = line.strip_prefix(PROMPT) {
             steps.push((number + 1, Step::Redis(command.to_owned(), Vec::new())));
         } else if let Some(command) = line.strip_prefix("$ ") {
             steps.push((number + 1, Step::Shell(command.to_owned(), Vec::new())));
-        } else if !prompts {
-            if !line.trim().is_empty() && !line.starts_with('#') {
-                steps.push((number + 1, Step::Shell(line.to_owned(), Vec::new())));
-            }
-        } else if let Some((_, Step::Shell(command, output) | Step::Redis(command, output))) =
-            steps.last_mut()
+        } else if let Some((_, Step::Shell(_, output) | Step::Redis(_, output))) = steps.last_mut()
+            && !line.trim().is_empty()
         {
-            if command.ends_with('\\') && output.is_empty() {
-                command.push('\n');
-                command.push_str(line.strip_prefix("> ").unwrap_or(line));
-            } else if !line.trim().is_empty() {
-                output.push(line.to_owned());
-            }
+            output.push(if line == "..." { line.to_owned() } else { line.replace("...", "<any>") });
         }
     }
     steps
@@ -107,19 +84,19 @@ pub fn follow(page: &Path, server: &Server) {
         let place = format!("{}:{line}", page.display());
         let (what, expected, printed) = match step {
             Step::File(name, text) => {
+                put(&cwd.join(name), &text).unwrap_or_else(|e| panic!("{place}: {e}"));
+                continue;
+            }
+            Step::Append(name, more) => {
                 let path = cwd.join(name);
-                if let Some(dir) = path.parent() {
-                    std::fs::create_dir_all(dir)
-                        .unwrap_or_else(|e| panic!("{place}: {}: {e}", dir.display()));
-                }
-                std::fs::write(&path, text).unwrap_or_else(|e| panic!("{place}: {}: {e}", path.display()));
+                let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{place}: {e}"));
+                put(&path, &(text + &more)).unwrap_or_else(|e| panic!("{place}: {e}"));
                 continue;
             }
             Step::Redis(command, expected) => {
                 let printed = cli::cli_with_input(server, &["--no-raw"], format!("{command}\n").as_bytes());
                 (command, expected, printed)
             }
-            Step::Shell(command, _) if starts_a_server(&command) => continue,
             Step::Shell(command, expected) => {
                 let printed = shell(&command, &mut cwd, &shim).unwrap_or_else(|why| panic!("{place}: {why}"));
                 if expected.is_empty() {
@@ -147,13 +124,12 @@ pub fn follow(page: &Path, server: &Server) {
     }
 }
 
-/// Commands that a reader runs in another terminal, or that have been run when a test can run.
-fn starts_a_server(command: &str) -> bool {
-    let command = command.split('#').next().unwrap_or_default().trim();
-    command == "redis-cli"
-        || command.contains("xtask run")
-        || command.contains("xtask setup")
-        || command.contains("sandkey-server ")
+/// Write a file, and its folder if there is none.
+fn put(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    std::fs::write(path, text)
 }
 
 /// Run a command in a shell; where it leaves the shell is where the next one starts.
@@ -169,18 +145,12 @@ fn shell(command: &str, cwd: &mut PathBuf, shim: &Path) -> Result<String, String
     process.arg("-c").arg(script).current_dir(&*cwd).env("PATH", path).env("SANDKEY", paths::workspace());
     // What cargo sets for this test is not for the cargo that a reader starts.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_") && name != "CARGO_HOME" || name == "RUSTUP_TOOLCHAIN"
-        }) {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_") && name != "CARGO_HOME") {
             process.env_remove(name);
         }
     }
     // Compiled dependencies are kept from run to run; what is built still appears where the page says.
     process.env("CARGO_BUILD_BUILD_DIR", paths::target().join("guide"));
-    if let Some(linker) = debian_linker() {
-        process.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
-        process.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-    }
     let output = cli::run(&mut process, b"", COMMAND_TIMEOUT);
     if output.code != 0 {
         return Err(format!("{command}\nends with {}:\n{}{}", output.code, output.stdout, output.stderr));
@@ -201,12 +171,14 @@ fn make_shims(server: &Server) -> PathBuf {
         written.unwrap_or_else(|e| panic!("cannot write {}: {e}", path.display()));
     };
     write("redis-cli", format!("exec '{}' -p {} \"$@\"", paths::tool("redis-cli").display(), server.port()));
-    if debian_linker().is_some() {
-        let std = "-Z build-std=std,panic_abort";
-        let script = format!(
-            "case \"$*\" in *wasm32-unknown-unknown*) exec /usr/bin/cargo \"$@\" {std};; *) unset RUSTC; exec /usr/bin/cargo \"$@\";; esac"
+    if let Some(linker) = debian_linker() {
+        let debian = format!(
+            "RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER='{}' \\\n\
+             exec /usr/bin/cargo \"$@\" -Z build-std=std,panic_abort",
+            linker.display()
         );
-        write("cargo", script);
+        let own = format!("exec '{}' \"$@\"", paths::tool("cargo").display());
+        write("cargo", format!("case \"$*\" in *wasm32-unknown-unknown*) {debian};; *) {own};; esac"));
     }
     dir
 }
@@ -233,20 +205,18 @@ mod tests {
 
     #[test]
     fn a_page_becomes_steps() {
-        let page = "# Title\n\nPut this into `src/lib.rs`:\n\n```rust\nfn f() {}\n```\n\nNot a file:\n```rust\nx\n```\n\
-            ```console\n$ cargo build\n$ redis-cli\n127.0.0.1:6379> PING\nPONG\n127.0.0.1:6379> GET a\n```\n\
-            ```console\n# just commands\ncd x\n```\n";
+        let page = "# Title\n```rust (file src/lib.rs)\nfn f() {}\n```\n```rust\nx\n```\n```toml (append Cargo.toml)\n\ny\n```\n\
+            ```console\n$ cargo build\n...\nin ... s\n127.0.0.1:6379> PING\nPONG\n\n127.0.0.1:6379> GET a\n```\n\
+            ```sh\nnot run\n```\n";
         let steps: Vec<Step> = read(page).into_iter().map(|(_, step)| step).collect();
-        let shell = |command: &str| Step::Shell(command.to_owned(), Vec::new());
         assert_eq!(
             steps,
             [
                 Step::File("src/lib.rs".into(), "fn f() {}\n".to_owned()),
-                shell("cargo build"),
-                shell("redis-cli"),
+                Step::Append("Cargo.toml".into(), "\ny\n".to_owned()),
+                Step::Shell("cargo build".to_owned(), vec!["...".to_owned(), "in <any> s".to_owned()]),
                 Step::Redis("PING".to_owned(), vec!["PONG".to_owned()]),
                 Step::Redis("GET a".to_owned(), Vec::new()),
-                shell("cd x"),
             ]
         );
     }
