@@ -157,8 +157,8 @@ fn keyspace_events_are_those_of_redis() {
             let (our_new, their_new) =
                 (events(&mut our_marker, &mut our_events), events(&mut their_marker, &mut their_events));
             assert_eq!(
-                ours,
-                theirs,
+                our_new,
+                their_new,
                 "seed {seed}: events after {} (ours left, theirs right)",
                 shown(&request.args)
             );
