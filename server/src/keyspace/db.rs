@@ -229,6 +229,12 @@ impl Db {
         };
         let old = self.table.at(place);
         Self::touch(self.access, &mut self.random, old, now_ms);
+        let keeps_expire =
+            expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
+        if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
+            return true;
+        }
+        let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
         self.edit(place, |entry| entry.set_string(bytes, expire_at));
         true

@@ -90,7 +90,7 @@ fn key_offset(meta: u32) -> usize {
 #[inline]
 fn size_class(bytes: usize) -> usize {
     let step = 1usize << (bytes - 1).ilog2().saturating_sub(2).max(4);
-    bytes.next_multiple_of(step)
+    (bytes + step - 1) & !(step - 1)
 }
 
 /// The size of a block.
@@ -290,6 +290,26 @@ impl fmt::Debug for EntryRef<'_> {
 }
 
 impl<'a> EntryMut<'a> {
+    /// Overwrites a string by another, if block and expiry can stay as they are: the short way of the most frequent
+    /// write. False if nothing was done.
+    #[inline]
+    pub fn overwrite(&mut self, bytes: &[u8]) -> bool {
+        let old = self.as_ref();
+        if !matches!(old.kind(), KIND_INLINE | KIND_INT) || bytes.len() > INLINE_VALUE_BYTES_MAX {
+            return false;
+        }
+        let payload = Payload::of_bytes(bytes);
+        let key_len = old.header().key_len as usize;
+        if block_bytes(old.meta(), key_len, payload.inline_len()) != old.block_bytes() {
+            return false;
+        }
+        old.header().meta.store((old.meta() & !KIND_MASK) | payload.kind(), Relaxed);
+        // The handle is a second one to the same block, used while this one is borrowed and never dropped.
+        let mut entry = ManuallyDrop::new(Entry(self.0));
+        entry.write_payload(payload);
+        true
+    }
+
     /// The entry, to read.
     #[inline]
     pub fn as_ref(&self) -> EntryRef<'_> {
