@@ -7,7 +7,8 @@ use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
-use super::entry::{Entry, EntryMut, EntryRef};
+use super::entry::{Entry, EntryMut};
+use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
 use super::table::{Place, Table};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::keyspace::{AccessClock, Expire, Key, Keyspace, WatchFlag};
+use crate::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef, WatchFlag};
 
 fn keyspace() -> Keyspace {
     Keyspace::new(16, 4, AccessClock::Lru, 1)
@@ -138,8 +138,8 @@ fn two_that_lock_the_same_shards_do_not_wait_for_ever() {
     for name in &names {
         let key = Key::new(name.as_bytes());
         let mut locked = keyspace.lock_keys([&key]);
-        let entry = locked.db(&key, 0).and_then(|db| db.peek(&key, 0)).and_then(|entry| entry.string());
-        sum += entry.and_then(|string| string.int()).unwrap_or(0);
+        let entry = locked.db(&key, 0).and_then(|db| db.peek(&key, 0)).and_then(EntryRef::string);
+        sum += entry.and_then(StringRef::int).unwrap_or(0);
     }
     assert_eq!(sum, 2 * 2000 * 5);
 }
