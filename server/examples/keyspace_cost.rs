@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sandkey_server::keyspace::{AccessClock, Expire, Key, Keyspace};
+use sandkey_server::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef};
 use sandkey_server::limits::SHARDS;
 
 #[global_allocator]
@@ -73,7 +73,7 @@ fn set(keyspace: &Keyspace, key: &Key<'_>, value: &[u8], now_ms: u64) {
 fn get(keyspace: &Keyspace, key: &Key<'_>, now_ms: u64) -> usize {
     let mut locked = keyspace.lock_one(keyspace.shard_of(key.slot));
     let entry = locked.db(key, 0).and_then(|db| db.get(key, now_ms));
-    entry.and_then(|entry| entry.string()).map_or(0, |string| string.len())
+    entry.and_then(EntryRef::string).map_or(0, StringRef::len)
 }
 
 /// Runs `f` over all names, a batch at a time.
