@@ -4,7 +4,15 @@
 //! bytes are lent instead of owned, and the functions that a module imports are written by hand, one file an
 //! interface, in `imports`.
 
-#![allow(unsafe_code, missing_docs, unreachable_pub, dead_code, unused_qualifications, unused_variables, clippy::all)]
+#![allow(
+    unsafe_code,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    unused_qualifications,
+    unused_variables,
+    clippy::all
+)]
 #![allow(clippy::undocumented_unsafe_blocks)]
 
 wasmtime::component::bindgen!({

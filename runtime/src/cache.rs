@@ -87,7 +87,8 @@ impl Cache {
     /// Keep an artifact for the next time.
     pub(crate) fn put(&self, digest: &[u8; 32], artifact: &Artifact) {
         let path = self.path(digest);
-        if let Err(error) = self.write(&path, digest, artifact.bytes()).and_then(|()| self.prune(CACHE_BYTES)) {
+        if let Err(error) = self.write(&path, digest, artifact.bytes()).and_then(|()| self.prune(CACHE_BYTES))
+        {
             warn!("{}: {error}", path.display());
         }
     }

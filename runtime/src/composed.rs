@@ -5,7 +5,8 @@
 //! of it (what the usual tools make is one part), so such components are refused.
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser, Payload,
+    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentTypeRef, Parser,
+    Payload,
 };
 
 /// Whether `component` lowers a function that it lifted itself, or has parts with code of their own.
@@ -76,13 +77,16 @@ impl Outer {
             }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances {
-                    let (ComponentInstance::Instantiate { .. } | ComponentInstance::FromExports(_)) = instance?;
+                    let (ComponentInstance::Instantiate { .. } | ComponentInstance::FromExports(_)) =
+                        instance?;
                     self.own_instances.push(true);
                 }
             }
             Payload::ComponentAliasSection(aliases) => {
                 for alias in aliases {
-                    let ComponentAlias::InstanceExport { kind, instance_index, .. } = alias? else { continue };
+                    let ComponentAlias::InstanceExport { kind, instance_index, .. } = alias? else {
+                        continue;
+                    };
                     let own = self.is_own_instance(instance_index);
                     match kind {
                         ComponentExternalKind::Func => self.own_functions.push(own),
@@ -155,6 +159,8 @@ mod tests {
     fn nested_components_may_rename_and_not_compute() {
         assert!(!composed(r#"(component (component (import "f" (func $f)) (export "g" (func $f))))"#));
         assert!(composed("(component (component (core module)))"));
-        assert!(composed(r#"(component (component (import "f" (func $f)) (core func (canon lower (func $f)))))"#));
+        assert!(composed(
+            r#"(component (component (import "f" (func $f)) (core func (canon lower (func $f)))))"#
+        ));
     }
 }

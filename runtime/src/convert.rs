@@ -7,8 +7,8 @@ use crate::bindings::exports::sandkey::module::configs::ConfigValue as WireValue
 use crate::bindings::sandkey::module::manifest as wire;
 use crate::bindings::sandkey::module::types::{Error as WireError, Reply as WireReply};
 use crate::contract::{
-    ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue, Declared,
-    Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
+    ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue,
+    Declared, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
 };
 
 /// A reply, or the sentence that says why it is none.

@@ -79,7 +79,9 @@ impl Engine {
         let engine = engine_config::engine().map_err(broken)?;
         let cache = config.cache.as_deref().and_then(|directory| {
             Cache::open(directory, &engine)
-                .inspect_err(|error| warn!("no cache of compiled modules in {}: {error}", directory.display()))
+                .inspect_err(|error| {
+                    warn!("no cache of compiled modules in {}: {error}", directory.display())
+                })
                 .ok()
         });
         let mut linker = Linker::new(&engine);
@@ -108,11 +110,12 @@ impl Engine {
         if let Some(artifact) = inner.cache.as_ref().and_then(|cache| cache.get(digest)) {
             match artifact.load(&inner.engine) {
                 Ok(component) => return Ok(component),
-                Err(error) => warn!("a compiled module in the cache does not fit: {error:#}; compiling again"),
+                Err(error) => {
+                    warn!("a compiled module in the cache does not fit: {error:#}; compiling again")
+                }
             }
         }
-        let limits =
-            CompileLimits { time: inner.config.compile_time, memory: inner.config.compile_memory };
+        let limits = CompileLimits { time: inner.config.compile_time, memory: inner.config.compile_memory };
         let artifact = compile::compile(&inner.config.compiler, limits, &inner.engine, wasm)?;
         let component =
             artifact.load(&inner.engine).map_err(|error| LoadError::Compiler(format!("{error:#}")))?;

@@ -149,8 +149,9 @@ pub(crate) struct ArgvIn {
 impl ArgvIn {
     /// The strings, once their ends have been checked.
     pub(crate) fn read<'s>(&self, store: &'s StoreContextMut<'_, Guest>) -> Result<Argv<'s>, HostFault> {
-        Argv::new(self.data.as_le_slice(store), self.ends.as_le_slice(store))
-            .ok_or_else(|| HostFault::Other("the ends of an argv do not ascend to the length of its data".into()))
+        Argv::new(self.data.as_le_slice(store), self.ends.as_le_slice(store)).ok_or_else(|| {
+            HostFault::Other("the ends of an argv do not ascend to the length of its data".into())
+        })
     }
 }
 

@@ -10,8 +10,7 @@ use crate::imports::{PACKAGE, VERSION};
 use crate::load_error::LoadError;
 
 /// The interfaces of the contract that a module may import.
-const IMPORTS: [&str; 8] =
-    ["types", "context", "log", "keyspace", "strings", "hashes", "call", "manifest"];
+const IMPORTS: [&str; 8] = ["types", "context", "log", "keyspace", "strings", "hashes", "call", "manifest"];
 
 /// The packages of WASI 0.2 that are linked, closed.
 const WASI: [&str; 6] =
@@ -49,9 +48,10 @@ impl Interfaces {
             interfaces.exports.push(name.to_owned());
         }
         for required in ["lifecycle", "commands"] {
-            interfaces.exports(required)?.then_some(()).ok_or_else(|| {
-                LoadError::MissingExport(format!("{PACKAGE}{required}"))
-            })?;
+            interfaces
+                .exports(required)?
+                .then_some(())
+                .ok_or_else(|| LoadError::MissingExport(format!("{PACKAGE}{required}")))?;
         }
         interfaces.configs = interfaces.exports("configs")?;
         Ok(interfaces)

@@ -52,7 +52,8 @@ pub(crate) fn with_host<R>(
     }
     // SAFETY: only the lifetime changes. The pointer leaves the slot before this function returns or unwinds, by the guard
     // below, which nothing can forget; and `host` stays exclusively borrowed until then.
-    let pointer = unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
+    let pointer =
+        unsafe { std::mem::transmute::<NonNull<dyn Host + '_>, NonNull<dyn Host>>(NonNull::from(host)) };
     store.data_mut().host.0 = Some(pointer);
     let emptied = Emptied(store);
     f(emptied.0)
@@ -150,7 +151,10 @@ unsafe fn extend<T>(slice: &[T]) -> &'static [T] {
 pub(crate) fn define_list<P, R, A>(
     linker: &mut LinkerInstance<'_, Guest>,
     name: &str,
-    f: impl Fn(&mut dyn Host, &StoreContextMut<'_, Guest>, P, &mut ArgvBuf) -> HostResult<R> + Send + Sync + 'static,
+    f: impl Fn(&mut dyn Host, &StoreContextMut<'_, Guest>, P, &mut ArgvBuf) -> HostResult<R>
+    + Send
+    + Sync
+    + 'static,
     answer: impl Fn(R, ArgvParam<'static>) -> A + Send + Sync + 'static,
 ) -> wasmtime::Result<()>
 where

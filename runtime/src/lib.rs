@@ -42,7 +42,8 @@ mod wasi;
 pub use compile::Compiler;
 pub use contract::{
     ArgumentKind, Argv, ArgvBuf, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind,
-    ConfigValue, Contradiction, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State, ValuesBuf,
+    ConfigValue, Contradiction, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
+    ValuesBuf,
 };
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use host::{ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, ValueType};

@@ -131,8 +131,10 @@ mod tests {
 
     #[test]
     fn all_memories_together_stay_below_the_limit() {
-        let mut limiter = Limiter::new(&Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() });
-        let mut grow = |from, to, max| limiter.memory_growing(from, to, max).expect("the limiter never fails");
+        let mut limiter =
+            Limiter::new(&Limits { memory_bytes: 100, table_elements: 10, ..Limits::default() });
+        let mut grow =
+            |from, to, max| limiter.memory_growing(from, to, max).expect("the limiter never fails");
         assert!(grow(0, 60, None));
         assert!(grow(0, 40, None));
         assert!(!grow(40, 41, None));

@@ -135,7 +135,10 @@ mod tests {
         };
         let not = |what: &str| format!("the file is not WebAssembly: it looks like {what}");
         assert_eq!(says(b""), "the file is empty");
-        assert_eq!(says(b"\x7fELF\x02\x01"), native("a native ELF file (a .so, a program, or precompiled code)"));
+        assert_eq!(
+            says(b"\x7fELF\x02\x01"),
+            native("a native ELF file (a .so, a program, or precompiled code)")
+        );
         assert_eq!(says(b"\xcf\xfa\xed\xfe...."), native("a native Mach-O file (a .dylib or a program)"));
         assert_eq!(says(b"MZ\x90\0"), native("a native PE file (a .dll or a program)"));
         assert_eq!(says(b"\x1f\x8b\x08"), not("a gzip archive"));
@@ -163,7 +166,9 @@ mod tests {
     #[test]
     fn a_core_module_passes_only_with_its_wit() {
         assert!(says(b"\0asm\x01\0\0\0").starts_with("the file is a core module without its WIT"));
-        assert!(says(b"\0asm\x01\0\0\0\0\x03\x02hi").starts_with("the file is a core module without its WIT"));
+        assert!(
+            says(b"\0asm\x01\0\0\0\0\x03\x02hi").starts_with("the file is a core module without its WIT")
+        );
         let mut with_wit = b"\0asm\x01\0\0\0\0\x11\x10".to_vec();
         with_wit.extend_from_slice(b"component-type:x");
         assert_eq!(says(&with_wit), "CoreWithWit");

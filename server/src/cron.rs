@@ -81,7 +81,9 @@ impl ActiveExpiry {
             }
             let from = garbage.len();
             let mut cursor = self.cursor;
-            shard.db(index).expire_cycle(now_ms, limits::EXPIRE_CYCLE_KEYS, &mut cursor, |entry| garbage.push(entry));
+            shard
+                .db(index)
+                .expire_cycle(now_ms, limits::EXPIRE_CYCLE_KEYS, &mut cursor, |entry| garbage.push(entry));
             next = next.max(cursor);
             for entry in &garbage[from..] {
                 let key = Key::new(entry.as_ref().key());

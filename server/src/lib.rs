@@ -18,6 +18,3 @@ pub mod start;
 pub mod stats;
 pub mod tenant;
 pub mod version;
-//! Placeholder.
-
-pub mod config;

@@ -34,7 +34,8 @@ pub fn start(config: &Config) -> anyhow::Result<()> {
         LogLevel::Warning => Level::WARN,
     };
     let layer = Lines { sink: Mutex::new(sink), least };
-    tracing::subscriber::set_global_default(Registry::default().with(layer)).context("the log is started once")
+    tracing::subscriber::set_global_default(Registry::default().with(layer))
+        .context("the log is started once")
 }
 
 struct Lines {
@@ -122,7 +123,9 @@ mod tests {
 
     #[test]
     fn days_become_dates() {
-        for (days, date) in [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_778, (2026, 11, 21))] {
+        for (days, date) in
+            [(0, (1970, 1, 1)), (59, (1970, 3, 1)), (11_016, (2000, 2, 29)), (20_778, (2026, 11, 21))]
+        {
             assert_eq!(civil_date(days), date);
         }
     }

@@ -13,6 +13,8 @@ use sandkey_server::{logging, start};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
+    // The server starts itself anew to compile a module, within limits.
+    sandkey_runtime::compile_child::main_if_asked();
     let args: Vec<Vec<u8>> = std::env::args_os().skip(1).map(OsStringExt::into_vec).collect();
     let cwd = std::env::current_dir().unwrap_or_else(|_| "/".into());
     match command_line::read(&args, &cwd, &mut std::io::stdin()) {

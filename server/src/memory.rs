@@ -86,7 +86,8 @@ impl Memory {
 /// Bytes of this process in physical memory.
 pub fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.as_deref().and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse::<usize>().ok());
+    let pages =
+        pages.as_deref().and_then(|line| line.split(' ').nth(1)).and_then(|n| n.parse::<usize>().ok());
     // Pages of 4 KiB: the only size on the systems that have /proc/self/statm with 4 KiB kernels.
     pages.unwrap_or(0) * 4096
 }

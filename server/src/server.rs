@@ -152,9 +152,9 @@ impl Server {
             || writes(command)
             || command.flags.has(Flags::RUNS_QUEUE) && queued.into_iter().any(|(queued, _)| writes(queued));
         // Whoever ended the pause must still be heard.
-        let exempt = command.name.starts_with("client|") || session.transaction.is_some() && !command.flags.has(Flags::RUNS_QUEUE);
-        (affected && !exempt)
-            .then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
+        let exempt = command.name.starts_with("client|")
+            || session.transaction.is_some() && !command.flags.has(Flags::RUNS_QUEUE);
+        (affected && !exempt).then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
     }
 
     /// Forget what a session watches.

@@ -61,7 +61,8 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         let listeners = Listeners::open(&config).await?;
         load_modules(server, startup)?;
         tracing::info!("Server initialized");
-        let workers: Vec<_> = (0..server.workers()).map(|index| spawn_worker(server, index)).collect::<Result<_, _>>()?;
+        let workers: Vec<_> =
+            (0..server.workers()).map(|index| spawn_worker(server, index)).collect::<Result<_, _>>()?;
         for task in listeners.into_tasks(server, workers) {
             tokio::task::spawn(task);
         }
@@ -99,15 +100,17 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
     }
     match params.first() {
         None => Ok(()),
-        Some(param) => {
-            Err(param.origin.fail(format!("No module that is loaded has the parameter '{}'", param.name)).into())
-        }
+        Some(param) => Err(param
+            .origin
+            .fail(format!("No module that is loaded has the parameter '{}'", param.name))
+            .into()),
     }
 }
 
 async fn termination() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         // Without handlers the signals end the process by themselves.
         return std::future::pending().await;
     };
@@ -153,7 +156,10 @@ fn spawn_worker(server: &'static Server, index: usize) -> anyhow::Result<mpsc::U
             }
         });
     };
-    std::thread::Builder::new().name(format!("worker-{index}")).spawn(body).context("cannot start a worker")?;
+    std::thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(body)
+        .context("cannot start a worker")?;
     Ok(sender)
 }
 
@@ -251,7 +257,9 @@ fn bind_all(config: &Config, port: u16) -> anyhow::Result<Vec<TcpListener>> {
             Ok(socket) => sockets.push(socket),
             Err(error) if address.optional => tracing::debug!("Could not listen on {name}:{port}: {error}"),
             Err(error) => {
-                tracing::error!("Warning: Could not create server TCP listening socket {name}:{port}: bind: {error}");
+                tracing::error!(
+                    "Warning: Could not create server TCP listening socket {name}:{port}: bind: {error}"
+                );
                 anyhow::bail!("Failed listening on port {port} (tcp), aborting.");
             }
         }
@@ -315,7 +323,11 @@ impl Acceptor {
 
     async fn accept_unix(self, socket: UnixListener) {
         let config = self.server.config.current();
-        let path = config.unixsocket.as_deref().map(|path| config.in_dir(path).display().to_string()).unwrap_or_default();
+        let path = config
+            .unixsocket
+            .as_deref()
+            .map(|path| config.in_dir(path).display().to_string())
+            .unwrap_or_default();
         loop {
             let stream = match socket.accept().await {
                 Ok((stream, _)) => stream,

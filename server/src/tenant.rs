@@ -44,7 +44,10 @@ impl Tenant {
     }
 
     /// Change the command table: all of the change is seen, or nothing of it when `change` fails.
-    pub fn change_commands<E>(&self, change: impl FnOnce(&mut CommandTable) -> Result<(), E>) -> Result<(), E> {
+    pub fn change_commands<E>(
+        &self,
+        change: impl FnOnce(&mut CommandTable) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut current = self.commands.write();
         let mut next = current.fork();
         change(&mut next)?;

@@ -5,9 +5,7 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use super::manifest::{
-    ArgumentKind, Command, Config, ConfigKind, FindKeys, KeyAccess, KeySpec, Manifest,
-};
+use super::manifest::{ArgumentKind, Command, Config, ConfigKind, FindKeys, KeyAccess, KeySpec, Manifest};
 use crate::limits::{MANIFEST_COMMANDS, MANIFEST_LIST, MANIFEST_NAME_BYTES, MANIFEST_TEXT_BYTES};
 
 /// A manifest as a module declared it, with the parts that this version reserves.
@@ -75,7 +73,9 @@ pub(crate) fn check(declared: Declared, exports_configs: bool) -> Checked<Manife
 fn reserved(what: &str, declared: &[String]) -> Checked {
     match declared.first() {
         None => Ok(()),
-        Some(first) => wrong(format!("it declares {what} ({first:?}), which this version of the server reserves")),
+        Some(first) => {
+            wrong(format!("it declares {what} ({first:?}), which this version of the server reserves"))
+        }
     }
 }
 
@@ -151,16 +151,22 @@ fn key_spec(who: &str, arity: i32, writes: bool, spec: &KeySpec) -> Checked {
         return wrong(format!("{who} has a key spec with step 0"));
     }
     if beyond(first) {
-        return wrong(format!("{who} has a key spec whose first key, {first}, is beyond its arity of {arity}"));
+        return wrong(format!(
+            "{who} has a key spec whose first key, {first}, is beyond its arity of {arity}"
+        ));
     }
     match spec.find {
         FindKeys::Range { last, .. } if last >= 0 => {
             let last = last.unsigned_abs();
             if last < first {
-                return wrong(format!("{who} has a key spec whose last key, {last}, is before its first, {first}"));
+                return wrong(format!(
+                    "{who} has a key spec whose last key, {last}, is before its first, {first}"
+                ));
             }
             if beyond(last) {
-                return wrong(format!("{who} has a key spec whose last key, {last}, is beyond its arity of {arity}"));
+                return wrong(format!(
+                    "{who} has a key spec whose last key, {last}, is beyond its arity of {arity}"
+                ));
             }
         }
         FindKeys::Range { last, .. } => {
@@ -195,7 +201,9 @@ fn config(config: &Config) -> Checked {
                 return wrong(format!("{who} has the minimum {min} above its maximum {max}"));
             }
             if !(min..=max).contains(&default) {
-                return wrong(format!("{who} has the default {default}, outside of its bounds {min} to {max}"));
+                return wrong(format!(
+                    "{who} has the default {default}, outside of its bounds {min} to {max}"
+                ));
             }
             if *memory && *min < 0 {
                 return wrong(format!("{who} is a size in bytes and may be negative"));
@@ -242,7 +250,10 @@ fn name(who: &str, name: &str, punctuation: &[u8]) -> Checked {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || punctuation.contains(&b);
     if !name.bytes().all(allowed) {
         let marks: Vec<String> = punctuation.iter().map(|&b| char::from(b).to_string()).collect();
-        return wrong(format!("{who} has the name {name:?}; letters, digits and {} are allowed", marks.join(" ")));
+        return wrong(format!(
+            "{who} has the name {name:?}; letters, digits and {} are allowed",
+            marks.join(" ")
+        ));
     }
     Ok(())
 }

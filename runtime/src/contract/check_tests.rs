@@ -110,10 +110,7 @@ fn names() {
 #[test]
 fn commands() {
     assert_eq!(sentence(|d| d.manifest.commands.clear()), "it declares no command");
-    assert_eq!(
-        sentence(|d| d.manifest.commands = vec![get(); 1001]),
-        "it declares more than 1000 commands"
-    );
+    assert_eq!(sentence(|d| d.manifest.commands = vec![get(); 1001]), "it declares more than 1000 commands");
     assert_eq!(
         sentence(|d| d.manifest.commands.push(Command { name: "PEAK.Get".into(), ..get() })),
         "it declares the command 'PEAK.Get' twice"
@@ -126,7 +123,10 @@ fn commands() {
         command(|c| c.arity = i32::MIN),
         "the command 'peak.get' has an arity beyond what a request can have"
     );
-    assert_eq!(command(|c| c.flags.write = true), "the command 'peak.get' is flagged both write and readonly");
+    assert_eq!(
+        command(|c| c.flags.write = true),
+        "the command 'peak.get' is flagged both write and readonly"
+    );
     let write = CommandFlags { write: true, ..CommandFlags::default() };
     assert_eq!(
         command(|c| (c.flags, c.key_specs) = (write, vec![])),
@@ -171,10 +171,7 @@ fn key_specs() {
     assert_eq!(spec(-2, range(read, 1, -1, 2)), fine);
     assert_eq!(spec(-2, range(read, 5, 9, 1)), fine, "optional arguments may be keys");
     assert_eq!(spec(3, range(read, 1, -2, 1)), fine);
-    assert_eq!(
-        spec(2, range(read, 0, 1, 1)),
-        says("whose first key is position 0, the command's name")
-    );
+    assert_eq!(spec(2, range(read, 0, 1, 1)), says("whose first key is position 0, the command's name"));
     assert_eq!(spec(2, range(read, 1, 1, 0)), says("with step 0"));
     assert_eq!(spec(4, range(read, 3, 2, 1)), says("whose last key, 2, is before its first, 3"));
     assert_eq!(spec(2, range(read, 2, 2, 1)), says("whose first key, 2, is beyond its arity of 2"));
@@ -218,7 +215,10 @@ fn configs() {
     assert_eq!(config("x", integer(3, 1, 2, false)), says("has the default 3, outside of its bounds 1 to 2"));
     assert_eq!(config("x", integer(0, -1, 2, true)), says("is a size in bytes and may be negative"));
     assert_eq!(config("x", words("a", &["a", "b"])), fine);
-    assert_eq!(config("x", words("c", &["a", "b"])), says("has the default \"c\", which is not among its values"));
+    assert_eq!(
+        config("x", words("c", &["a", "b"])),
+        says("has the default \"c\", which is not among its values")
+    );
     assert_eq!(config("x", words("", &[])), says("has the default \"\", which is not among its values"));
     assert_eq!(config("x", words("a", &["a", "A"])), says("has the value 'A' twice"));
     assert_eq!(config("x", words("a", &["a", "b c"])), says("has the value \"b c\", which is not one word"));

@@ -29,13 +29,9 @@ pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
         |host, _, (key,): (u32,), pairs| host.hash_get_all(key, pairs),
         |(), pairs| pairs,
     )?;
-    guest::define(
-        linker,
-        "set",
-        |host, store, (key, field, value): (u32, WasmList<u8>, WasmList<u8>)| {
-            host.hash_set(key, field.as_le_slice(store), value.as_le_slice(store))
-        },
-    )?;
+    guest::define(linker, "set", |host, store, (key, field, value): (u32, WasmList<u8>, WasmList<u8>)| {
+        host.hash_set(key, field.as_le_slice(store), value.as_le_slice(store))
+    })?;
     guest::define(linker, "set-many", |host, store, (key, pairs): (u32, ArgvIn)| {
         let pairs = pairs.read(store)?;
         if pairs.len() % 2 != 0 {

@@ -40,7 +40,9 @@ pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result
     define_sure(linker, "exists", |host, (key,): (u32,)| host.exists(key))?;
     guest::define(linker, "delete", |host, _, (key,): (u32,)| host.delete(key))?;
     define_sure(linker, "expires-at-ms", |host, (key,): (u32,)| host.expires_at_ms(key))?;
-    guest::define(linker, "expire-at-ms", |host, _, (key, when): (u32, Option<u64>)| host.expire_at_ms(key, when))?;
+    guest::define(linker, "expire-at-ms", |host, _, (key, when): (u32, Option<u64>)| {
+        host.expire_at_ms(key, when)
+    })?;
     define_list(
         linker,
         "scan",

@@ -70,7 +70,10 @@ impl ip_name_lookup::HostResolveAddressStream for Guest {
         self.denied()
     }
 
-    fn subscribe(&mut self, _stream: Resource<ResolveAddressStream>) -> wasmtime::Result<Resource<DynPollable>> {
+    fn subscribe(
+        &mut self,
+        _stream: Resource<ResolveAddressStream>,
+    ) -> wasmtime::Result<Resource<DynPollable>> {
         Err(wasmtime::Error::msg("there is no such stream"))
     }
 

@@ -18,37 +18,160 @@ use super::spec::Spec;
 
 /// The rows.
 pub const CLIENT_COMMANDS: &[Spec] = &[
-    command!("GETNAME", 2, NOSCRIPT | LOADING | STALE, [], getname,
-        "2.6.9", "O(1)", "Returns the name of the connection.", ""),
-    command!("HELP", 2, LOADING | STALE, [], client_help,
-        "5.0.0", "O(1)", "Returns helpful text about the different subcommands.", ""),
-    command!("ID", 2, NOSCRIPT | LOADING | STALE, [], id,
-        "5.0.0", "O(1)", "Returns the unique client ID of the connection.", ""),
-    command!("INFO", 2, NOSCRIPT | LOADING | STALE, [], info,
-        "6.2.0", "O(1)", "Returns information about the connection.", ""),
-    command!("KILL", -3, ADMIN | NOSCRIPT | LOADING | STALE, [], kill,
-        "2.4.0", "O(N) where N is the number of client connections", "Terminates open connections.",
-        "ip:port|[ID client-id] [TYPE normal|master|slave|replica|pubsub] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes|no] [MAXAGE maxage]"),
-    command!("LIST", -2, ADMIN | NOSCRIPT | LOADING | STALE, [], list,
-        "2.4.0", "O(N) where N is the number of client connections", "Lists open connections.",
-        "[TYPE normal|master|replica|pubsub] [ID client-id [client-id ...]]"),
-    command!("NO-EVICT", 3, ADMIN | NOSCRIPT | LOADING | STALE, [], no_evict,
-        "7.0.0", "O(1)", "Sets the client eviction mode of the connection.", "ON|OFF"),
-    command!("NO-TOUCH", 3, NOSCRIPT | LOADING | STALE, [], no_touch,
-        "7.2.0", "O(1)", "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.", "ON|OFF"),
-    command!("PAUSE", -3, ADMIN | NOSCRIPT | LOADING | STALE, [], pause,
-        "3.0.0", "O(1)", "Suspends commands processing.", "timeout [WRITE|ALL]"),
-    command!("REPLY", 3, NOSCRIPT | LOADING | STALE, [], reply,
-        "3.2.0", "O(1)", "Instructs the server whether to reply to commands.", "ON|OFF|SKIP"),
-    command!("SETINFO", 4, NOSCRIPT | LOADING | STALE, [], setinfo,
-        "7.2.0", "O(1)", "Sets information specific to the client or connection.", "LIB-NAME libname|LIB-VER libver"),
-    command!("SETNAME", 3, NOSCRIPT | LOADING | STALE, [], setname,
-        "2.6.9", "O(1)", "Sets the connection name.", "connection-name"),
-    command!("UNBLOCK", -3, ADMIN | NOSCRIPT | LOADING | STALE, [], unblock,
-        "5.0.0", "O(log N) where N is the number of client connections",
-        "Unblocks a client blocked by a blocking command from a different connection.", "client-id [TIMEOUT|ERROR]"),
-    command!("UNPAUSE", 2, ADMIN | NOSCRIPT | LOADING | STALE, [], unpause,
-        "6.2.0", "O(N) Where N is the number of paused clients", "Resumes processing commands from paused clients.", ""),
+    command!(
+        "GETNAME",
+        2,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        getname,
+        "2.6.9",
+        "O(1)",
+        "Returns the name of the connection.",
+        ""
+    ),
+    command!(
+        "HELP",
+        2,
+        LOADING | STALE,
+        [],
+        client_help,
+        "5.0.0",
+        "O(1)",
+        "Returns helpful text about the different subcommands.",
+        ""
+    ),
+    command!(
+        "ID",
+        2,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        id,
+        "5.0.0",
+        "O(1)",
+        "Returns the unique client ID of the connection.",
+        ""
+    ),
+    command!(
+        "INFO",
+        2,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        info,
+        "6.2.0",
+        "O(1)",
+        "Returns information about the connection.",
+        ""
+    ),
+    command!(
+        "KILL",
+        -3,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        kill,
+        "2.4.0",
+        "O(N) where N is the number of client connections",
+        "Terminates open connections.",
+        "ip:port|[ID client-id] [TYPE normal|master|slave|replica|pubsub] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes|no] [MAXAGE maxage]"
+    ),
+    command!(
+        "LIST",
+        -2,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        list,
+        "2.4.0",
+        "O(N) where N is the number of client connections",
+        "Lists open connections.",
+        "[TYPE normal|master|replica|pubsub] [ID client-id [client-id ...]]"
+    ),
+    command!(
+        "NO-EVICT",
+        3,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        no_evict,
+        "7.0.0",
+        "O(1)",
+        "Sets the client eviction mode of the connection.",
+        "ON|OFF"
+    ),
+    command!(
+        "NO-TOUCH",
+        3,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        no_touch,
+        "7.2.0",
+        "O(1)",
+        "Controls whether commands sent by the client affect the LRU/LFU of accessed keys.",
+        "ON|OFF"
+    ),
+    command!(
+        "PAUSE",
+        -3,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        pause,
+        "3.0.0",
+        "O(1)",
+        "Suspends commands processing.",
+        "timeout [WRITE|ALL]"
+    ),
+    command!(
+        "REPLY",
+        3,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        reply,
+        "3.2.0",
+        "O(1)",
+        "Instructs the server whether to reply to commands.",
+        "ON|OFF|SKIP"
+    ),
+    command!(
+        "SETINFO",
+        4,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        setinfo,
+        "7.2.0",
+        "O(1)",
+        "Sets information specific to the client or connection.",
+        "LIB-NAME libname|LIB-VER libver"
+    ),
+    command!(
+        "SETNAME",
+        3,
+        NOSCRIPT | LOADING | STALE,
+        [],
+        setname,
+        "2.6.9",
+        "O(1)",
+        "Sets the connection name.",
+        "connection-name"
+    ),
+    command!(
+        "UNBLOCK",
+        -3,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        unblock,
+        "5.0.0",
+        "O(log N) where N is the number of client connections",
+        "Unblocks a client blocked by a blocking command from a different connection.",
+        "client-id [TIMEOUT|ERROR]"
+    ),
+    command!(
+        "UNPAUSE",
+        2,
+        ADMIN | NOSCRIPT | LOADING | STALE,
+        [],
+        unpause,
+        "6.2.0",
+        "O(N) Where N is the number of paused clients",
+        "Resumes processing commands from paused clients.",
+        ""
+    ),
 ];
 
 /// `CLIENT HELP` -- O(1). What the subcommands do.
@@ -66,7 +189,11 @@ fn id(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 /// `CLIENT GETNAME` -- O(1). The name of this connection; null if it has none.
 fn getname(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let name = ctx.session.client.names.lock().name.clone();
-    if name.is_empty() { ctx.reply.null() } else { ctx.reply.bulk(name) }
+    if name.is_empty() {
+        ctx.reply.null()
+    } else {
+        ctx.reply.bulk(name)
+    }
     Ok(())
 }
 
@@ -142,12 +269,20 @@ fn list(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// The line of CLIENT LIST.
 fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
     let names = client.names.lock().clone();
-    let flags: String = [(flag::MONITOR, 'O'), (flag::PUBSUB, 'P'), (flag::MULTI, 'x'), (flag::BLOCKED, 'b'),
-        (flag::DIRTY_CAS, 'd'), (flag::UNIX, 'U'), (flag::NO_EVICT, 'e'), (flag::NO_TOUCH, 'T')]
-        .iter()
-        .filter(|(bit, _)| client.has_flag(*bit))
-        .map(|(_, letter)| letter)
-        .collect();
+    let flags: String = [
+        (flag::MONITOR, 'O'),
+        (flag::PUBSUB, 'P'),
+        (flag::MULTI, 'x'),
+        (flag::BLOCKED, 'b'),
+        (flag::DIRTY_CAS, 'd'),
+        (flag::UNIX, 'U'),
+        (flag::NO_EVICT, 'e'),
+        (flag::NO_TOUCH, 'T'),
+    ]
+    .iter()
+    .filter(|(bit, _)| client.has_flag(*bit))
+    .map(|(_, letter)| letter)
+    .collect();
     let id = client.last_command.load(Relaxed);
     let table = server.tenant.commands();
     let command = table.iter_all().find(|command| command.id == id).map_or("NULL", |command| &command.name);
@@ -173,7 +308,7 @@ fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
         " qbuf={query} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events=r \
          cmd={command} user={} redir=-1 resp={} lib-name={} lib-ver={}",
         usize::from(output > 0),
-        query + output + std::mem::size_of::<Client>(),
+        query + output + size_of::<Client>(),
         names.user,
         client.resp.load(Relaxed),
         names.lib_name,
@@ -256,8 +391,9 @@ impl Filter {
                 filter.laddr = Some(text());
             } else if args::is(option, "MAXAGE") {
                 let age = args::parse_i64(value).filter(|&age| age > 0);
-                filter.max_age_s =
-                    Some(age.ok_or(CommandError::line("ERR maxage is not an integer or out of range"))? as u64);
+                filter.max_age_s = Some(
+                    age.ok_or(CommandError::line("ERR maxage is not an integer or out of range"))? as u64,
+                );
             } else if args::is(option, "SKIPME") {
                 filter.not = match value.to_ascii_lowercase().as_slice() {
                     b"yes" => Some(ctx.session.client.id),
@@ -294,7 +430,11 @@ fn kill(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             client.kill();
         }
     }
-    if old_form { ctx.reply.ok() } else { ctx.reply.integer(victims.len() as i64) }
+    if old_form {
+        ctx.reply.ok()
+    } else {
+        ctx.reply.integer(victims.len() as i64)
+    }
     Ok(())
 }
 

@@ -18,25 +18,86 @@ use super::spec::Family;
 pub const FAMILY: Family = Family {
     group: "connection",
     commands: &[
-        command!("AUTH", -2, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH, [], auth,
-            "1.0.0", "O(N) where N is the number of passwords defined for the user",
-            "Authenticates the connection.", "[username] password"),
+        command!(
+            "AUTH",
+            -2,
+            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH,
+            [],
+            auth,
+            "1.0.0",
+            "O(N) where N is the number of passwords defined for the user",
+            "Authenticates the connection.",
+            "[username] password"
+        ),
         command!("CLIENT", -2, NONE, [], client_help,
             "2.4.0", "Depends on subcommand.", "A container for client connection commands.", "",
             subcommands: CLIENT_COMMANDS),
-        command!("ECHO", 2, LOADING | STALE | FAST, [], echo,
-            "1.0.0", "O(1)", "Returns the given string.", "message"),
-        command!("HELLO", -1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH, [], hello,
-            "6.0.0", "O(1)", "Handshakes with the Redis server.",
-            "[protover [AUTH username password] [SETNAME clientname]]"),
-        command!("PING", -1, FAST, [], ping,
-            "1.0.0", "O(1)", "Returns the server's liveliness response.", "[message]"),
-        command!("QUIT", -1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED, [], quit,
-            "1.0.0", "O(1)", "Closes the connection.", ""),
-        command!("RESET", 1, NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED, [], reset,
-            "6.2.0", "O(1)", "Resets the connection.", ""),
-        command!("SELECT", 2, LOADING | STALE | FAST, [], select,
-            "1.0.0", "O(1)", "Changes the selected database.", "index"),
+        command!(
+            "ECHO",
+            2,
+            LOADING | STALE | FAST,
+            [],
+            echo,
+            "1.0.0",
+            "O(1)",
+            "Returns the given string.",
+            "message"
+        ),
+        command!(
+            "HELLO",
+            -1,
+            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH,
+            [],
+            hello,
+            "6.0.0",
+            "O(1)",
+            "Handshakes with the Redis server.",
+            "[protover [AUTH username password] [SETNAME clientname]]"
+        ),
+        command!(
+            "PING",
+            -1,
+            FAST,
+            [],
+            ping,
+            "1.0.0",
+            "O(1)",
+            "Returns the server's liveliness response.",
+            "[message]"
+        ),
+        command!(
+            "QUIT",
+            -1,
+            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
+            [],
+            quit,
+            "1.0.0",
+            "O(1)",
+            "Closes the connection.",
+            ""
+        ),
+        command!(
+            "RESET",
+            1,
+            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
+            [],
+            reset,
+            "6.2.0",
+            "O(1)",
+            "Resets the connection.",
+            ""
+        ),
+        command!(
+            "SELECT",
+            2,
+            LOADING | STALE | FAST,
+            [],
+            select,
+            "1.0.0",
+            "O(1)",
+            "Changes the selected database.",
+            "index"
+        ),
     ],
 };
 
@@ -74,7 +135,8 @@ fn select(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// The number of a database in an argument.
 pub fn database(ctx: &CommandContext<'_>, argument: &[u8]) -> Result<usize, CommandError> {
-    let index = args::parse_i64(argument).ok_or(CommandError::line("ERR value is not an integer or out of range"))?;
+    let index =
+        args::parse_i64(argument).ok_or(CommandError::line("ERR value is not an integer or out of range"))?;
     usize::try_from(index)
         .ok()
         .filter(|&index| index < ctx.config.databases)
@@ -127,8 +189,8 @@ fn hello(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if let Some(version) = argv.get(1) {
         let version = args::parse_i64(version)
             .ok_or(CommandError::line("ERR Protocol version is not an integer or out of range"))?;
-        protocol =
-            Protocol::from_version(version).ok_or(CommandError::line("NOPROTO unsupported protocol version"))?;
+        protocol = Protocol::from_version(version)
+            .ok_or(CommandError::line("NOPROTO unsupported protocol version"))?;
     }
     let mut login = None;
     let mut name = None;

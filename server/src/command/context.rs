@@ -74,7 +74,10 @@ impl CommandContext<'_> {
     /// The arity error of the command that runs.
     pub fn wrong_arity(&self) -> CommandError {
         let table = self.tenant.commands();
-        let name = table.iter_all().find(|command| command.id == self.command_id).map(|command| command.name.clone());
+        let name = table
+            .iter_all()
+            .find(|command| command.id == self.command_id)
+            .map(|command| command.name.clone());
         CommandError::WrongArity(name.unwrap_or_default())
     }
 }

@@ -16,8 +16,8 @@ use crate::effects::Effects;
 use crate::keyspace::{HashLimits, Key, Locked, ShardId, key};
 use crate::limits;
 use crate::module::{InstanceGuards, ModuleRef};
-use crate::net::reply::ReplyWriter;
 use crate::net::argv::{Argv, OwnedArgv};
+use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
 use super::args::parse_i64;
@@ -371,8 +371,15 @@ pub fn resolve_subcommand<'t>(
 fn allowed_while_subscribed(name: &str) -> bool {
     matches!(
         name,
-        "subscribe" | "unsubscribe" | "psubscribe" | "punsubscribe" | "ssubscribe" | "sunsubscribe" | "ping"
-            | "quit" | "reset"
+        "subscribe"
+            | "unsubscribe"
+            | "psubscribe"
+            | "punsubscribe"
+            | "ssubscribe"
+            | "sunsubscribe"
+            | "ping"
+            | "quit"
+            | "reset"
     )
 }
 
@@ -531,7 +538,8 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
                 }
             }
             Find::Count { count, first, step } => {
-                let n = argv.get(count).and_then(parse_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+                let n =
+                    argv.get(count).and_then(parse_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
                 let positions = (0..n).map(|i| first + i * step);
                 for position in positions.take_while(|&position| position < argv.len()) {
                     f(position, argv.get(position).expect("checked against the number of arguments"));

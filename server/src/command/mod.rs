@@ -23,5 +23,5 @@ pub mod undo;
 use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
-pub const FAMILIES: &[Family] = 
+pub const FAMILIES: &[Family] =
     &[connection::FAMILY, module::FAMILY, pubsub::FAMILY, string::FAMILY, transaction::FAMILY];

@@ -25,26 +25,94 @@ pub const FAMILY: Family = Family {
 };
 
 const MODULE_COMMANDS: &[Spec] = &[
-    command!("HELP", 2, LOADING | STALE, [], module_help,
-        "5.0.0", "O(1)", "Returns helpful text about the different subcommands.", ""),
-    command!("INSPECT", 3, ADMIN | NOSCRIPT, [], inspect,
-        "7.2.0", "O(N) where N is the number of the module's commands.",
-        "Returns what a module declares, imports and exports, its limits and what it has used.", "name"),
-    command!("LIMITS", -3, ADMIN | NOSCRIPT, [], limits,
-        "7.2.0", "O(1)", "Returns or sets the limits of a module: fuel of a command, fuel per second, bytes of memory.",
-        "name [FUEL fuel] [RATE fuel-per-second] [MEMORY bytes]"),
-    command!("LIST", 2, ADMIN | NOSCRIPT, [], list,
-        "4.0.0", "O(N) where N is the number of loaded modules.", "Returns all loaded modules.", ""),
-    command!("LOAD", -3, ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING, [], load,
-        "4.0.0", "O(N) where N is the size of the module.", "Loads a module.", "path [arg [arg ...]]"),
-    command!("LOADBYTES", -4, ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING, [], loadbytes,
-        "7.2.0", "O(N) where N is the size of the module.", "Loads a module from bytes sent over the connection.",
-        "name bytes [arg [arg ...]]"),
-    command!("LOADEX", -3, ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING, [], loadex,
-        "7.0.0", "O(N) where N is the size of the module.", "Loads a module using extended parameters.",
-        "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]"),
-    command!("UNLOAD", 3, ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING, [], unload,
-        "4.0.0", "O(1)", "Unloads a module.", "name"),
+    command!(
+        "HELP",
+        2,
+        LOADING | STALE,
+        [],
+        module_help,
+        "5.0.0",
+        "O(1)",
+        "Returns helpful text about the different subcommands.",
+        ""
+    ),
+    command!(
+        "INSPECT",
+        3,
+        ADMIN | NOSCRIPT,
+        [],
+        inspect,
+        "7.2.0",
+        "O(N) where N is the number of the module's commands.",
+        "Returns what a module declares, imports and exports, its limits and what it has used.",
+        "name"
+    ),
+    command!(
+        "LIMITS",
+        -3,
+        ADMIN | NOSCRIPT,
+        [],
+        limits,
+        "7.2.0",
+        "O(1)",
+        "Returns or sets the limits of a module: fuel of a command, fuel per second, bytes of memory.",
+        "name [FUEL fuel] [RATE fuel-per-second] [MEMORY bytes]"
+    ),
+    command!(
+        "LIST",
+        2,
+        ADMIN | NOSCRIPT,
+        [],
+        list,
+        "4.0.0",
+        "O(N) where N is the number of loaded modules.",
+        "Returns all loaded modules.",
+        ""
+    ),
+    command!(
+        "LOAD",
+        -3,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        load,
+        "4.0.0",
+        "O(N) where N is the size of the module.",
+        "Loads a module.",
+        "path [arg [arg ...]]"
+    ),
+    command!(
+        "LOADBYTES",
+        -4,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        loadbytes,
+        "7.2.0",
+        "O(N) where N is the size of the module.",
+        "Loads a module from bytes sent over the connection.",
+        "name bytes [arg [arg ...]]"
+    ),
+    command!(
+        "LOADEX",
+        -3,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        loadex,
+        "7.0.0",
+        "O(N) where N is the size of the module.",
+        "Loads a module using extended parameters.",
+        "path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]"
+    ),
+    command!(
+        "UNLOAD",
+        3,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        unload,
+        "4.0.0",
+        "O(1)",
+        "Unloads a module.",
+        "name"
+    ),
 ];
 
 /// `MODULE HELP` -- O(1). What the subcommands do.
@@ -152,10 +220,9 @@ fn list(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 
 fn find(ctx: &CommandContext<'_>, name: &[u8]) -> Result<Arc<LoadedModule>, CommandError> {
     let name = String::from_utf8_lossy(name);
-    ctx.tenant
-        .modules
-        .get(&name)
-        .ok_or_else(|| CommandError::err(format_args!("no module named '{}' is loaded", args::printable(name.as_bytes()))))
+    ctx.tenant.modules.get(&name).ok_or_else(|| {
+        CommandError::err(format_args!("no module named '{}' is loaded", args::printable(name.as_bytes())))
+    })
 }
 
 /// `MODULE LIMITS name [FUEL n] [RATE n] [MEMORY n]` -- O(1). OK; without options a map of the limits.
@@ -176,11 +243,13 @@ fn limits(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         if args::is(option, "FUEL") {
             limits.fuel_per_command = positive(value, "ERR FUEL must be a number of units from 1 on")?;
         } else if args::is(option, "RATE") {
-            limits.fuel_per_second = args::unsigned(value, "ERR RATE must be units per second, or 0 for no limit")?;
+            limits.fuel_per_second =
+                args::unsigned(value, "ERR RATE must be units per second, or 0 for no limit")?;
         } else if args::is(option, "MEMORY") {
             let bytes = crate::config::units::parse_memory(value).filter(|&bytes| bytes > 0);
-            limits.memory_bytes =
-                bytes.ok_or(CommandError::line("ERR MEMORY must be a number of bytes, such as 1048576 or 64mb"))? as usize;
+            limits.memory_bytes = bytes
+                .ok_or(CommandError::line("ERR MEMORY must be a number of bytes, such as 1048576 or 64mb"))?
+                as usize;
         } else {
             return Err(CommandError::Syntax);
         }
@@ -225,7 +294,9 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     reply.integer(i64::from(manifest.version));
     reply.bulk("size");
     reply.integer(module.code.wasm_bytes() as i64);
-    for (name, list) in [("imports", module.code.imports()), ("exports", module.code.exports()), ("calls", &manifest.calls)] {
+    for (name, list) in
+        [("imports", module.code.imports()), ("exports", module.code.exports()), ("calls", &manifest.calls)]
+    {
         reply.bulk(name);
         reply.array_header(list.len());
         list.iter().for_each(|each| reply.bulk(each));

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::net::client::{Transport, flag};
 use crate::net::argv::Argv;
+use crate::net::client::{Transport, flag};
 use crate::server::Server;
 
 use super::session::Session;

@@ -94,7 +94,10 @@ impl Flags {
 
     /// The words of COMMAND INFO.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().filter(move |(flag, name)| self.has(*flag) && !name.is_empty()).map(|(_, name)| *name)
+        Self::NAMES
+            .iter()
+            .filter(move |(flag, name)| self.has(*flag) && !name.is_empty())
+            .map(|(_, name)| *name)
     }
 }
 

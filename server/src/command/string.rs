@@ -1,7 +1,6 @@
 //! Commands on strings: GET, SET and their family. A string is bytes of any content; one that reads as a 64-bit
 //! integer is stored as such, and nobody but OBJECT ENCODING can tell.
 
-use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::{Expire, StringRef};
 use crate::net::argv::Argv;
@@ -16,11 +15,28 @@ use super::spec::{Access, Family, access, key};
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[
-        command!("GET", 2, READ | FAST, [key(1, access::READ)], get,
-            "1.0.0", "O(1)", "Returns the string value of a key.", "key"),
-        command!("SET", -3, WRITE | OOM, [key(1, access::MODIFY.with(Access::VARIABLE))], set,
-            "1.0.0", "O(1)", "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
-            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"),
+        command!(
+            "GET",
+            2,
+            READ | FAST,
+            [key(1, access::READ)],
+            get,
+            "1.0.0",
+            "O(1)",
+            "Returns the string value of a key.",
+            "key"
+        ),
+        command!(
+            "SET",
+            -3,
+            WRITE | OOM,
+            [key(1, access::MODIFY.with(Access::VARIABLE))],
+            set,
+            "1.0.0",
+            "O(1)",
+            "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"
+        ),
     ],
 };
 

@@ -4,8 +4,8 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use crate::keyspace::Key;
-use crate::net::client::flag;
 use crate::net::argv::Argv;
+use crate::net::client::flag;
 
 use super::context::CommandContext;
 use super::dispatch::run_counted;
@@ -17,17 +17,61 @@ use super::spec::{Access, Family, keys};
 pub const FAMILY: Family = Family {
     group: "transactions",
     commands: &[
-        command!("MULTI", 1, NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED, [], multi,
-            "1.2.0", "O(1)", "Starts a transaction.", ""),
-        command!("EXEC", 1, NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG | NOT_QUEUED | RUNS_QUEUE, [], exec,
-            "1.2.0", "Depends on commands in the transaction", "Executes all commands in a transaction.", ""),
-        command!("DISCARD", 1, NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED, [], discard,
-            "2.0.0", "O(N), when N is the number of queued commands", "Discards a transaction.", ""),
-        command!("WATCH", -2, NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED, [keys(1, -1, 1, Access::RO)], watch,
-            "2.2.0", "O(1) for every key.",
-            "Monitors changes to keys to determine the execution of a transaction.", "key [key ...]"),
-        command!("UNWATCH", 1, NOSCRIPT | LOADING | STALE | FAST, [], unwatch,
-            "2.2.0", "O(1)", "Forgets about watched keys of a transaction.", ""),
+        command!(
+            "MULTI",
+            1,
+            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            [],
+            multi,
+            "1.2.0",
+            "O(1)",
+            "Starts a transaction.",
+            ""
+        ),
+        command!(
+            "EXEC",
+            1,
+            NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG | NOT_QUEUED | RUNS_QUEUE,
+            [],
+            exec,
+            "1.2.0",
+            "Depends on commands in the transaction",
+            "Executes all commands in a transaction.",
+            ""
+        ),
+        command!(
+            "DISCARD",
+            1,
+            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            [],
+            discard,
+            "2.0.0",
+            "O(N), when N is the number of queued commands",
+            "Discards a transaction.",
+            ""
+        ),
+        command!(
+            "WATCH",
+            -2,
+            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            [keys(1, -1, 1, Access::RO)],
+            watch,
+            "2.2.0",
+            "O(1) for every key.",
+            "Monitors changes to keys to determine the execution of a transaction.",
+            "key [key ...]"
+        ),
+        command!(
+            "UNWATCH",
+            1,
+            NOSCRIPT | LOADING | STALE | FAST,
+            [],
+            unwatch,
+            "2.2.0",
+            "O(1)",
+            "Forgets about watched keys of a transaction.",
+            ""
+        ),
     ],
 };
 

@@ -62,7 +62,13 @@ impl UndoLog {
             return;
         }
         let entry = db.snapshot(key, now_ms);
-        self.push_key(Record::Key { db: index, name: key.bytes.into(), hash: key.hash, slot: key.slot, entry });
+        self.push_key(Record::Key {
+            db: index,
+            name: key.bytes.into(),
+            hash: key.hash,
+            slot: key.slot,
+            entry,
+        });
     }
 
     /// A field of a hash that exists is about to be changed.

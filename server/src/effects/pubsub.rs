@@ -74,7 +74,8 @@ impl PubSub {
     pub fn publish(&self, kind: Kind, channel: &[u8], payload: &[u8]) -> usize {
         let hard_limit = self.hard_limit.load(Relaxed);
         self.deliver(kind, channel, |client, pattern| {
-            let mut message = ReplyWriter::new(Vec::with_capacity(channel.len() + payload.len() + 64), client.protocol());
+            let mut message =
+                ReplyWriter::new(Vec::with_capacity(channel.len() + payload.len() + 64), client.protocol());
             match pattern {
                 Some(pattern) => {
                     message.push_header(4);

@@ -19,6 +19,8 @@ mod segment;
 pub mod shard;
 mod slots;
 pub mod table;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use db::{Db, Edited, Expire};

@@ -26,7 +26,9 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
         return Err(Error::NotCallable.into());
     }
     if !command.takes(argv.len()) {
-        return Err(Error::other(&format!("ERR wrong number of arguments for '{}' command", command.name)).into());
+        return Err(
+            Error::other(&format!("ERR wrong number of arguments for '{}' command", command.name)).into()
+        );
     }
     if command.flags.has(Flags::WRITE) && !host.ctx.keys.may_write {
         return Err(Error::ReadOnly.into());
@@ -51,7 +53,11 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
 }
 
 /// Run `f` with another reply writer in the context.
-fn with_reply<R>(ctx: &mut CommandContext<'_>, writer: &mut ReplyWriter, f: impl FnOnce(&mut CommandContext<'_>) -> R) -> R {
+fn with_reply<R>(
+    ctx: &mut CommandContext<'_>,
+    writer: &mut ReplyWriter,
+    f: impl FnOnce(&mut CommandContext<'_>) -> R,
+) -> R {
     std::mem::swap(ctx.reply, writer);
     let result = f(ctx);
     std::mem::swap(ctx.reply, writer);

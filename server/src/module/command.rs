@@ -10,8 +10,8 @@ use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
 use crate::command::table::Run;
 use crate::limits;
-use crate::net::reply::ReplyWriter;
 use crate::net::argv::Argv;
+use crate::net::reply::ReplyWriter;
 
 use super::host::ModuleHost;
 use super::{LoadedModule, Slot};
@@ -67,7 +67,11 @@ impl ModuleCommand {
         let counters = module.counters.of(worker);
         let mut host = ModuleHost::new(ctx, module, self.index, argv);
         module.make_ready(slot, worker, || server.clock.now_ns(), &mut host).map_err(|reason| {
-            CommandError::err(format_args!("module '{}' cannot run '{}': {reason}", module.name, self.spec().name))
+            CommandError::err(format_args!(
+                "module '{}' cannot run '{}': {reason}",
+                module.name,
+                self.spec().name
+            ))
         })?;
         let Slot { instance: Some(instance), args, .. } = slot else {
             return Err(CommandError::err("the module has no instance"));
@@ -100,8 +104,12 @@ impl ModuleCommand {
     fn report(&self, trap: &Trap) -> CommandError {
         let (module, command) = (&self.module.name, &self.spec().name);
         let cause = match trap.cause {
-            TrapCause::Fuel => format!("out of fuel, of which it has {}", self.module.limits().fuel_per_command),
-            TrapCause::Memory => format!("out of memory, of which it has {} bytes", self.module.limits().memory_bytes),
+            TrapCause::Fuel => {
+                format!("out of fuel, of which it has {}", self.module.limits().fuel_per_command)
+            }
+            TrapCause::Memory => {
+                format!("out of memory, of which it has {} bytes", self.module.limits().memory_bytes)
+            }
             _ => trap.to_string(),
         };
         tracing::warn!("module '{module}' command '{command}' failed: {cause}");
@@ -126,7 +134,13 @@ impl Slot {
 
 impl LoadedModule {
     /// Have an instance in the slot, with today's limits and configuration.
-    fn make_ready(&self, slot: &mut Slot, worker: usize, now_ns: impl Fn() -> u64, host: &mut dyn Host) -> Result<(), String> {
+    fn make_ready(
+        &self,
+        slot: &mut Slot,
+        worker: usize,
+        now_ns: impl Fn() -> u64,
+        host: &mut dyn Host,
+    ) -> Result<(), String> {
         let revision = self.revision.load(Relaxed);
         if slot.instance.is_some() && slot.revision == revision {
             return Ok(());
@@ -136,7 +150,10 @@ impl LoadedModule {
             let now_ns = now_ns();
             if slot.retry_at_ns > now_ns {
                 let wait_ms = (slot.retry_at_ns - now_ns).div_ceil(1_000_000);
-                return Err(format!("it has failed {} times in a row, next try in {wait_ms} ms", slot.failures));
+                return Err(format!(
+                    "it has failed {} times in a row, next try in {wait_ms} ms",
+                    slot.failures
+                ));
             }
             let args: ArgvBuf = self.args.iter().map(Vec::as_slice).collect();
             let made = self.code.instantiate(&limits, args.as_argv(), host, Some(&self.manifest));

@@ -7,8 +7,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Refusal, ValueType,
-    ValuesBuf,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Refusal,
+    ValueType, ValuesBuf,
 };
 use smallvec::SmallVec;
 
@@ -78,7 +78,10 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     }
 
     /// The database, to read a key.
-    fn read(&mut self, handle: u32) -> Result<(Option<keyspace::EntryRef<'_>>, &mut itoa::Buffer), HostFault> {
+    fn read(
+        &mut self,
+        handle: u32,
+    ) -> Result<(Option<keyspace::EntryRef<'_>>, &mut itoa::Buffer), HostFault> {
         let (key, _) = key_of(&self.handles, handle)?;
         let entry = self.ctx.keys.read(&key).map_err(undeclared)?;
         Ok((entry, &mut self.digits))
@@ -260,7 +263,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         if self.handles.len() == limits::OPEN_KEYS {
             return Err(HostFault::TooManyHandles.into());
         }
-        let known = self.declared.iter().find(|declared| **declared == *name);
+        let known = self.declared.iter().find(|declared| **declared == name);
         let name = match known {
             Some(declared) => Cow::Borrowed(*declared),
             None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
@@ -296,7 +299,9 @@ impl Host for ModuleHost<'_, '_, '_> {
         let (key, mode) = key_of(&self.handles, key)?;
         writable(mode)?;
         let now_ms = self.ctx.keys.now_ms;
-        let Some(old) = self.ctx.keys.write(&key).map_err(refusal)?.remove(&key, now_ms) else { return Ok(false) };
+        let Some(old) = self.ctx.keys.write(&key).map_err(refusal)?.remove(&key, now_ms) else {
+            return Ok(false);
+        };
         self.ctx.keys.drop_later(old);
         self.ctx.keys.modified(&key, Class::GENERIC, "del");
         Ok(true)
@@ -317,14 +322,28 @@ impl Host for ModuleHost<'_, '_, '_> {
         let now_ms = self.ctx.keys.now_ms;
         match when {
             Some(at) if at <= now_ms => self.delete(handle),
-            Some(_) => {
-                self.change(handle, |db, key, now| Ok(db.set_expire(key, when, now)), Class::GENERIC, "expire")
-            }
-            None => self.change(handle, |db, key, now| Ok(db.set_expire(key, None, now)), Class::GENERIC, "persist"),
+            Some(_) => self.change(
+                handle,
+                |db, key, now| Ok(db.set_expire(key, when, now)),
+                Class::GENERIC,
+                "expire",
+            ),
+            None => self.change(
+                handle,
+                |db, key, now| Ok(db.set_expire(key, None, now)),
+                Class::GENERIC,
+                "persist",
+            ),
         }
     }
 
-    fn scan(&mut self, cursor: u64, pattern: Option<&[u8]>, count: u32, keys: &mut ArgvBuf) -> HostResult<u64> {
+    fn scan(
+        &mut self,
+        cursor: u64,
+        pattern: Option<&[u8]>,
+        count: u32,
+        keys: &mut ArgvBuf,
+    ) -> HostResult<u64> {
         if !self.spec.flags.all_keys {
             return Err(Error::UndeclaredKey.into());
         }
@@ -377,7 +396,12 @@ impl Host for ModuleHost<'_, '_, '_> {
     fn string_append(&mut self, key: u32, value: &[u8]) -> HostResult<u64> {
         let old = self.string(key)?.0.map_or(0, |value| value.len());
         self.check_len((old + value.len()) as u64)?;
-        self.change(key, |db, key, now| db.append(key, value, now).map(|len| len as u64), Class::STRING, "append")
+        self.change(
+            key,
+            |db, key, now| db.append(key, value, now).map(|len| len as u64),
+            Class::STRING,
+            "append",
+        )
     }
 
     fn string_set_range(&mut self, key: u32, offset: u64, value: &[u8]) -> HostResult<u64> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -49,13 +49,13 @@ impl Source {
     }
 
     fn read(self, limit: usize) -> Result<Vec<u8>, String> {
-        let too_large =
-            |bytes| format!("it has {bytes} bytes, and 'module-file-max-size' allows {limit}");
+        let too_large = |bytes| format!("it has {bytes} bytes, and 'module-file-max-size' allows {limit}");
         match self {
             Self::Bytes(_, bytes) if bytes.len() > limit => Err(too_large(bytes.len())),
             Self::Bytes(_, bytes) => Ok(bytes),
             Self::File(path) => {
-                let file = std::fs::File::open(&path).map_err(|error| format!("cannot open the file: {error}"))?;
+                let file =
+                    std::fs::File::open(&path).map_err(|error| format!("cannot open the file: {error}"))?;
                 let meta = file.metadata().map_err(|error| format!("cannot read the file: {error}"))?;
                 if !meta.is_file() {
                     return Err("it is not a file".to_owned());
@@ -186,7 +186,9 @@ fn param_spec(config: &rt::Config) -> ParamSpec {
         ConfigKind::Integer { default, min, max, memory } => {
             ParamKind::Integer { default: *default, min: *min, max: *max, memory: *memory }
         }
-        ConfigKind::Enum { default, values } => ParamKind::Enum { default: default.clone(), words: values.clone() },
+        ConfigKind::Enum { default, values } => {
+            ParamKind::Enum { default: default.clone(), words: values.clone() }
+        }
         ConfigKind::String(default) => ParamKind::Text { default: default.clone().into_bytes() },
     };
     ParamSpec { name: config.name.clone(), kind, immutable: config.immutable, sensitive: config.sensitive }
@@ -244,7 +246,9 @@ fn flags(declared: &rt::CommandFlags) -> Flags {
         (declared.skip_slowlog, Flags::SKIP_SLOWLOG),
         (declared.all_keys, Flags::ALL_KEYS),
     ];
-    rows.into_iter().filter(|(set, _)| *set).fold(Flags::NONE.with(Flags::MODULE), |all, (_, flag)| all | flag)
+    rows.into_iter()
+        .filter(|(set, _)| *set)
+        .fold(Flags::NONE.with(Flags::MODULE), |all, (_, flag)| all | flag)
 }
 
 fn key_specs(command: &rt::Command) -> Vec<KeySpec> {
@@ -270,10 +274,10 @@ fn key_specs(command: &rt::Command) -> Vec<KeySpec> {
 /// The arguments in the notation of native rows.
 fn syntax(arguments: &[rt::CommandArgument]) -> String {
     let words = arguments.iter().map(|argument| {
-        let mut word = match (argument.token.as_str(), argument.kind) {
-            ("", _) => argument.name.clone(),
-            (token, rt::ArgumentKind::Token) => token.to_owned(),
-            (token, _) => format!("{token} {}", argument.name),
+        let mut word = match (&argument.token, argument.kind) {
+            (None, _) => argument.name.clone(),
+            (Some(token), rt::ArgumentKind::Token) => token.clone(),
+            (Some(token), _) => format!("{token} {}", argument.name),
         };
         if argument.multiple {
             word = format!("{word} [{word} ...]");

@@ -116,7 +116,8 @@ impl LoadedModule {
         {
             let mut slot = self.slots[0].lock();
             if let Some(instance) = &mut slot.instance {
-                instance.set_config(&mut starting::Starting(&self.name), name, &value)?;
+                let set = instance.set_config(&mut starting::Starting(&self.name), name, &value);
+                set.map_err(|trap| trap.to_string())??;
             }
         }
         self.configs.write().insert(name.to_owned(), value);

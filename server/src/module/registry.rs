@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use parking_lot::{Mutex, RwLock};
 use sandkey_runtime as rt;
 
@@ -11,8 +12,8 @@ use crate::config::Config;
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
-use super::load::{self, LoadRequest};
 use super::LoadedModule;
+use super::load::{self, LoadRequest};
 
 /// The modules of a tenant.
 pub struct Registry {
@@ -26,13 +27,10 @@ pub struct Registry {
 impl Registry {
     /// A registry without modules.
     pub fn new(config: &Config) -> anyhow::Result<Self> {
-        let engine = rt::Engine::new(engine_config(config))?;
-        Ok(Self {
-            engine,
-            loaded: RwLock::default(),
-            changing: Mutex::new(()),
-            next_id: AtomicU64::new(0),
-        })
+        // A module is compiled by another process of this program: see `main`.
+        let compiler = rt::Compiler::Child(std::env::current_exe().context("where is this program?")?);
+        let engine = rt::Engine::new(engine_config(config, compiler))?;
+        Ok(Self { engine, loaded: RwLock::default(), changing: Mutex::new(()), next_id: AtomicU64::new(0) })
     }
 
     /// Load a module; the error is one line for whoever asked. Blocks while the module is compiled.
@@ -59,14 +57,12 @@ impl Registry {
     pub fn unload(&self, server: &'static Server, name: &str) -> Result<(), String> {
         let _changing = self.changing.lock();
         let module = self.get(name).ok_or("no such module with that name")?;
-        server
-            .tenant
-            .change_commands(|table| {
-                for command in &module.manifest.commands {
-                    table.remove(&command.name);
-                }
-                Ok::<(), String>(())
-            })?;
+        server.tenant.change_commands(|table| {
+            for command in &module.manifest.commands {
+                table.remove(&command.name);
+            }
+            Ok::<(), String>(())
+        })?;
         server.config.unregister_module(&module.name).map_err(|error| error.to_string())?;
         self.loaded.write().retain(|loaded| loaded.id != module.id);
         tracing::info!("Module {} unloaded", module.name);
@@ -102,12 +98,12 @@ impl Registry {
     }
 }
 
-fn engine_config(config: &Config) -> rt::EngineConfig {
+fn engine_config(config: &Config, compiler: rt::Compiler) -> rt::EngineConfig {
     rt::EngineConfig {
         cache: config.module_cache_dir.as_ref().map(|dir| config.in_dir(dir)),
         compile_time: Duration::from_secs(config.module_compile_time_limit),
         compile_memory: config.module_compile_memory,
         module_bytes: config.module_file_max_size,
-        ..rt::EngineConfig::new(rt::Compiler::this_executable())
+        ..rt::EngineConfig::new(compiler)
     }
 }

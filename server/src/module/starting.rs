@@ -5,7 +5,8 @@ use std::borrow::Cow;
 
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, ValueType, ValuesBuf,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, ValueType,
+    ValuesBuf,
 };
 
 use super::log_line;

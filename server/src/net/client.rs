@@ -158,9 +158,10 @@ impl Client {
     pub fn is_local(&self) -> bool {
         match self.transport {
             Transport::Unix | Transport::Internal => true,
-            Transport::Tcp | Transport::Tls => {
-                self.addr.parse::<std::net::SocketAddr>().is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
-            }
+            Transport::Tcp | Transport::Tls => self
+                .addr
+                .parse::<std::net::SocketAddr>()
+                .is_ok_and(|addr| addr.ip().to_canonical().is_loopback()),
         }
     }
 

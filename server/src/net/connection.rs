@@ -260,7 +260,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.session.client.query_bytes.store(rest.len(), Relaxed);
         let limit = executor.config().client_query_buffer_limit;
         if rest.len() > limit {
-            tracing::warn!("Closing client that reached max query buffer length: {}", self.session.client.addr);
+            tracing::warn!(
+                "Closing client that reached max query buffer length: {}",
+                self.session.client.addr
+            );
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
             self.session.client.kill();
         }

@@ -5,6 +5,10 @@ pub mod client;
 pub mod connection;
 pub mod double;
 pub mod downgrade;
+pub mod inline;
 pub mod reply;
 pub mod resp;
 pub mod tls;
+
+#[cfg(test)]
+mod tests;

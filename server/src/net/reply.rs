@@ -377,19 +377,31 @@ const HEADER_LEN_MAX: usize = 1 + 20 + 2;
 /// Append `sigil`, `value` and the end of line.
 #[inline]
 pub(crate) fn write_header(out: &mut Vec<u8>, sigil: u8, value: i64) {
-    // One digit is what most lengths and replies have.
-    if let digit @ 0..=9 = value {
-        out.extend_from_slice(&[sigil, b'0' + digit as u8, b'\r', b'\n']);
-        return;
+    // One digit is what most lengths have, and most integers in replies.
+    match value {
+        0..=9 => out.extend_from_slice(&[sigil, b'0' + value as u8, b'\r', b'\n']),
+        10..=9999 => write_short_header(out, sigil, value as u16),
+        _ => write_long_header(out, sigil, value),
     }
-    let mut digits = itoa::Buffer::new();
-    let digits = digits.format(value).as_bytes();
-    let mut header = [0; HEADER_LEN_MAX];
-    header[0] = sigil;
-    header[1..=digits.len()].copy_from_slice(digits);
-    header[digits.len() + 1] = b'\r';
-    header[digits.len() + 2] = b'\n';
-    out.extend_from_slice(&header[..digits.len() + 3]);
+}
+
+/// The same for two to four digits, which are stored without a call.
+fn write_short_header(out: &mut Vec<u8>, sigil: u8, value: u16) {
+    let digit = |power: u16| b'0' + (value / power % 10) as u8;
+    match value {
+        0..=99 => out.extend_from_slice(&[sigil, digit(10), digit(1), b'\r', b'\n']),
+        100..=999 => out.extend_from_slice(&[sigil, digit(100), digit(10), digit(1), b'\r', b'\n']),
+        _ => {
+            out.extend_from_slice(&[sigil, digit(1000), digit(100), digit(10), digit(1), b'\r', b'\n']);
+        }
+    }
+}
+
+fn write_long_header(out: &mut Vec<u8>, sigil: u8, value: i64) {
+    out.reserve(HEADER_LEN_MAX);
+    out.push(sigil);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Replace what would end the line by spaces, as Redis does.

@@ -16,6 +16,7 @@ use std::fmt;
 use memchr::memchr2;
 
 use super::argv::{ArgRange, Argv};
+use super::inline::{skip_spaces, unquote};
 use crate::limits::{
     BATCH_COMMANDS_MAX, LINE_LEN_MAX, MULTIBULK_LEN_MAX, PROTO_MAX_BULK_LEN, RANGES_KEPT_MAX,
     REQUEST_LEN_MAX, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
@@ -42,7 +43,6 @@ impl RequestLimits {
         if self.unauthenticated { 1 } else { BATCH_COMMANDS_MAX }
     }
 
-    #[inline]
     fn check_multibulk_len(&self, len: i64) -> Result<u32, ProtocolError> {
         if len > i64::from(MULTIBULK_LEN_MAX) {
             return Err(ProtocolError::InvalidMultibulkLength);
@@ -54,7 +54,6 @@ impl RequestLimits {
         Ok(len)
     }
 
-    #[inline]
     fn check_bulk_len(&self, len: i64) -> Result<usize, ProtocolError> {
         let len = u64::try_from(len).map_err(|_| ProtocolError::InvalidBulkLength)?;
         if len > self.bulk_len_max {
@@ -63,7 +62,7 @@ impl RequestLimits {
         if self.unauthenticated && len > UNAUTHENTICATED_BULK_LEN_MAX {
             return Err(ProtocolError::UnauthenticatedBulkLength);
         }
-        usize::try_from(len).map_err(|_| ProtocolError::RequestTooBig)
+        usize::try_from(len).ok().filter(|len| *len < REQUEST_LEN_MAX).ok_or(ProtocolError::RequestTooBig)
     }
 }
 
@@ -238,15 +237,13 @@ impl Batch {
     }
 }
 
-/// How far a multibulk has been read. Offsets count from its first byte.
+/// How far a multibulk has been read.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
-    /// Where to go on.
+    /// Where the next argument's header starts, counted from the first byte of the multibulk.
     at: usize,
     /// Arguments that are still to come; none if no multibulk has been begun.
     missing: u32,
-    /// The length of the argument at `at`, once its header has been read.
-    bulk_len: Option<usize>,
 }
 
 /// The parser of one connection: what it must remember of a command that has not arrived as a whole.
@@ -296,7 +293,7 @@ impl Parser {
             let step = match rest.first() {
                 None => break Stop::NeedMore(1),
                 Some(b'*') => self.multibulk(rest, consumed, batch, limits),
-                Some(_) => inline(rest, batch),
+                Some(_) => inline_request(rest, batch),
             };
             match step {
                 Ok(Step::Command(len)) => {
@@ -327,16 +324,18 @@ impl Parser {
         if self.progress.missing > 0 {
             return self.resume(rest, start, batch, limits);
         }
-        let Some(header) = count(rest, 0, ProtocolError::TooBigMbulkCountString)? else {
-            return Ok(Step::NeedMore(1));
+        let (missing, at) = match short_count(rest) {
+            Some((len, header)) if len <= UNAUTHENTICATED_MULTIBULK_LEN_MAX => (len, header),
+            _ => match multibulk_len(rest, limits)? {
+                Some(read) => read,
+                None => return Ok(Step::NeedMore(1)),
+            },
         };
-        let len = header.value.ok_or(ProtocolError::InvalidMultibulkLength)?;
-        let missing = limits.check_multibulk_len(len)?;
         if missing == 0 {
-            return Ok(Step::Skip(header.end));
+            return Ok(Step::Skip(at));
         }
         let first_range = batch.ranges.len();
-        let mut progress = Progress { at: header.end, missing, bulk_len: None };
+        let mut progress = Progress { at, missing };
         let step = arguments(rest, &mut progress, &mut batch.ranges, limits)?;
         match step {
             Step::NeedMore(_) => self.suspend(progress, &mut batch.ranges, first_range),
@@ -384,33 +383,26 @@ fn arguments(
     limits: &RequestLimits,
 ) -> Result<Step, ProtocolError> {
     let rest = &rest[..rest.len().min(REQUEST_LEN_MAX)];
-    let Progress { mut at, mut missing, mut bulk_len } = *progress;
+    // Below this nobody's limits need a look.
+    let short_max = limits.bulk_len_max.min(UNAUTHENTICATED_BULK_LEN_MAX);
+    let Progress { mut at, mut missing } = *progress;
     let needed = loop {
-        let len = match bulk_len {
-            Some(len) => len,
-            None => match count(rest, at, ProtocolError::TooBigBulkCountString)? {
+        let (len, header) = match short_count(&rest[at..]) {
+            Some((len, header)) if rest[at] == b'$' && u64::from(len) <= short_max => (len as usize, header),
+            _ => match bulk_len(&rest[at..], limits)? {
+                Some(read) => read,
                 None => break 1,
-                Some(header) => {
-                    if rest[at] != b'$' {
-                        return Err(ProtocolError::ExpectedDollar(rest[at]));
-                    }
-                    let len = header.value.ok_or(ProtocolError::InvalidBulkLength)?;
-                    at = header.end;
-                    limits.check_bulk_len(len)?
-                }
             },
         };
+        let start = at + header;
+        let end = start + len;
         // Two bytes end the argument, and whichever they are is not looked at, as in Redis.
-        let left = rest.len() - at;
-        if left < 2 || left - 2 < len {
-            bulk_len = Some(len);
-            break len - left + 2;
+        if end + 2 > rest.len() {
+            break end + 2 - rest.len();
         }
-        let end = at + len;
         // Both fit: `rest` has been cut to the limit above.
-        ranges.push(ArgRange { start: at as u32, end: end as u32 });
+        ranges.push(ArgRange { start: start as u32, end: end as u32 });
         at = end + 2;
-        bulk_len = None;
         missing -= 1;
         if missing == 0 {
             return Ok(Step::Command(at));
@@ -419,46 +411,56 @@ fn arguments(
     if needed > REQUEST_LEN_MAX - rest.len() {
         return Err(ProtocolError::RequestTooBig);
     }
-    *progress = Progress { at, missing, bulk_len };
+    *progress = Progress { at, missing };
     Ok(Step::NeedMore(needed))
 }
 
-/// A count line: `*3\r\n` or `$3\r\n`.
-struct Count {
-    /// The number in it, if it is one.
-    value: Option<i64>,
-    /// Offset behind the line.
-    end: usize,
-}
-
-/// Read the count line at `at`, whatever its first byte is; nothing if its end is not there yet.
-#[inline]
-fn count(rest: &[u8], at: usize, too_big: ProtocolError) -> Result<Option<Count>, ProtocolError> {
-    // Nearly every line is a sigil, one or two digits and CR LF.
-    match rest[at..] {
-        [_, ones @ b'0'..=b'9', b'\r', _, ..] => {
-            Ok(Some(Count { value: Some(i64::from(ones - b'0')), end: at + 4 }))
+/// The count line at the start of `rest`, if it is whole and as nearly all are: a sigil, up to four digits and CR LF. The
+/// result is the number, and the length of the line. The sigil is not looked at.
+#[inline(always)]
+fn short_count(rest: &[u8]) -> Option<(u32, usize)> {
+    let digit = |byte: u8| u32::from(byte - b'0');
+    match *rest {
+        [_, a @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a), 4)),
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', b'\r', _, ..] => Some((digit(a) * 10 + digit(b), 5)),
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((digit(a) * 100 + digit(b) * 10 + digit(c), 6))
         }
-        [_, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', _, ..] => {
-            let value = i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-            Ok(Some(Count { value: Some(value), end: at + 5 }))
+        [_, a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => {
+            Some((digit(a) * 1000 + digit(b) * 100 + digit(c) * 10 + digit(d), 7))
         }
-        _ => any_count(rest, at, too_big),
+        _ => None,
     }
 }
 
-/// The same for lines of any kind.
+/// How many arguments the multibulk at the start of `rest` has, and the length of its count line.
 #[inline(never)]
-fn any_count(rest: &[u8], at: usize, too_big: ProtocolError) -> Result<Option<Count>, ProtocolError> {
-    let Some(len) = line_len(&rest[at..], b'\r', too_big)? else {
+fn multibulk_len(rest: &[u8], limits: &RequestLimits) -> Result<Option<(u32, usize)>, ProtocolError> {
+    let Some(line) = count_line(rest, ProtocolError::TooBigMbulkCountString)? else {
         return Ok(None);
     };
-    // One byte behind the CR belongs to the line, and is not looked at.
-    if at + len + 1 >= rest.len() {
+    let len = integer(&line[1..]).ok_or(ProtocolError::InvalidMultibulkLength)?;
+    Ok(Some((limits.check_multibulk_len(len)?, line.len() + 2)))
+}
+
+/// How long the argument is whose header is at the start of `rest`, and the length of that header.
+#[inline(never)]
+fn bulk_len(rest: &[u8], limits: &RequestLimits) -> Result<Option<(usize, usize)>, ProtocolError> {
+    let Some(line) = count_line(rest, ProtocolError::TooBigBulkCountString)? else {
         return Ok(None);
+    };
+    if rest[0] != b'$' {
+        return Err(ProtocolError::ExpectedDollar(rest[0]));
     }
-    let value = rest.get(at + 1..at + len).and_then(integer);
-    Ok(Some(Count { value, end: at + len + 2 }))
+    let len = integer(&line[1..]).ok_or(ProtocolError::InvalidBulkLength)?;
+    Ok(Some((limits.check_bulk_len(len)?, line.len() + 2)))
+}
+
+/// The count line at the start of `rest`, whatever its first byte is, without its end; nothing if that has not arrived. Of
+/// the end, the CR is looked at, and the byte behind it is not.
+fn count_line(rest: &[u8], too_big: ProtocolError) -> Result<Option<&[u8]>, ProtocolError> {
+    let len = line_len(rest, b'\r', too_big)?;
+    Ok(len.filter(|len| len + 1 < rest.len()).map(|len| &rest[..len]))
 }
 
 /// How long the line is that `end` closes; nothing if that has not arrived. Redis looks for it with `strchr`, to which a NUL is
@@ -483,7 +485,7 @@ fn integer(text: &[u8]) -> Option<i64> {
 
 /// Read the inline request at the start of `rest` and put its arguments, without their quotes, into the scratch space.
 #[cold]
-fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
+fn inline_request(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     let Some(len) = line_len(rest, b'\n', ProtocolError::TooBigInlineRequest)? else {
         return Ok(Step::NeedMore(1));
     };
@@ -493,7 +495,7 @@ fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     let mut left = skip_spaces(line);
     while !left.is_empty() {
         let arg_start = batch.scratch.len() - start;
-        left = skip_spaces(unquote(left, &mut batch.scratch)?);
+        left = skip_spaces(unquote(left, &mut batch.scratch).ok_or(ProtocolError::UnbalancedQuotes)?);
         let arg_end = batch.scratch.len() - start;
         // Both fit: a line has at most 64 KiB, and unquoting does not lengthen it.
         batch.ranges.push(ArgRange { start: arg_start as u32, end: arg_end as u32 });
@@ -503,90 +505,6 @@ fn inline(rest: &[u8], batch: &mut Batch) -> Result<Step, ProtocolError> {
     }
     batch.push_command(start, first_range, true);
     Ok(Step::Command(len + 1))
-}
-
-/// What C's `isspace` holds for a space; Rust's `is_ascii_whitespace` leaves out the vertical tab.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t'..=b'\r')
-}
-
-fn skip_spaces(line: &[u8]) -> &[u8] {
-    let spaces = line.iter().take_while(|byte| is_space(**byte)).count();
-    &line[spaces..]
-}
-
-/// Append the first argument of `line`, which does not start with a space, to `out`; the rest of the line is the result.
-///
-/// Quotes may open in the middle of an argument, but what follows a closing quote must be a space. In double quotes, `\xHH`,
-/// `\n`, `\r`, `\t`, `\b` and `\a` mean what they do in C and any other escaped byte itself; in single quotes there is only `\'`.
-fn unquote<'a>(line: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    let mut left = line;
-    // Outside of quotes, these four end an argument; the other two spaces belong to it.
-    while let [byte, rest @ ..] = left {
-        match byte {
-            b' ' | b'\n' | b'\r' | b'\t' => return Ok(left),
-            b'"' => return double_quoted(rest, out),
-            b'\'' => return single_quoted(rest, out),
-            _ => out.push(*byte),
-        }
-        left = rest;
-    }
-    Ok(left)
-}
-
-fn double_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    loop {
-        let (byte, rest) = match left {
-            [b'\\', b'x', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                (hex_digit(*high) << 4 | hex_digit(*low), rest)
-            }
-            [b'\\', escaped, rest @ ..] => (unescape(*escaped), rest),
-            [b'"', rest @ ..] => return closed(rest),
-            [byte, rest @ ..] => (*byte, rest),
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-        };
-        out.push(byte);
-        left = rest;
-    }
-}
-
-fn single_quoted<'a>(mut left: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], ProtocolError> {
-    loop {
-        let (byte, rest) = match left {
-            [b'\\', b'\'', rest @ ..] => (b'\'', rest),
-            [b'\'', rest @ ..] => return closed(rest),
-            [byte, rest @ ..] => (*byte, rest),
-            [] => return Err(ProtocolError::UnbalancedQuotes),
-        };
-        out.push(byte);
-        left = rest;
-    }
-}
-
-/// What may stand behind a closing quote.
-fn closed(left: &[u8]) -> Result<&[u8], ProtocolError> {
-    match left.first() {
-        Some(byte) if !is_space(*byte) => Err(ProtocolError::UnbalancedQuotes),
-        _ => Ok(left),
-    }
-}
-
-fn unescape(escaped: u8) -> u8 {
-    match escaped {
-        b'n' => b'\n',
-        b'r' => b'\r',
-        b't' => b'\t',
-        b'b' => 0x08,
-        b'a' => 0x07,
-        other => other,
-    }
-}
-
-fn hex_digit(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        _ => (digit | 0x20) - b'a' + 10,
-    }
 }
 
 /// Whether a command of that name is a line of an HTTP request that a web page made a browser send to us.

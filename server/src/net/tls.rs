@@ -24,9 +24,10 @@ pub struct Tls(TlsAcceptor);
 impl Tls {
     /// Read certificates and keys from the files that the configuration names.
     pub fn from_config(config: &Config) -> anyhow::Result<Self> {
-        let certificates = CertificateDer::pem_reader_iter(open(config, &config.tls_cert_file, "tls-cert-file")?)
-            .collect::<Result<Vec<_>, _>>()
-            .context("Failed to load certificate: tls-cert-file")?;
+        let certificates =
+            CertificateDer::pem_reader_iter(open(config, &config.tls_cert_file, "tls-cert-file")?)
+                .collect::<Result<Vec<_>, _>>()
+                .context("Failed to load certificate: tls-cert-file")?;
         let key = PrivateKeyDer::from_pem_reader(open(config, &config.tls_key_file, "tls-key-file")?)
             .context("Failed to load private key: tls-key-file")?;
         let builder = ServerConfig::builder();
@@ -34,12 +35,17 @@ impl Tls {
             builder.with_no_client_auth()
         } else {
             let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_reader_iter(open(config, &config.tls_ca_cert_file, "tls-ca-cert-file")?) {
+            for certificate in
+                CertificateDer::pem_reader_iter(open(config, &config.tls_ca_cert_file, "tls-ca-cert-file")?)
+            {
                 roots.add(certificate.context("tls-ca-cert-file")?)?;
             }
             let verifier = WebPkiClientVerifier::builder(Arc::new(roots));
-            let verifier =
-                if config.tls_auth_clients == TlsAuthClients::Optional { verifier.allow_unauthenticated() } else { verifier };
+            let verifier = if config.tls_auth_clients == TlsAuthClients::Optional {
+                verifier.allow_unauthenticated()
+            } else {
+                verifier
+            };
             builder.with_client_cert_verifier(verifier.build()?)
         };
         let config = builder.with_single_cert(certificates, key).context("tls-cert-file and tls-key-file")?;

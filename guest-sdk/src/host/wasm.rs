@@ -1,0 +1,253 @@
+//! The imports of the contract, each with its types turned into ours. The only place that names generated bindings,
+//! beside the exports in `exports`.
+
+use crate::context::{Circumstances, Client};
+use crate::error::{Error, Result};
+use crate::key::ValueType;
+use crate::log::Level;
+use crate::reply::Reply;
+use crate::strings::Strings;
+
+/// Generated from wit/. Public, because `module!` exports through them from the module's crate.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "module",
+        generate_all,
+        // This is `commands.call`, which `entry` exports; importing `call.run` is something else.
+        skip: ["call"],
+        pub_export_macro: true,
+        default_bindings_module: "sandkey::bindings",
+        export_macro_name: "export_module",
+    });
+
+    /// What a module with parameters exports beside that: `configurable-module` is the union of the two.
+    pub mod configurable {
+        wit_bindgen::generate!({
+            inline: "package sandkey:sdk; world parameters { export sandkey:module/configs@0.1.0; }",
+            path: "../wit",
+            world: "sandkey:sdk/parameters",
+            generate_all,
+            pub_export_macro: true,
+            default_bindings_module: "sandkey::bindings::configurable",
+            export_macro_name: "export_parameters",
+        });
+    }
+}
+
+use bindings::sandkey::module::{call, context, hashes, keyspace, log as wit_log, strings, types};
+
+/// The server. It is reached through imports, so there is nothing to keep.
+#[derive(Debug, Clone)]
+pub(crate) struct Host;
+
+impl From<types::Error> for Error {
+    fn from(error: types::Error) -> Self {
+        match error {
+            types::Error::WrongArity => Self::WrongArity,
+            types::Error::WrongType => Self::WrongType,
+            types::Error::Syntax => Self::Syntax,
+            types::Error::NotAnInteger => Self::NotAnInteger,
+            types::Error::NotAFloat => Self::NotAFloat,
+            types::Error::Overflow => Self::Overflow,
+            types::Error::HashValueNotAnInteger => Self::HashValueNotAnInteger,
+            types::Error::HashValueNotAFloat => Self::HashValueNotAFloat,
+            types::Error::TooLong => Self::TooLong,
+            types::Error::UndeclaredKey => Self::UndeclaredKey,
+            types::Error::ReadOnly => Self::ReadOnly,
+            types::Error::OutOfMemory => Self::OutOfMemory,
+            types::Error::NotCallable => Self::NotCallable,
+            types::Error::Other(text) => Self::Other(text.into()),
+        }
+    }
+}
+
+impl From<types::Argv> for Strings {
+    fn from(argv: types::Argv) -> Self {
+        Self { data: argv.data, ends: argv.ends }
+    }
+}
+
+impl From<Strings> for types::Argv {
+    fn from(strings: Strings) -> Self {
+        Self { data: strings.data, ends: strings.ends }
+    }
+}
+
+impl From<types::Reply> for Reply {
+    fn from(reply: types::Reply) -> Self {
+        match reply {
+            types::Reply::Ok => Self::Ok,
+            types::Reply::Null => Self::Null,
+            types::Reply::Integer(number) => Self::Integer(number),
+            types::Reply::Double(number) => Self::Double(number),
+            types::Reply::Boolean(yes) => Self::Boolean(yes),
+            types::Reply::Simple(text) => Self::Simple(text.into()),
+            types::Reply::Bulk(bytes) => Self::Bulk(bytes),
+            types::Reply::Resp3(bytes) => Self::Resp3(bytes),
+        }
+    }
+}
+
+pub(crate) fn log(level: Level, message: &str) {
+    let level = match level {
+        Level::Debug => wit_log::Level::Debug,
+        Level::Verbose => wit_log::Level::Verbose,
+        Level::Notice => wit_log::Level::Notice,
+        Level::Warning => wit_log::Level::Warning,
+    };
+    wit_log::write(level, message);
+}
+
+/// Methods take `&self` although there is nothing in it, because the fake of the tests needs it.
+#[allow(clippy::unused_self)]
+impl Host {
+    pub(crate) fn now_us(&self) -> u64 {
+        context::now_us()
+    }
+
+    pub(crate) fn random(&self) -> u64 {
+        context::random()
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let client = context::client();
+        Client { id: client.id, name: client.name, address: client.address, resp: client.resp }
+    }
+
+    pub(crate) fn user(&self) -> String {
+        context::user()
+    }
+
+    pub(crate) fn db(&self) -> u32 {
+        context::db()
+    }
+
+    pub(crate) fn flags(&self) -> Circumstances {
+        let flags = context::flags();
+        let has = |flag| flags.contains(flag);
+        Circumstances {
+            in_multi: has(context::ContextFlags::IN_MULTI),
+            replaying: has(context::ContextFlags::REPLAYING),
+            out_of_memory: has(context::ContextFlags::OUT_OF_MEMORY),
+            called: has(context::ContextFlags::CALLED),
+        }
+    }
+
+    pub(crate) fn call(&self, argv: Strings) -> Result<Reply> {
+        Ok(call::run(&argv.into())?.into())
+    }
+
+    pub(crate) fn open(&self, name: &[u8], write: bool) -> Result<u32> {
+        Ok(keyspace::open(name, if write { keyspace::Mode::Write } else { keyspace::Mode::Read })?)
+    }
+
+    pub(crate) fn type_of(&self, key: u32) -> ValueType {
+        match keyspace::type_of(key) {
+            keyspace::ValueType::None => ValueType::None,
+            keyspace::ValueType::String => ValueType::String,
+            keyspace::ValueType::List => ValueType::List,
+            keyspace::ValueType::Set => ValueType::Set,
+            keyspace::ValueType::Zset => ValueType::Zset,
+            keyspace::ValueType::Hash => ValueType::Hash,
+            keyspace::ValueType::Stream => ValueType::Stream,
+            keyspace::ValueType::Module => ValueType::Module,
+        }
+    }
+
+    pub(crate) fn exists(&self, key: u32) -> bool {
+        keyspace::exists(key)
+    }
+
+    pub(crate) fn delete(&self, key: u32) -> Result<bool> {
+        Ok(keyspace::delete(key)?)
+    }
+
+    pub(crate) fn expires_at_ms(&self, key: u32) -> Option<u64> {
+        keyspace::expires_at_ms(key)
+    }
+
+    pub(crate) fn expire_at_ms(&self, key: u32, when: Option<u64>) -> Result<bool> {
+        Ok(keyspace::expire_at_ms(key, when)?)
+    }
+
+    pub(crate) fn scan(&self, cursor: u64, pattern: Option<&[u8]>, count: u32) -> Result<(u64, Strings)> {
+        let page = keyspace::scan(cursor, pattern, count)?;
+        Ok((page.cursor, page.keys.into()))
+    }
+
+    pub(crate) fn string_get(&self, key: u32) -> Result<Option<Vec<u8>>> {
+        Ok(strings::get(key)?)
+    }
+
+    pub(crate) fn string_get_range(&self, key: u32, start: i64, end: i64) -> Result<Vec<u8>> {
+        Ok(strings::get_range(key, start, end)?)
+    }
+
+    pub(crate) fn string_len(&self, key: u32) -> Result<u64> {
+        Ok(strings::len(key)?)
+    }
+
+    pub(crate) fn string_set(&self, key: u32, value: &[u8]) -> Result<()> {
+        Ok(strings::set(key, value)?)
+    }
+
+    pub(crate) fn string_replace(&self, key: u32, value: &[u8]) -> Result<()> {
+        Ok(strings::replace(key, value)?)
+    }
+
+    pub(crate) fn string_append(&self, key: u32, value: &[u8]) -> Result<u64> {
+        Ok(strings::append(key, value)?)
+    }
+
+    pub(crate) fn string_set_range(&self, key: u32, offset: u64, value: &[u8]) -> Result<u64> {
+        Ok(strings::set_range(key, offset, value)?)
+    }
+
+    pub(crate) fn string_incr_by(&self, key: u32, by: i64) -> Result<i64> {
+        Ok(strings::incr_by(key, by)?)
+    }
+
+    pub(crate) fn hash_get(&self, key: u32, field: &[u8]) -> Result<Option<Vec<u8>>> {
+        Ok(hashes::get(key, field)?)
+    }
+
+    pub(crate) fn hash_get_many(&self, key: u32, fields: Strings) -> Result<Vec<Option<Vec<u8>>>> {
+        Ok(hashes::get_many(key, &fields.into())?)
+    }
+
+    pub(crate) fn hash_get_all(&self, key: u32) -> Result<Strings> {
+        Ok(hashes::get_all(key)?.into())
+    }
+
+    pub(crate) fn hash_set(&self, key: u32, field: &[u8], value: &[u8]) -> Result<bool> {
+        Ok(hashes::set(key, field, value)?)
+    }
+
+    pub(crate) fn hash_set_many(&self, key: u32, pairs: Strings) -> Result<u32> {
+        Ok(hashes::set_many(key, &pairs.into())?)
+    }
+
+    pub(crate) fn hash_delete(&self, key: u32, fields: Strings) -> Result<u32> {
+        Ok(hashes::delete(key, &fields.into())?)
+    }
+
+    pub(crate) fn hash_exists(&self, key: u32, field: &[u8]) -> Result<bool> {
+        Ok(hashes::exists(key, field)?)
+    }
+
+    pub(crate) fn hash_len(&self, key: u32) -> Result<u64> {
+        Ok(hashes::len(key)?)
+    }
+
+    pub(crate) fn hash_incr_by(&self, key: u32, field: &[u8], by: i64) -> Result<i64> {
+        Ok(hashes::incr_by(key, field, by)?)
+    }
+
+    pub(crate) fn hash_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
+        let page = hashes::scan(key, cursor, count)?;
+        Ok((page.cursor, page.pairs.into()))
+    }
+}

@@ -1,0 +1,217 @@
+//! The fake server of unit tests answers as the real one does.
+
+use sandkey::prelude::*;
+use sandkey::{Circumstances, Client};
+use std::time::Duration;
+
+static LIMIT: Config<i64> = Config::integer("limit", 3).between(1, 10);
+static MODE: Config<String> = Config::choice("mode", "strict", &["strict", "lax"]);
+static WORD: Config<String> = Config::string("word", "").check(|word| match word.as_str() {
+    "bad" => Err("a bad word".to_owned()),
+    _ => Ok(()),
+});
+
+#[command("test.limit")]
+fn limit(_ctx: &Context) -> Result<(i64, String)> {
+    Ok((LIMIT.get(), MODE.get()))
+}
+
+#[command("test.write", write)]
+fn write(ctx: &Context, key: Key, fail: Option<bool>) -> Result<()> {
+    key.set("written")?;
+    key.hash().set("f", "v").expect_err("it is a string");
+    bail!(if fail == Some(true), "ERR told\r\nto fail");
+    assert!(ctx.open("another").is_err());
+    Ok(())
+}
+
+#[command("test.keys", readonly, all_keys)]
+fn keys(ctx: &Context, pattern: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let (mut cursor, mut found) = (0, Vec::new());
+    loop {
+        let (next, page) = ctx.scan(cursor, Some(pattern), 2)?;
+        found.extend(page.iter().map(<[u8]>::to_vec));
+        cursor = next;
+        if cursor == 0 {
+            return Ok(found);
+        }
+    }
+}
+
+fn start(mut args: Args) -> Result<()> {
+    let word: &str = args.parse()?;
+    bail!(if word == "fail", "told to fail");
+    args.finish()
+}
+
+module! {
+    name: "test",
+    version: 1,
+    summary: "For these tests.",
+    state: global,
+    configs: [LIMIT, MODE, WORD],
+    calls: ["echo"],
+    init: start,
+    commands: [limit, write, keys],
+}
+
+#[test]
+fn loading_runs_init_and_sets_the_parameters() {
+    let ctx = Context::test();
+    assert_eq!(ctx.load(&MODULE, ["fail"]), Err("told to fail".to_owned()));
+    assert!(ctx.load(&MODULE, ["a", "b"]).is_err());
+    assert_eq!(ctx.load(&MODULE, ["a"]), Ok(()));
+    assert_eq!(LIMIT.get(), 3);
+    assert_eq!(ctx.configure(&MODULE, "limit", "10"), Ok(()));
+    assert!(ctx.configure(&MODULE, "limit", "11").is_err());
+    assert!(ctx.configure(&MODULE, "limit", "x").is_err());
+    assert!(ctx.configure(&MODULE, "mode", "other").is_err());
+    assert_eq!(ctx.configure(&MODULE, "mode", "lax"), Ok(()));
+    assert_eq!(ctx.configure(&MODULE, "word", "bad"), Err("a bad word".to_owned()));
+    assert!(ctx.configure(&MODULE, "nothing", "1").is_err());
+    assert_eq!((LIMIT.get(), MODE.get().as_str()), (10, "lax"));
+    let other = std::thread::spawn(|| LIMIT.get()).join().expect("it does not panic");
+    assert_eq!(other, 3, "another test's thread is not disturbed");
+}
+
+#[test]
+fn what_a_failing_command_wrote_is_undone() {
+    let ctx = Context::test();
+    ctx.key("k").hash().set("field", 1).unwrap();
+    assert_eq!(ctx.run::<write>(["k", "yes"]), Err(error!("ERR told  to fail")));
+    assert_eq!(ctx.key("k").value_type(), ValueType::Hash);
+    assert_eq!(ctx.run::<write>(["k"]).unwrap(), "OK");
+    assert_eq!(ctx.key("k").value_type(), ValueType::String);
+    assert_eq!(write(&ctx, ctx.key("k"), Some(true)).unwrap_err().to_string(), "ERR told\r\nto fail");
+}
+
+#[test]
+fn strings() {
+    let ctx = Context::test();
+    let key = ctx.key("s");
+    assert_eq!((key.get(), key.len(), key.exists()), (Ok(None), Ok(0), false));
+    assert_eq!(key.append("Hello"), Ok(5));
+    assert_eq!(key.append(" World"), Ok(11));
+    for (start, end, part) in [
+        (0, 4, "Hello"),
+        (-5, -1, "World"),
+        (0, -1, "Hello World"),
+        (9, 99, "ld"),
+        (5, 1, ""),
+        (-99, 0, "H"),
+        (99, 100, ""),
+    ] {
+        assert_eq!(key.get_range(start, end).unwrap(), part.as_bytes(), "{start} {end}");
+    }
+    assert_eq!(key.set_range(6, "Redis"), Ok(11));
+    assert_eq!(key.get().unwrap().unwrap(), b"Hello Redis");
+    assert_eq!(ctx.key("gap").set_range(2, "x"), Ok(3));
+    assert_eq!(ctx.key("gap").get().unwrap().unwrap(), b"\0\0x");
+    assert_eq!(ctx.key("none").set_range(5, ""), Ok(0));
+    assert!(!ctx.key("none").exists());
+    assert_eq!(ctx.key("none").set_range(u64::MAX, "x"), Err(Error::TooLong));
+    assert_eq!(key.incr_by(1), Err(Error::NotAnInteger));
+    assert_eq!(ctx.key("n").incr_by(i64::MAX), Ok(i64::MAX));
+    assert_eq!(ctx.key("n").incr_by(1), Err(Error::Overflow));
+    assert_eq!(ctx.key("n").get_as::<i64>(), Ok(Some(i64::MAX)));
+    ctx.key("empty").set("").unwrap();
+    assert_eq!(ctx.key("empty").incr_by(1), Err(Error::NotAnInteger));
+}
+
+#[test]
+fn time_to_live() {
+    let ctx = Context::test();
+    let key = ctx.key("k");
+    assert_eq!(key.expire_in_ms(10), Ok(false));
+    key.set("v").unwrap();
+    assert_eq!(key.expire_in_ms(10), Ok(true));
+    key.replace("w").unwrap();
+    assert_eq!(key.expires_at_ms(), Some(ctx.now_ms() + 10));
+    key.set("x").unwrap();
+    assert_eq!(key.expires_at_ms(), None);
+    key.expire_in_ms(10).unwrap();
+    ctx.advance(Duration::from_millis(9));
+    assert!(key.exists());
+    ctx.advance(Duration::from_millis(1));
+    assert!(!key.exists());
+    key.set("y").unwrap();
+    assert_eq!(key.expire_at_ms(1), Ok(true));
+    assert!(!key.exists());
+    key.set("z").unwrap();
+    key.expire_in_ms(10).unwrap();
+    assert_eq!(key.persist(), Ok(true));
+    assert_eq!(key.expires_at_ms(), None);
+}
+
+#[test]
+fn hashes() {
+    let ctx = Context::test();
+    let key = ctx.key("h");
+    let hash = key.hash();
+    assert_eq!((hash.len(), hash.get("f")), (Ok(0), Ok(None)));
+    assert_eq!(hash.set("f", 1), Ok(true));
+    assert_eq!(hash.set("f", 2), Ok(false));
+    assert_eq!(hash.set_many([("g", "x"), ("f", "3")]), Ok(1));
+    assert_eq!(hash.get_as::<i64>("f"), Ok(Some(3)));
+    assert_eq!(hash.get_many(["g", "no"]), Ok(vec![Some(b"x".to_vec()), None]));
+    assert_eq!(hash.incr_by("f", 4), Ok(7));
+    assert_eq!(hash.incr_by("g", 1), Err(Error::HashValueNotAnInteger));
+    assert_eq!(hash.incr_by("new", -1), Ok(-1));
+    let (cursor, page) = hash.scan(0, 2).unwrap();
+    assert_eq!((page.len(), cursor != 0), (4, true));
+    let (cursor, page) = hash.scan(cursor, 2).unwrap();
+    assert_eq!((page.pairs().collect::<Vec<_>>(), cursor), (vec![(&b"new"[..], &b"-1"[..])], 0));
+    assert_eq!(hash.delete("f"), Ok(true));
+    assert_eq!(hash.delete_many(["g", "new", "no"]), Ok(2));
+    assert!(!key.exists());
+    assert_eq!(hash.delete("f"), Ok(false));
+    key.set("s").unwrap();
+    assert_eq!(hash.get("f"), Err(Error::WrongType));
+}
+
+#[test]
+fn scanning_finds_every_key_once() {
+    let ctx = Context::test();
+    for name in ["user:1", "user:2", "user:3", "other", "user:4"] {
+        ctx.key(name).set("").unwrap();
+    }
+    assert_eq!(ctx.run::<keys>(["user:*"]).unwrap(), ["user:1", "user:2", "user:3", "user:4"]);
+    ctx.set_db(1);
+    assert_eq!(ctx.run::<keys>(["*"]).unwrap(), [""; 0]);
+}
+
+#[test]
+fn who_where_and_when() {
+    let ctx = Context::test();
+    ctx.set_now_us(5_000_000);
+    assert_eq!((ctx.now_us(), ctx.now_ms(), ctx.now()), (5_000_000, 5_000, Duration::from_secs(5)));
+    ctx.set_seed(7);
+    let sequence = [ctx.random(), ctx.random()];
+    ctx.set_seed(7);
+    assert_eq!([ctx.random(), ctx.random()], sequence);
+    ctx.set_user("alice");
+    ctx.set_client(Client { id: 9, resp: 2, ..Client::default() });
+    ctx.set_flags(Circumstances { in_multi: true, ..Circumstances::default() });
+    assert_eq!((ctx.user().as_str(), ctx.client().id, ctx.flags().in_multi, ctx.db()), ("alice", 9, true, 0));
+}
+
+#[test]
+fn calling_other_commands() {
+    let ctx = Context::test();
+    assert_eq!(ctx.call(["ECHO", "x"]), Err(Error::NotCallable));
+    ctx.on_call("echo", |argv| Ok(argv[1].into()));
+    ctx.on_call("mget", |_| Ok(vec![Some("a"), None].into()));
+    ctx.on_call("fail", |_| Err("ERR no".into()));
+    assert_eq!(ctx.call(["ECHO", "x"]).unwrap(), "x");
+    assert_eq!(ctx.command("ECHO").arg(5).run().unwrap().as_integer(), Ok(5));
+    assert_eq!(ctx.call(["MGET"]).unwrap(), Value::Array(vec![Value::Bulk(b"a".to_vec()), Value::Null]));
+    assert_eq!(ctx.call(["FAIL"]), Err(error!("ERR no")));
+}
+
+#[test]
+fn logs_are_kept() {
+    let ctx = Context::test();
+    notice!("hello {}", 1);
+    assert_eq!(ctx.logs(), [(sandkey::log::Level::Notice, "hello 1".to_owned())]);
+    assert_eq!(ctx.logs(), []);
+}

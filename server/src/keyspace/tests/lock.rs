@@ -1,0 +1,145 @@
+//! Locks, WATCH flags and what concerns all shards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use crate::keyspace::{AccessClock, Expire, Key, Keyspace, WatchFlag};
+
+fn keyspace() -> Keyspace {
+    Keyspace::new(16, 4, AccessClock::Lru, 1)
+}
+
+fn names(n: usize) -> Vec<String> {
+    (0..n).map(|i| format!("key:{i}")).collect()
+}
+
+fn fill(keyspace: &Keyspace, db: usize, n: usize) {
+    for name in names(n) {
+        let key = Key::new(name.as_bytes());
+        let mut locked = keyspace.lock_keys([&key]);
+        locked.db(&key, db).expect("its shard is locked").set_string(&key, b"v", Expire::Clear, 0);
+    }
+}
+
+#[test]
+fn shards_are_runs_of_slots() {
+    let keyspace = keyspace();
+    assert_eq!(keyspace.shards(), 16);
+    assert_eq!(keyspace.shard_of(0), 0);
+    assert_eq!(keyspace.shard_of(1023), 0);
+    assert_eq!(keyspace.shard_of(1024), 1);
+    assert_eq!(keyspace.shard_of(16383), 15);
+}
+
+#[test]
+fn only_locked_shards_are_open() {
+    let keyspace = keyspace();
+    let (a, b) = (Key::new(b"foo"), Key::new(b"bar"));
+    let (of_a, of_b) = (keyspace.shard_of(a.slot), keyspace.shard_of(b.slot));
+    assert_ne!(of_a, of_b);
+    let mut one = keyspace.lock_one(of_a);
+    assert!(one.db(&a, 0).is_some());
+    assert!(one.db(&b, 0).is_none());
+    assert!(!one.is_all());
+    assert_eq!(one.shards_mut().map(|(id, _)| id).collect::<Vec<_>>(), [of_a]);
+    drop(one);
+    let mut both = keyspace.lock_keys([&a, &b, &a]);
+    assert!(both.db(&a, 3).is_some() && both.db(&b, 0).is_some());
+    assert!(both.shard_by_id((0..16).find(|id| *id != of_a && *id != of_b).unwrap_or(0)).is_none());
+    assert_eq!(both.shards_mut().count(), 2);
+    drop(both);
+    let mut all = keyspace.lock_all();
+    assert!(all.is_all() && all.db(&a, 0).is_some());
+    assert_eq!(all.shards_mut().count(), 16);
+    assert!(all.shards_mut().map(|(id, _)| id).eq(0..16));
+    // A batch that is prepared meanwhile does not wait.
+    keyspace.prefetch(&[a, b], 0);
+}
+
+#[test]
+fn a_flush_can_be_undone_and_tells_the_watchers() {
+    let keyspace = keyspace();
+    fill(&keyspace, 0, 1000);
+    fill(&keyspace, 1, 10);
+    let (present, absent) = (Key::new(b"key:1"), Key::new(b"nobody"));
+    let flags: [WatchFlag; 2] = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
+    let mut all = keyspace.lock_all();
+    for (key, flag) in [(&present, &flags[0]), (&absent, &flags[1])] {
+        all.shard(key).expect("all are locked").watch(0, key, flag);
+    }
+    let old = all.flush(0);
+    assert_eq!((all.dbsize(0), all.dbsize(1), all.dbsize(2)), (0, 10, 0));
+    assert!(flags[0].load(Relaxed), "a key that was there is gone");
+    assert!(!flags[1].load(Relaxed), "one that was not there is as before");
+    all.unflush(0, old);
+    assert_eq!(all.dbsize(0), 1000);
+    assert!(all.flush(3).is_empty());
+}
+
+#[test]
+fn databases_are_swapped() {
+    let keyspace = keyspace();
+    fill(&keyspace, 0, 100);
+    let flag: WatchFlag = Arc::new(AtomicBool::new(false));
+    let key = Key::new(b"key:7");
+    let mut all = keyspace.lock_all();
+    all.shard(&key).expect("all are locked").watch(2, &key, &flag);
+    all.swapdb(0, 2);
+    assert_eq!((all.dbsize(0), all.dbsize(2)), (0, 100));
+    assert!(flag.load(Relaxed), "it has come into being where it is watched");
+    all.swapdb(2, 2);
+    assert_eq!(all.dbsize(2), 100);
+}
+
+#[test]
+fn a_watch_lasts_until_it_is_ended() {
+    let keyspace = keyspace();
+    let key = Key::new(b"watched");
+    let (mine, other): (WatchFlag, WatchFlag) = Default::default();
+    let mut locked = keyspace.lock_keys([&key]);
+    let shard = locked.shard(&key).expect("it is locked");
+    shard.watch(0, &key, &mine);
+    shard.watch(0, &key, &mine);
+    shard.watch(0, &key, &other);
+    shard.touch(1, &key);
+    shard.touch(0, &Key::new(b"another"));
+    assert!(!mine.load(Relaxed), "another key, or another database");
+    shard.unwatch(0, &key, &mine);
+    shard.touch(0, &key);
+    assert!(!mine.load(Relaxed) && other.load(Relaxed));
+    shard.unwatch(0, &key, &other);
+    shard.unwatch(0, &key, &other);
+    assert_eq!((Arc::strong_count(&mine), Arc::strong_count(&other)), (1, 1), "nothing is kept");
+}
+
+#[test]
+fn two_that_lock_the_same_shards_do_not_wait_for_ever() {
+    let keyspace = keyspace();
+    let names = names(64);
+    std::thread::scope(|scope| {
+        for reverse in [false, true] {
+            let (keyspace, names) = (&keyspace, &names);
+            scope.spawn(move || {
+                let mut keys: Vec<_> = names.iter().map(|name| Key::new(name.as_bytes())).collect();
+                if reverse {
+                    keys.reverse();
+                }
+                for window in keys.windows(5).cycle().take(2000) {
+                    let mut locked = keyspace.lock_keys(window);
+                    for key in window {
+                        let db = locked.db(key, 0).expect("its shard is locked");
+                        db.incr_by(key, 1, 0).expect("it is an integer");
+                    }
+                }
+            });
+        }
+    });
+    let mut sum = 0;
+    for name in &names {
+        let key = Key::new(name.as_bytes());
+        let mut locked = keyspace.lock_keys([&key]);
+        let entry = locked.db(&key, 0).and_then(|db| db.peek(&key, 0)).and_then(|entry| entry.string());
+        sum += entry.and_then(|string| string.int()).unwrap_or(0);
+    }
+    assert_eq!(sum, 2 * 2000 * 5);
+}

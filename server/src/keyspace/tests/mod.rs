@@ -1,0 +1,7 @@
+//! Tests of the keyspace from outside of its files: models, and the guarantees that commands rely on.
+
+mod db;
+mod entry;
+mod hash;
+mod lock;
+mod table;

@@ -1,0 +1,235 @@
+//! CLIENT and its kin, where several connections are involved.
+
+use sandkey_tests::{Client, Protocol, Server, Value, eventually};
+use std::time::{Duration, Instant};
+
+/// The lines of CLIENT LIST, with what was asked for.
+fn list(client: &mut Client, rest: &str) -> Vec<String> {
+    let text = client.value(&format!("CLIENT LIST{rest}")).text();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A field of such a line.
+fn field<'l>(line: &'l str, name: &str) -> &'l str {
+    let mut words = line.split(' ');
+    let found = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("{line} has no {name}"))
+}
+
+#[test]
+fn the_list_shows_everybody() {
+    let server = Server::start(&[]);
+    let mut one = server.client();
+    let mut two = server.client_speaking(Protocol::Resp3);
+    let mut three = server.client();
+    one.run("CLIENT SETNAME one");
+    one.run("SELECT 5");
+    two.run("CLIENT SETNAME two");
+    three.run("CLIENT SETNAME three");
+    three.run("SUBSCRIBE a");
+    three.read_raw(0);
+    three.send(&["PSUBSCRIBE", "b*", "c*"]);
+    three.read();
+    three.read();
+    two.run("WATCH x y");
+    two.run("MULTI");
+    two.run("GET a");
+    let lines = list(&mut one, "");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let line =
+        |name: &str| lines.iter().find(|l| field(l, "name") == name).expect("it is in the list").as_str();
+    assert_eq!(field(line("one"), "db"), "5");
+    assert_eq!(field(line("one"), "cmd"), "client|list");
+    assert_eq!(field(line("one"), "flags"), "N");
+    assert_eq!(field(line("two"), "resp"), "3");
+    assert_eq!(field(line("two"), "multi"), "1");
+    assert_eq!(field(line("two"), "flags"), "x");
+    assert_eq!(field(line("three"), "sub"), "1");
+    assert_eq!(field(line("three"), "psub"), "2");
+    assert_eq!(field(line("three"), "flags"), "P");
+    assert!(lines.iter().all(|l| field(l, "laddr") == server.address().to_string()));
+    assert_eq!(list(&mut one, " TYPE pubsub").len(), 1);
+    assert_eq!(list(&mut one, " TYPE normal").len(), 2);
+    assert_eq!(list(&mut one, " TYPE replica").len(), 0);
+    let id = field(line("three"), "id").to_owned();
+    assert_eq!(list(&mut one, &format!(" ID {id} 999999")).len(), 1);
+    drop((two, three));
+    eventually("they are gone from the list", Duration::from_secs(5), || list(&mut one, "").len() == 1);
+}
+
+#[test]
+fn kill_finds_its_victims() {
+    let server = Server::start(&[]);
+    let mut killer = server.client();
+    let victim = || {
+        let mut client = server.client();
+        let line = client.value("CLIENT INFO").text();
+        (client, field(&line, "addr").to_owned(), field(&line, "id").to_owned())
+    };
+    let (mut client, address, _) = victim();
+    assert_eq!(killer.run(&format!("CLIENT KILL {address}")), "OK");
+    client.expect_closed();
+    let (mut client, address, _) = victim();
+    assert_eq!(killer.run(&format!("CLIENT KILL ADDR {address}")), "(integer) 1");
+    client.expect_closed();
+    let (mut client, _, id) = victim();
+    let (mut other, ..) = victim();
+    assert_eq!(killer.run(&format!("CLIENT KILL ID {id} TYPE normal USER default")), "(integer) 1");
+    client.expect_closed();
+    assert_eq!(other.run("PING"), "PONG");
+    let mut listener = server.client();
+    listener.run("SUBSCRIBE a");
+    assert_eq!(killer.run("CLIENT KILL TYPE pubsub"), "(integer) 1");
+    listener.expect_closed();
+    assert_eq!(killer.run(&format!("CLIENT KILL LADDR {}", server.address())), "(integer) 1");
+    other.expect_closed();
+    // Even itself, when it says so, and with the reply first.
+    assert_eq!(killer.run("CLIENT KILL TYPE normal SKIPME no"), "(integer) 1");
+    killer.expect_closed();
+    // A pipeline ends where the connection does.
+    let mut client = server.client();
+    let id = client.int("CLIENT ID");
+    client.send(&["CLIENT", "KILL", "ID", &id.to_string(), "SKIPME", "no"]);
+    assert_eq!(client.read(), Value::Int(1));
+    client.expect_closed();
+}
+
+#[test]
+fn pause_holds_writes_back() {
+    let server = Server::start(&[]);
+    let mut boss = server.client();
+    let mut client = server.client();
+    boss.run("SET a 1");
+    assert_eq!(boss.run("CLIENT PAUSE 30000 WRITE"), "OK");
+    // Reading goes on.
+    assert_eq!(client.run("GET a"), "\"1\"");
+    client.send(&["SET", "a", "2"]);
+    client.expect_silence(Duration::from_millis(200));
+    assert_eq!(boss.run("GET a"), "\"1\"");
+    assert_eq!(boss.run("CLIENT UNPAUSE"), "OK");
+    assert_eq!(client.read(), Value::ok());
+    // So does a transaction that reads; one that writes has to wait.
+    assert_eq!(boss.run("CLIENT PAUSE 30000 WRITE"), "OK");
+    assert_eq!(client.run("MULTI"), "OK");
+    assert_eq!(client.run("GET a"), "QUEUED");
+    assert_eq!(client.run("EXEC"), "1) \"2\"");
+    for args in [&["MULTI"][..], &["SET", "a", "3"], &["EXEC"]] {
+        client.send(args);
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(boss.run("GET a"), "\"2\"");
+    assert_eq!(boss.run("CLIENT UNPAUSE"), "OK");
+    let replies: Vec<Value> = (0..3).map(|_| client.read()).collect();
+    assert_eq!(replies[2], Value::Array(vec![Value::ok()]), "{replies:?}");
+    // All commands, and it ends by itself.
+    assert_eq!(boss.run("CLIENT PAUSE 300 ALL"), "OK");
+    let begin = Instant::now();
+    client.send(&["GET", "a"]);
+    assert_eq!(client.read(), Value::bulk("3"));
+    assert!(begin.elapsed() > Duration::from_millis(200), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn watch_holds_against_everybody() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let mut other = server.client();
+    // What others do between WATCH and EXEC, and whether it counts.
+    let cases = [
+        ("SET w 2", true),
+        ("SET w 1", true),
+        ("APPEND w \"\"", true),
+        ("DEL w", true),
+        ("UNLINK w", true),
+        ("EXPIRE w 100", true),
+        ("PERSIST w", false),
+        ("GET w", false),
+        ("TOUCH w", false),
+        ("SET unrelated 1", false),
+        ("SETNX w 5", false),
+        ("RENAME w x", true),
+        ("COPY unrelated w REPLACE", true),
+        ("MOVE w 1", true),
+        ("FLUSHDB", true),
+        ("FLUSHALL", true),
+        ("SWAPDB 0 2", true),
+        ("INCR w", true),
+        ("GETDEL w", true),
+        ("GETEX w EX 100", true),
+        ("GETEX w", false),
+        ("MSETNX w 1 y 2", false),
+    ];
+    for (line, counts) in cases {
+        client.run("FLUSHALL");
+        client.run("MSET w 1 unrelated 1");
+        client.run("WATCH w");
+        other.run(line);
+        client.run("MULTI");
+        client.run("PING");
+        let expected = if counts { "(nil)" } else { "1) PONG" };
+        assert_eq!(client.run("EXEC"), expected, "{line}");
+    }
+    // UNWATCH, DISCARD, EXEC and RESET all end it.
+    for end in ["UNWATCH", "MULTI|DISCARD", "MULTI|EXEC", "RESET"] {
+        client.run("WATCH w");
+        for line in end.split('|') {
+            client.run(line);
+        }
+        other.run("INCR w");
+        client.run("MULTI");
+        client.run("PING");
+        assert_eq!(client.run("EXEC"), "1) PONG", "{end}");
+    }
+}
+
+#[test]
+fn watch_makes_increments_exact() {
+    let server = Server::start(&[]);
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = server.client();
+            std::thread::spawn(move || {
+                let mut done = 0;
+                while done < 200 {
+                    client.run("WATCH n");
+                    let now: i64 = client.value("GET n").text().parse().unwrap_or(0);
+                    client.run("MULTI");
+                    client.call(&["SET", "n", &(now + 1).to_string()]);
+                    if client.run("EXEC") != "(nil)" {
+                        done += 1;
+                    }
+                }
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().expect("the thread does not panic");
+    }
+    assert_eq!(server.client().run("GET n"), "\"800\"");
+}
+
+#[test]
+fn transactions_are_not_interleaved() {
+    let server = Server::start(&[]);
+    // Two keys in different shards move together, and no reader sees one without the other.
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            let mut client = server.client();
+            std::thread::spawn(move || {
+                for _ in 0..500 {
+                    let batch: Vec<Vec<&str>> = ["MULTI", "INCR left", "INCR right", "EXEC"]
+                        .iter()
+                        .map(|l| l.split(' ').collect())
+                        .collect();
+                    client.pipeline(&batch);
+                }
+            })
+        })
+        .collect();
+    let mut reader = server.client();
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        let pair = reader.value("MGET left right").items();
+        assert_eq!(pair[0], pair[1]);
+    }
+    assert_eq!(reader.run("MGET left right"), "1) \"1500\"\n2) \"1500\"");
+}

@@ -1,0 +1,88 @@
+//! Random requests, reply by reply against redis-server 7.0.15, in RESP2 and in RESP3.
+//! It is 100,000 requests altogether; `SANDKEY_LONG=1` makes it ten times as many, and `SANDKEY_SEED` repeats a run.
+
+use sandkey_tests::differential::Differential;
+use sandkey_tests::generator::{Generator, fresh_seed};
+use sandkey_tests::model::Model;
+use sandkey_tests::{Peer, Protocol, Server, paths};
+
+/// Requests for each protocol.
+fn requests() -> usize {
+    if std::env::var_os("SANDKEY_LONG").is_some() { 500_000 } else { 50_000 }
+}
+
+fn seed() -> u64 {
+    match std::env::var("SANDKEY_SEED") {
+        Ok(text) => text.parse().expect("SANDKEY_SEED is a number"),
+        Err(_) => fresh_seed(),
+    }
+}
+
+fn compare(protocol: Protocol) {
+    let seed = seed();
+    eprintln!("SANDKEY_SEED={seed}");
+    let (ours, theirs) = (Server::start(&[]), Peer::redis(&[]));
+    let mut generator = Generator::new(seed);
+    let mut run = Differential::new(&ours, &theirs, protocol);
+    while run.requests < requests() && !run.hopeless() {
+        run.step(&mut generator);
+    }
+    if !run.hopeless() {
+        run.compare_state();
+    }
+    run.verdict(&format!("SANDKEY_SEED={seed} {protocol:?}"));
+}
+
+#[test]
+fn replies_are_those_of_redis_in_resp2() {
+    compare(Protocol::Resp2);
+}
+
+#[test]
+fn replies_are_those_of_redis_in_resp3() {
+    compare(Protocol::Resp3);
+}
+
+/// Native commands are compared with redis-server and module commands with a model, in one stream.
+fn compare_with_modules(protocol: Protocol) {
+    if paths::stand_in() {
+        eprintln!("skipped: the stand-in has no modules of ours");
+        return;
+    }
+    let seed = seed();
+    eprintln!("SANDKEY_SEED={seed}");
+    let files = ["hello", "bench", "throttle", "cas"].map(|name| paths::module(name).display().to_string());
+    let args: Vec<&str> = files.iter().flat_map(|file| ["--loadmodule", file]).collect();
+    let (ours, theirs) = (Server::start(&args), Peer::redis(&[]));
+    let mut generator = Generator::new(seed);
+    let mut native = Differential::new(&ours, &theirs, protocol);
+    let mut modules = Model::new(ours.client_speaking(protocol), seed);
+    while native.requests + modules.requests < requests()
+        && !native.hopeless()
+        && modules.differences.len() < 20
+    {
+        native.step(&mut generator);
+        modules.step();
+        modules.step();
+    }
+    modules.compare_state();
+    let what = format!("SANDKEY_SEED={seed} {protocol:?}");
+    let list = modules.differences.join("\n");
+    assert!(modules.differences.is_empty(), "{what}: modules, of {} requests\n{list}", modules.requests);
+    modules.clean();
+    if !native.hopeless() {
+        native.compare_state();
+    }
+    native.verdict(&what);
+    eprintln!("{} native and {} module requests", native.requests, modules.requests);
+}
+
+#[test]
+fn modules_do_as_the_model_says_in_resp2() {
+    compare_with_modules(Protocol::Resp2);
+}
+
+#[test]
+fn modules_do_as_the_model_says_in_resp3() {
+    compare_with_modules(Protocol::Resp3);
+}
