@@ -118,7 +118,7 @@ fn node_clients(tree: &Tree) {
     const CLIENTS: [&str; 2] = ["redis", "ioredis"];
     let folder = tree.target().join("node-clients");
     let there = |client: &&str| folder.join("node_modules").join(client).join("package.json").is_file();
-    if CLIENTS.iter().all(|client| there(client)) {
+    if CLIENTS.iter().all(there) {
         return;
     }
     if program("node").is_none() || program("npm").is_none() {
