@@ -94,7 +94,7 @@ impl Engine {
     pub fn load(&self, wasm: &[u8]) -> Result<Module, LoadError> {
         let inner = &*self.inner;
         if wasm.len() > inner.config.module_bytes {
-            return Err(LoadError::TooLarge(wasm.len()));
+            return Err(LoadError::TooLarge { bytes: wasm.len(), most: inner.config.module_bytes });
         }
         probe(wasm)?;
         let digest: [u8; 32] = Sha256::digest(wasm).into();

@@ -31,7 +31,7 @@ pub const SEGMENT_SLOTS_MAX: usize = 1024;
 pub const SEGMENT_MERGE_ENTRIES_MAX: usize = 256;
 
 /// Bits of the hash that the directory of a table may use. 2^28 segments hold far more keys than memory does;
-/// the bound exists because a SCAN cursor has 30 bits for a position.
+/// the bound exists because a SCAN cursor is to have 53 bits at the most: these and one more, 16 of a tag, 8 of a shard.
 pub const DIRECTORY_DEPTH_MAX: u32 = 28;
 
 /// Defaults of `hash-max-listpack-entries` and `hash-max-listpack-value`: up to here a hash is one packed buffer.
@@ -136,6 +136,13 @@ pub const EFFECTS_KEPT: usize = 1024;
 
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;
+
+/// Fields that HRANDFIELD draws at the most when it may draw one twice: its reply grows with a number that the client
+/// merely names. Redis goes on until memory is full.
+pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
+
+/// Fields that HRANDFIELD draws at once, so that a list of them stays small.
+pub const RANDOM_DRAWS_STEP: u64 = 1024;
 
 // Time and memory
 

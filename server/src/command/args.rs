@@ -30,6 +30,22 @@ pub fn integer(bytes: &[u8]) -> Result<i64, CommandError> {
     parse_i64(bytes).ok_or(CommandError::NotInteger)
 }
 
+/// The integer in an argument, which must lie between these.
+pub fn integer_in(bytes: &[u8], min: i64, max: i64) -> Result<i64, CommandError> {
+    let number = integer(bytes)?;
+    if (min..=max).contains(&number) {
+        return Ok(number);
+    }
+    Err(CommandError::err(format_args!("value is out of range, value must between {min} and {max}")))
+}
+
+/// The number of a database in an argument, of so many that there are.
+pub fn database(bytes: &[u8], databases: usize) -> Result<usize, CommandError> {
+    let index = integer_in(bytes, i64::from(i32::MIN), i64::from(i32::MAX))?;
+    let index = usize::try_from(index).ok().filter(|&index| index < databases);
+    index.ok_or(CommandError::line("ERR DB index is out of range"))
+}
+
 /// The integer in an argument, which must not be negative; `text` is the error line.
 pub fn unsigned(bytes: &[u8], text: &'static str) -> Result<u64, CommandError> {
     parse_i64(bytes).and_then(|n| u64::try_from(n).ok()).ok_or(CommandError::line(text))

@@ -301,6 +301,7 @@ impl Executor {
             locked: plan.lock_shards(server),
             undo: UndoLog::default(),
             garbage: Vec::new(),
+            flushed: Vec::new(),
         };
         let mut ctx = CommandContext {
             server,
@@ -461,6 +462,9 @@ impl<'t> LockPlan<'t> {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv());
+                    if queued.flags.has(Flags::LOCKS_ITSELF) {
+                        plan.shards = Shards::All;
+                    }
                 }
                 for watched in &session.watched {
                     plan.add_key(server, &watched.key);

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::keyspace::EditError;
+
 /// What a command answers: nothing, since its reply is already in the context's writer, or why not.
 pub type CommandResult = Result<(), CommandError>;
 
@@ -83,3 +85,13 @@ impl fmt::Display for CommandError {
 }
 
 impl std::error::Error for CommandError {}
+
+impl From<EditError> for CommandError {
+    fn from(error: EditError) -> Self {
+        match error {
+            EditError::WrongType => Self::WrongType,
+            EditError::NotInteger => Self::NotInteger,
+            EditError::Overflow => Self::Overflow,
+        }
+    }
+}

@@ -3,7 +3,9 @@
 
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Entry, EntryRef, Hash, HashLimits, Key, Locked, StringRef, ValueType};
+use crate::keyspace::{
+    Db, Encoding, Entry, EntryRef, Hash, HashLimits, Key, Locked, ShardId, StringRef, ValueType,
+};
 use crate::stats::Stats;
 
 use super::error::CommandError;
@@ -33,6 +35,8 @@ pub struct Keys<'a> {
     pub undo: UndoLog,
     /// Values that were replaced or deleted and take long to free: dropped after the locks.
     pub garbage: Vec<Entry>,
+    /// Databases that were emptied: dropped after the locks, too.
+    pub flushed: Vec<(ShardId, Db)>,
 }
 
 /// Reading and writing.
@@ -66,6 +70,48 @@ impl Keys<'_> {
         let now_ms = self.now_ms;
         let db = self.db_of(key)?;
         Ok(db.locate(key, now_ms).map(|place| db.entry_at(place)))
+    }
+
+    /// Whether a database has a key. If it was found expired there, that is told at once: the database may not be selected.
+    pub fn peek_in(&mut self, index: usize, key: &Key<'_>) -> Result<bool, CommandError> {
+        let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
+        let found = db.contains(key, self.now_ms);
+        if db.has_expired() && index != self.db {
+            let home = std::mem::replace(&mut self.db, index);
+            self.collect_expired();
+            self.db = home;
+        }
+        Ok(found)
+    }
+
+    /// Look a key up in order to tell something about it (its type, its time): counts a hit or a miss, but no access.
+    pub fn inspect(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
+        let no_touch = std::mem::replace(&mut self.no_touch, true);
+        let result = self.read(key).map(|entry| entry.is_some());
+        self.no_touch = no_touch;
+        if result? { self.peek(key) } else { Ok(None) }
+    }
+
+    /// The string under a key, to be changed: counts nothing.
+    pub fn peek_string(&mut self, key: &Key<'_>) -> Result<Option<StringRef<'_>>, CommandError> {
+        match self.peek(key)? {
+            None => Ok(None),
+            Some(entry) => entry.string().map(Some).ok_or(CommandError::WrongType),
+        }
+    }
+
+    /// The hash under a key, to be changed: counts nothing.
+    pub fn peek_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
+        match self.peek(key)? {
+            None => Ok(None),
+            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
+        }
+    }
+
+    /// Whether a key is not there, and somebody listens to keys being made. Asks the table only in that case.
+    #[inline]
+    pub fn is_heard_as_new(&mut self, key: &Key<'_>) -> Result<bool, CommandError> {
+        Ok(self.notify.intersects(Class::NEW) && self.peek(key)?.is_none())
     }
 
     /// The string under a key, to be read.
@@ -111,6 +157,20 @@ impl Keys<'_> {
         Ok(db)
     }
 
+    /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
+    /// instead of a copy of the whole hash if that is large. The hash must not become empty.
+    pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
+        if self.undo.is_active() && self.may_write {
+            let hash = self.peek(key)?.and_then(EntryRef::hash);
+            if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
+                let old = hash.get(field).map(StringRef::to_vec);
+                self.undo.record_field(self.db, key, field, old);
+                return self.db_of(key);
+            }
+        }
+        self.write(key)
+    }
+
     /// A key of the selected database was changed: count it, tell those who watch it, record the event.
     #[inline]
     pub fn modified(&mut self, key: &Key<'_>, class: Class, event: &'static str) {
@@ -121,6 +181,12 @@ impl Keys<'_> {
     #[inline]
     pub fn modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.dirty += 1;
+        self.also_modified_in(index, key, class, event);
+    }
+
+    /// The same for a further key of a change that is counted as one, as RENAME's.
+    #[inline]
+    pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
         // Below a module's command this happens when it has succeeded.
         if !self.undo.is_active()
@@ -132,7 +198,12 @@ impl Keys<'_> {
 
     /// Record an event for a key that `modified` has counted already, or that did not change.
     pub fn event(&mut self, key: &Key<'_>, class: Class, event: &'static str) {
-        self.effects.event(self.notify, class, event, self.db, key.bytes);
+        self.event_in(self.db, key, class, event);
+    }
+
+    /// The same for a key of any database.
+    pub fn event_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
+        self.effects.event(self.notify, class, event, index, key.bytes);
     }
 
     /// Free a value after the locks if that may take long.

@@ -6,21 +6,32 @@ pub mod config_command;
 pub mod connection;
 pub mod context;
 pub mod describe;
+pub mod database;
 pub mod dispatch;
 pub mod error;
+pub mod expire;
+pub mod generic;
+pub mod hash;
+pub mod hash_walk;
 mod help;
 pub mod info;
 pub mod introspection;
+pub mod increment;
 pub mod keys;
+pub mod lcs;
+pub mod long_double;
 pub mod module;
 pub mod monitor;
+pub mod object;
 pub mod pubsub;
+pub mod scan;
 pub mod session;
 pub mod slowlog;
 #[macro_use]
 pub mod spec;
 pub mod string;
 pub mod syntax;
+pub mod substring;
 pub mod table;
 pub mod transaction;
 pub mod undo;
@@ -29,12 +40,22 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
-    connection::FAMILY,
-    module::FAMILY,
-    pubsub::FAMILY,
-    string::FAMILY,
-    transaction::FAMILY,
     config_command::FAMILY,
+    connection::FAMILY,
+    database::FAMILY,
+    expire::FAMILY,
+    generic::FAMILY,
+    hash::FAMILY,
+    hash_walk::FAMILY,
+    increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,
+    lcs::FAMILY,
+    module::FAMILY,
+    object::FAMILY,
+    pubsub::FAMILY,
+    scan::FAMILY,
+    string::FAMILY,
+    substring::FAMILY,
+    transaction::FAMILY,
 ];

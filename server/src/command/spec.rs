@@ -70,6 +70,8 @@ flags! {
     WALKS_KEYS = 27 "";
     /// It runs what MULTI has queued, under the locks of all of it.
     RUNS_QUEUE = 26 "";
+    /// It locks one shard after the other while it runs, and so must find either none or all of them locked.
+    LOCKS_ITSELF = 27 "";
 }
 
 impl std::ops::BitOr for Flags {

@@ -1,42 +1,53 @@
-//! Commands on strings: GET, SET and their family. A string is bytes of any content; one that reads as a 64-bit
+//! Commands on whole strings: GET, SET and their family. A string is bytes of any content; one that reads as a 64-bit
 //! integer is stored as such, and nobody but OBJECT ENCODING can tell.
+//! Parts of strings are in `substring`, numbers in `increment`.
 
 use crate::effects::notify::Class;
-use crate::keyspace::{Expire, StringRef};
+use crate::keyspace::{Expire, Key, StringRef};
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::{Access, Family, access, key};
+use super::spec::{Access, Family, access, key, keys};
 
 /// The rows.
+#[rustfmt::skip]
 pub const FAMILY: Family = Family {
     group: "string",
     commands: &[
-        command!(
-            "GET",
-            2,
-            READ | FAST,
-            [key(1, access::READ)],
-            get,
-            "1.0.0",
-            "O(1)",
-            "Returns the string value of a key.",
-            "key"
-        ),
-        command!(
-            "SET",
-            -3,
-            WRITE | OOM,
-            [key(1, access::MODIFY.with(Access::VARIABLE))],
-            set,
-            "1.0.0",
-            "O(1)",
-            "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
-            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"
-        ),
+        command!("GET", 2, READ | FAST, [key(1, access::READ)], get,
+            "1.0.0", "O(1)", "Returns the string value of a key.", "key"),
+        command!("SET", -3, WRITE | OOM, [key(1, access::MODIFY.with(Access::VARIABLE))], set,
+            "1.0.0", "O(1)", "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
+            "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"),
+        command!("SETNX", 3, WRITE | OOM | FAST, [key(1, Access::OW.with(Access::INSERT))], setnx,
+            "1.0.0", "O(1)", "Set the string value of a key only when the key doesn't exist.", "key value"),
+        command!("SETEX", 4, WRITE | OOM, [key(1, access::OVERWRITE)], setex,
+            "2.0.0", "O(1)", "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+            "key seconds value"),
+        command!("PSETEX", 4, WRITE | OOM, [key(1, access::OVERWRITE)], psetex,
+            "2.6.0", "O(1)",
+            "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
+            "key milliseconds value"),
+        command!("GETSET", 3, WRITE | OOM | FAST, [key(1, access::MODIFY)], getset,
+            "1.0.0", "O(1)", "Returns the previous string value of a key after setting it to a new value.", "key value"),
+        command!("GETDEL", 2, WRITE | FAST, [key(1, Access::RW.with(Access::ACCESS).with(Access::DELETE))], getdel,
+            "6.2.0", "O(1)", "Returns the string value of a key after deleting the key.", "key"),
+        command!("GETEX", -2, WRITE | FAST, [key(1, access::MODIFY)], getex,
+            "6.2.0", "O(1)", "Returns the string value of a key after setting its expiration time.",
+            "key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]"),
+        command!("MGET", -2, READ | FAST, [keys(1, -1, 1, access::READ)], mget,
+            "1.0.0", "O(N) where N is the number of keys to retrieve.",
+            "Atomically returns the string values of one or more keys.", "key [key ...]"),
+        command!("MSET", -3, WRITE | OOM, [keys(1, -1, 2, access::OVERWRITE)], mset,
+            "1.0.1", "O(N) where N is the number of keys to set.",
+            "Atomically creates or modifies the string values of one or more keys.", "key value [key value ...]"),
+        command!("MSETNX", -3, WRITE | OOM, [keys(1, -1, 2, Access::OW.with(Access::INSERT))], msetnx,
+            "1.0.1", "O(N) where N is the number of keys to set.",
+            "Atomically modifies the string values of one or more keys only when all keys don't exist.",
+            "key value [key value ...]"),
     ],
 };
 
@@ -48,63 +59,61 @@ pub(super) fn reply_string(reply: &mut ReplyWriter, value: StringRef<'_>) {
     }
 }
 
-/// `GET key` -- O(1). The value; null if there is none.
-fn get(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    match ctx.keys.read_string(&ctx.key_at(argv, 1))? {
+/// Answer with the string under a key, or null. The result is whether there is one.
+fn reply_get(ctx: &mut CommandContext<'_>, key: &Key<'_>) -> Result<bool, CommandError> {
+    let value = ctx.keys.read_string(key)?;
+    match value {
         Some(value) => reply_string(ctx.reply, value),
         None => ctx.reply.null(),
+    }
+    Ok(value.is_some())
+}
+
+/// Store a string, whatever is there.
+fn store(ctx: &mut CommandContext<'_>, key: &Key<'_>, value: &[u8], expire: Expire) -> CommandResult {
+    let now_ms = ctx.now_ms();
+    if !ctx.keys.write(key)?.set_string(key, value, expire, now_ms) {
+        ctx.keys.event(key, Class::NEW, "new");
+    }
+    ctx.keys.modified(key, Class::STRING, "set");
+    if matches!(expire, Expire::At(_)) {
+        ctx.keys.event(key, Class::GENERIC, "expire");
     }
     Ok(())
 }
 
-/// When SET is to do anything.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
-    Always,
-    IfMissing,
-    IfThere,
-}
-
-/// What stands behind the value in SET.
-struct SetOptions {
-    condition: Condition,
-    get: bool,
-    expire: Expire,
+/// `GET key` -- O(1). The value; null if there is none.
+fn get(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    reply_get(ctx, &ctx.key_at(argv, 1))?;
+    Ok(())
 }
 
 /// `SET key value [NX|XX] [GET] [EX s|PX ms|EXAT s|PXAT ms|KEEPTTL]` -- O(1). OK; null if the condition did not hold.
 /// With GET the old value, whether or not it was replaced.
 fn set(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let key = ctx.key_at(argv, 1);
-    let value = argv.at(2);
     if argv.len() == 3 {
-        let now_ms = ctx.now_ms();
-        ctx.keys.write(&key)?.set_string(&key, value, Expire::Clear, now_ms);
-        ctx.keys.modified(&key, Class::STRING, "set");
+        store(ctx, &ctx.key_at(argv, 1), argv.at(2), Expire::Clear)?;
         ctx.reply.ok();
         return Ok(());
     }
-    let options = SetOptions::parse(argv.tail(3), ctx.now_ms())?;
-    set_with(ctx, argv, &options)
+    let options = Options::parse(argv.tail(3), Of::Set)?;
+    let expire = match options.time {
+        Some((unit, argument)) => Expire::At(unit.at(argument, ctx.now_ms(), "set")?),
+        None if options.keep => Expire::Keep,
+        None => Expire::Clear,
+    };
+    set_with(ctx, argv, &options, expire)
 }
 
-fn set_with(ctx: &mut CommandContext<'_>, argv: Argv<'_>, options: &SetOptions) -> CommandResult {
+fn set_with(
+    ctx: &mut CommandContext<'_>,
+    argv: Argv<'_>,
+    options: &Options<'_>,
+    expire: Expire,
+) -> CommandResult {
     let key = ctx.key_at(argv, 1);
     let now_ms = ctx.now_ms();
-    let exists = if options.get {
-        match ctx.keys.read_string(&key)? {
-            Some(old) => {
-                reply_string(ctx.reply, old);
-                true
-            }
-            None => {
-                ctx.reply.null();
-                false
-            }
-        }
-    } else {
-        ctx.keys.peek(&key)?.is_some()
-    };
+    let exists = if options.get { reply_get(ctx, &key)? } else { ctx.keys.peek(&key)?.is_some() };
     let holds = match options.condition {
         Condition::Always => true,
         Condition::IfMissing => !exists,
@@ -116,20 +125,13 @@ fn set_with(ctx: &mut CommandContext<'_>, argv: Argv<'_>, options: &SetOptions) 
         }
         return Ok(());
     }
-    if let Expire::At(at) = options.expire
+    if let Expire::At(at) = expire
         && at <= now_ms
     {
         // A time that has passed: the key goes, as if it had expired at once.
-        if let Some(old) = ctx.keys.write(&key)?.remove(&key, now_ms) {
-            ctx.keys.drop_later(old);
-            ctx.keys.modified(&key, Class::GENERIC, "del");
-        }
+        ctx.delete(&key, "del")?;
     } else {
-        ctx.keys.write(&key)?.set_string(&key, argv.at(2), options.expire, now_ms);
-        ctx.keys.modified(&key, Class::STRING, "set");
-        if matches!(options.expire, Expire::At(_)) {
-            ctx.keys.event(&key, Class::GENERIC, "expire");
-        }
+        store(ctx, &key, argv.at(2), expire)?;
     }
     if !options.get {
         ctx.reply.ok();
@@ -137,45 +139,196 @@ fn set_with(ctx: &mut CommandContext<'_>, argv: Argv<'_>, options: &SetOptions) 
     Ok(())
 }
 
-impl SetOptions {
-    fn parse(options: Argv<'_>, now_ms: u64) -> Result<Self, CommandError> {
-        let mut parsed = Self { condition: Condition::Always, get: false, expire: Expire::Clear };
-        let mut i = 0;
-        while i < options.len() {
-            let option = options.at(i);
-            let condition_free = parsed.condition == Condition::Always;
-            let expire_free = parsed.expire == Expire::Clear;
-            if args::is(option, "NX") && condition_free {
-                parsed.condition = Condition::IfMissing;
-            } else if args::is(option, "XX") && condition_free {
-                parsed.condition = Condition::IfThere;
-            } else if args::is(option, "GET") {
-                parsed.get = true;
-            } else if args::is(option, "KEEPTTL") && expire_free {
-                parsed.expire = Expire::Keep;
-            } else if let Some(unit) = TimeUnit::of(option)
-                && expire_free
-                && i + 1 < options.len()
-            {
-                parsed.expire = Expire::At(unit.at(options.at(i + 1), now_ms, "set")?);
-                i += 1;
-            } else {
-                return Err(CommandError::Syntax);
+/// `SETNX key value` -- O(1). 1 if the key was set, 0 if it was there already.
+fn setnx(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let key = ctx.key_at(argv, 1);
+    let free = ctx.keys.peek(&key)?.is_none();
+    if free {
+        store(ctx, &key, argv.at(2), Expire::Clear)?;
+    }
+    ctx.reply.integer(i64::from(free));
+    Ok(())
+}
+
+/// `SETEX key seconds value` -- O(1). SET with EX.
+fn setex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    set_expiring(ctx, argv, TimeUnit::SECONDS, "setex")
+}
+
+/// `PSETEX key milliseconds value` -- O(1). SET with PX.
+fn psetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    set_expiring(ctx, argv, TimeUnit::MILLISECONDS, "psetex")
+}
+
+fn set_expiring(ctx: &mut CommandContext<'_>, argv: Argv<'_>, unit: TimeUnit, name: &str) -> CommandResult {
+    let at = unit.at(argv.at(2), ctx.now_ms(), name)?;
+    store(ctx, &ctx.key_at(argv, 1), argv.at(3), Expire::At(at))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `GETSET key value` -- O(1). The old value; null if there was none.
+fn getset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let key = ctx.key_at(argv, 1);
+    reply_get(ctx, &key)?;
+    store(ctx, &key, argv.at(2), Expire::Clear)
+}
+
+/// `GETDEL key` -- O(1). The value, then the key is gone; null if there was none.
+fn getdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let key = ctx.key_at(argv, 1);
+    if reply_get(ctx, &key)? {
+        ctx.delete(&key, "del")?;
+    }
+    Ok(())
+}
+
+/// `GETEX key [EX s|PX ms|EXAT s|PXAT ms|PERSIST]` -- O(1). The value, which expires then, or never any more.
+fn getex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let options = Options::parse(argv.tail(2), Of::GetEx)?;
+    let key = ctx.key_at(argv, 1);
+    let now_ms = ctx.now_ms();
+    if !reply_get(ctx, &key)? {
+        return Ok(());
+    }
+    // Redis looks at the time only when there is a key.
+    let time = options.time.map(|(unit, argument)| unit.at(argument, now_ms, "getex")).transpose()?;
+    match time {
+        Some(at) if at <= now_ms => {
+            ctx.delete(&key, "del")?;
+        }
+        Some(at) => {
+            ctx.keys.write(&key)?.set_expire(&key, Some(at), now_ms);
+            ctx.keys.modified(&key, Class::GENERIC, "expire");
+        }
+        None if options.persist => {
+            ctx.persist(&key)?;
+        }
+        None => {}
+    }
+    Ok(())
+}
+
+/// `MGET key [key ...]` -- O(N). The values; null for what is not there or no string.
+fn mget(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    ctx.reply.array_header(argv.len() - 1);
+    for name in argv.iter().skip(1) {
+        match ctx.keys.read(&Key::new(name))?.and_then(|entry| entry.string()) {
+            Some(value) => reply_string(ctx.reply, value),
+            None => ctx.reply.null(),
+        }
+    }
+    Ok(())
+}
+
+/// Pairs of key and value from the first argument on.
+fn pairs<'a>(argv: Argv<'a>) -> impl Iterator<Item = (Key<'a>, &'a [u8])> {
+    (1..argv.len()).step_by(2).map(move |at| (Key::new(argv.at(at)), argv.at(at + 1)))
+}
+
+/// `MSET key value [key value ...]` -- O(N). Sets all of them; nobody sees some set and others not.
+fn mset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    if argv.len() % 2 == 0 {
+        return Err(CommandError::WrongArity("mset".to_owned()));
+    }
+    for (key, value) in pairs(argv) {
+        store(ctx, &key, value, Expire::Clear)?;
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `MSETNX key value [key value ...]` -- O(N). 1 if all were set, 0 and nothing is if one of them was there.
+fn msetnx(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    if argv.len() % 2 == 0 {
+        return Err(CommandError::WrongArity("msetnx".to_owned()));
+    }
+    for (key, _) in pairs(argv) {
+        if ctx.keys.peek(&key)?.is_some() {
+            ctx.reply.integer(0);
+            return Ok(());
+        }
+    }
+    for (key, value) in pairs(argv) {
+        store(ctx, &key, value, Expire::Clear)?;
+    }
+    ctx.reply.integer(1);
+    Ok(())
+}
+
+/// When SET is to do anything.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Always,
+    IfMissing,
+    IfThere,
+}
+
+/// Whose options they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Set,
+    GetEx,
+}
+
+/// What stands behind the value in SET, and behind the key in GETEX.
+struct Options<'a> {
+    condition: Condition,
+    get: bool,
+    keep: bool,
+    persist: bool,
+    /// Not looked at yet: a wrong time is reported after what is wrong with the syntax.
+    time: Option<(TimeUnit, &'a [u8])>,
+}
+
+impl<'a> Options<'a> {
+    /// An option may be repeated, but not contradicted.
+    fn parse(options: Argv<'a>, of: Of) -> Result<Self, CommandError> {
+        let mut parsed =
+            Self { condition: Condition::Always, get: false, keep: false, persist: false, time: None };
+        let mut words = options.iter();
+        while let Some(word) = words.next() {
+            if !parsed.flag(word, of) {
+                let unit = TimeUnit::of(word).ok_or(CommandError::Syntax)?;
+                let argument = words.next().ok_or(CommandError::Syntax)?;
+                if parsed.keep || parsed.persist || parsed.time.is_some_and(|(known, _)| known != unit) {
+                    return Err(CommandError::Syntax);
+                }
+                parsed.time = Some((unit, argument));
             }
-            i += 1;
         }
         Ok(parsed)
+    }
+
+    /// Take an option without argument; false if it is none, or out of place.
+    fn flag(&mut self, word: &[u8], of: Of) -> bool {
+        match of {
+            Of::Set if args::is(word, "NX") && self.condition != Condition::IfThere => {
+                self.condition = Condition::IfMissing;
+            }
+            Of::Set if args::is(word, "XX") && self.condition != Condition::IfMissing => {
+                self.condition = Condition::IfThere;
+            }
+            Of::Set if args::is(word, "GET") => self.get = true,
+            Of::Set if args::is(word, "KEEPTTL") && self.time.is_none() => self.keep = true,
+            Of::GetEx if args::is(word, "PERSIST") && self.time.is_none() => self.persist = true,
+            _ => return false,
+        }
+        true
     }
 }
 
 /// How the time of an option such as EX is meant.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct TimeUnit {
     millis: i64,
     relative: bool,
 }
 
 impl TimeUnit {
+    const SECONDS: Self = Self { millis: 1000, relative: true };
+    const MILLISECONDS: Self = Self { millis: 1, relative: true };
+
     /// The unit of EX, PX, EXAT or PXAT.
     pub(super) fn of(option: &[u8]) -> Option<Self> {
         let units = [("EX", 1000, true), ("PX", 1, true), ("EXAT", 1000, false), ("PXAT", 1, false)];

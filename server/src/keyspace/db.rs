@@ -7,7 +7,8 @@ use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
-use super::entry::{Entry, EntryMut, EntryRef};
+use super::entry::{Entry, EntryMut};
+use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
 use super::table::{Place, Table};
@@ -249,8 +250,28 @@ impl Db {
         };
         let old = self.table.at(place);
         Self::touch(self.access, &mut self.random, old, now_ms);
+        let keeps_expire =
+            expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
+        if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
+            return true;
+        }
+        let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
         self.edit(place, |entry| entry.set_string(bytes, expire_at));
+        true
+    }
+
+    /// The same, but not as an integer even if it reads as one: what INCRBYFLOAT leaves.
+    pub fn set_text(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> bool {
+        let Some(place) = self.find(key, now_ms) else {
+            let clock = self.access.initial(now_ms);
+            self.add(key.hash, Entry::text(key.bytes, bytes, expire.over(None), clock));
+            return false;
+        };
+        let old = self.table.at(place);
+        Self::touch(self.access, &mut self.random, old, now_ms);
+        let expire_at = expire.over(old.expire_at());
+        self.edit(place, |entry| entry.set_text(bytes, expire_at));
         true
     }
 
@@ -382,7 +403,7 @@ impl Db {
         self.table.iter()
     }
 
-    /// One step of SCAN over the live keys; see `Table::scan` for what it guarantees. The cursor stays below 2^51.
+    /// One step of SCAN over the live keys; see `Table::scan` for what it guarantees. The cursor stays below 2^45.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,

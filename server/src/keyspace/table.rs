@@ -303,7 +303,8 @@ fn after(position: Position) -> Option<u64> {
 }
 
 /// A place in a SCAN: of the hashes that begin with the first `depth` bits of `prefix`, those with a tag below
-/// `tag` are done, and so is every hash before these. On the wire 5 + 30 + 16 bits, so that a shard number fits above.
+/// `tag` are done, and so is every hash before these. On the wire the bits of the prefix with a one in front of them,
+/// which tells how many they are, and then the tag: below 2^45, so that with the number of a shard it stays below 2^53.
 struct Cursor {
     depth: u32,
     prefix: u64,
@@ -311,18 +312,18 @@ struct Cursor {
 }
 
 impl Cursor {
-    const PREFIX_BITS: u32 = 30;
-
     fn unpack(cursor: u64) -> Cursor {
-        let depth = (cursor >> (16 + Self::PREFIX_BITS)) as u32 & 31;
-        let prefix = cursor >> 16 << (64 - Self::PREFIX_BITS);
         // A cursor that we did not make gives some walk, too.
-        Cursor { depth: depth.min(DIRECTORY_DEPTH_MAX), prefix, tag: cursor as u16 }
+        let place = (cursor >> 16).max(1);
+        let len = place.ilog2();
+        let depth = len.min(DIRECTORY_DEPTH_MAX);
+        let bits = (place >> (len - depth)) & ((1 << depth) - 1);
+        Cursor { depth, prefix: bits.checked_shl(64 - depth).unwrap_or(0), tag: cursor as u16 }
     }
 
     fn pack(position: Position, tag: u16) -> u64 {
-        let depth = u64::from(position.depth) << (16 + Self::PREFIX_BITS);
-        depth | position.prefix >> (64 - Self::PREFIX_BITS) << 16 | u64::from(tag)
+        let bits = position.prefix.checked_shr(64 - position.depth).unwrap_or(0);
+        (1 << position.depth | bits) << 16 | u64::from(tag)
     }
 
     /// The tag to go on from in the segment that now covers the place.
@@ -347,7 +348,7 @@ impl<B: Block> Table<B> {
     }
 
     /// One step of SCAN: reports at least `count` blocks from `cursor` on, and a few more to reach a place where
-    /// a walk can stop. Returns the next cursor, 0 at the end; below 2^51. A block that is there from a walk's first step
+    /// a walk can stop. Returns the next cursor, 0 at the end; below 2^45. A block that is there from a walk's first step
     /// to its last is reported at least once, however the table grows and shrinks in between.
     pub fn scan<'a>(&'a self, cursor: u64, count: usize, mut f: impl FnMut(B::Ref<'a>)) -> u64 {
         let cursor = Cursor::unpack(cursor);

@@ -1,0 +1,298 @@
+//! Commands on hashes: fields with a value each under one key. Their form is chosen in `keyspace::hash`.
+//! A hash without fields does not exist: whoever takes the last field takes the key.
+//! Drawing fields and walking over them is in `hash_walk`.
+
+use crate::command;
+use crate::effects::notify::Class;
+use crate::keyspace::{Db, Expire, Hash, HashLimits, Key, StringRef, Value};
+use crate::net::argv::Argv;
+
+use super::args;
+use super::context::CommandContext;
+use super::error::{CommandError, CommandResult};
+use super::increment::{stored_float, sum_of_floats};
+use super::long_double::LongDouble;
+use super::spec::{Family, access, key};
+use super::string::reply_string;
+
+/// The rows.
+#[rustfmt::skip]
+pub const FAMILY: Family = Family {
+    group: "hash",
+    commands: &[
+        command!("HSET", -4, WRITE | OOM | FAST, [key(1, access::UPDATE)], hset,
+            "2.0.0", "O(1) for each field/value pair added, so O(N) to add N field/value pairs when the command is called with multiple field/value pairs.",
+            "Creates or modifies the value of a field in a hash.", "key field value [field value ...]"),
+        command!("HMSET", -4, WRITE | OOM | FAST, [key(1, access::UPDATE)], hmset,
+            "2.0.0", "O(N) where N is the number of fields being set.", "Sets the values of multiple fields.",
+            "key field value [field value ...]"),
+        command!("HSETNX", 4, WRITE | OOM | FAST, [key(1, access::INSERT)], hsetnx,
+            "2.0.0", "O(1)", "Sets the value of a field in a hash only when the field doesn't exist.", "key field value"),
+        command!("HGET", 3, READ | FAST, [key(1, access::READ)], hget,
+            "2.0.0", "O(1)", "Returns the value of a field in a hash.", "key field"),
+        command!("HMGET", -3, READ | FAST, [key(1, access::READ)], hmget,
+            "2.0.0", "O(N) where N is the number of fields being requested.", "Returns the values of all fields in a hash.",
+            "key field [field ...]"),
+        command!("HGETALL", 2, READ, [key(1, access::READ)], hgetall,
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields and values in a hash.", "key"),
+        command!("HKEYS", 2, READ, [key(1, access::READ)], hkeys,
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields in a hash.", "key"),
+        command!("HVALS", 2, READ, [key(1, access::READ)], hvals,
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all values in a hash.", "key"),
+        command!("HLEN", 2, READ | FAST, [key(1, access::INSPECT)], hlen,
+            "2.0.0", "O(1)", "Returns the number of fields in a hash.", "key"),
+        command!("HSTRLEN", 3, READ | FAST, [key(1, access::INSPECT)], hstrlen,
+            "3.2.0", "O(1)", "Returns the length of the value of a field.", "key field"),
+        command!("HEXISTS", 3, READ | FAST, [key(1, access::INSPECT)], hexists,
+            "2.0.0", "O(1)", "Determines whether a field exists in a hash.", "key field"),
+        command!("HDEL", -3, WRITE | FAST, [key(1, access::DELETE)], hdel,
+            "2.0.0", "O(N) where N is the number of fields to be removed.",
+            "Deletes one or more fields and their values from a hash. Deletes the hash if no fields remain.",
+            "key field [field ...]"),
+        command!("HINCRBY", 4, WRITE | OOM | FAST, [key(1, access::MODIFY)], hincrby,
+            "2.0.0", "O(1)",
+            "Increments the integer value of a field in a hash by a number. Uses 0 as initial value if the field doesn't exist.",
+            "key field increment"),
+        command!("HINCRBYFLOAT", 4, WRITE | OOM | FAST, [key(1, access::MODIFY)], hincrbyfloat,
+            "2.6.0", "O(1)",
+            "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
+            "key field increment"),
+    ],
+};
+
+/// Change the hash under a key, which is made if it is not there.
+fn edit(
+    db: &mut Db,
+    key: &Key<'_>,
+    now_ms: u64,
+    edit: impl FnOnce(&mut Hash),
+) -> Result<Existed, CommandError> {
+    if let Some(mut entry) = db.get_mut(key, now_ms) {
+        edit(entry.hash().ok_or(CommandError::WrongType)?);
+        return Ok(Existed(true));
+    }
+    let mut hash = Hash::new();
+    edit(&mut hash);
+    db.set_value(key, Value::Hash(Box::new(hash)), Expire::Clear, now_ms);
+    Ok(Existed(false))
+}
+
+/// Whether the hash was there before.
+struct Existed(bool);
+
+/// Record that fields of a hash were set.
+fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, existed: &Existed, event: &'static str) {
+    if !existed.0 {
+        ctx.keys.event(key, Class::NEW, "new");
+    }
+    ctx.keys.modified(key, Class::HASH, event);
+}
+
+/// Set one field, whose hash has been checked to be one.
+fn set_field(
+    ctx: &mut CommandContext<'_>,
+    key: &Key<'_>,
+    field: &[u8],
+    value: &[u8],
+    event: &'static str,
+) -> CommandResult {
+    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.hash_limits);
+    let existed = edit(ctx.keys.write_field(key, field)?, key, now_ms, |hash| {
+        hash.set(field, value, limits);
+    })?;
+    tell(ctx, key, &existed, event);
+    Ok(())
+}
+
+/// Set the pairs from the third argument on. The result is how many fields are new.
+fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result<i64, CommandError> {
+    if argv.len() % 2 != 0 {
+        return Err(CommandError::WrongArity(name.to_owned()));
+    }
+    let key = ctx.key_at(argv, 1);
+    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.hash_limits);
+    // What is wrong with the type must be found before anything is recorded for undo.
+    let db = if ctx.keys.undo.is_active() {
+        ctx.keys.peek_hash(&key)?;
+        for at in (2..argv.len()).step_by(2) {
+            ctx.keys.write_field(&key, argv.at(at))?;
+        }
+        ctx.keys.db_of(&key)?
+    } else {
+        ctx.keys.write(&key)?
+    };
+    let mut new = 0;
+    let existed = edit(db, &key, now_ms, |hash| new = set_all(hash, argv.tail(2), limits))?;
+    tell(ctx, &key, &existed, "hset");
+    // Redis counts a change for each pair.
+    ctx.keys.effects.dirty += (argv.len() as u64 - 2) / 2 - 1;
+    Ok(new)
+}
+
+fn set_all(hash: &mut Hash, pairs: Argv<'_>, limits: HashLimits) -> i64 {
+    let pairs = (0..pairs.len()).step_by(2).map(|at| (pairs.at(at), pairs.at(at + 1)));
+    pairs.map(|(field, value)| i64::from(hash.set(field, value, limits))).sum()
+}
+
+/// `HSET key field value [field value ...]` -- O(1) a field. How many fields are new.
+fn hset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let new = set_pairs(ctx, argv, "hset")?;
+    ctx.reply.integer(new);
+    Ok(())
+}
+
+/// `HMSET key field value [field value ...]` -- O(1) a field. OK.
+fn hmset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    set_pairs(ctx, argv, "hmset")?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// `HSETNX key field value` -- O(1). 1 if the field was set, 0 if it was there already.
+fn hsetnx(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let key = ctx.key_at(argv, 1);
+    let free = !ctx.keys.peek_hash(&key)?.is_some_and(|hash| hash.exists(argv.at(2)));
+    if free {
+        set_field(ctx, &key, argv.at(2), argv.at(3), "hset")?;
+    }
+    ctx.reply.integer(i64::from(free));
+    Ok(())
+}
+
+/// `HGET key field` -- O(1). The value; null if there is no such field.
+fn hget(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let hash = ctx.keys.read_hash(&ctx.key_at(argv, 1))?;
+    match hash.and_then(|hash| hash.get(argv.at(2))) {
+        Some(value) => reply_string(ctx.reply, value),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// `HMGET key field [field ...]` -- O(N). The values; null for fields that are not there.
+fn hmget(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let hash = ctx.keys.read_hash(&ctx.key_at(argv, 1))?;
+    ctx.reply.array_header(argv.len() - 2);
+    for field in argv.iter().skip(2) {
+        match hash.and_then(|hash| hash.get(field)) {
+            Some(value) => reply_string(ctx.reply, value),
+            None => ctx.reply.null(),
+        }
+    }
+    Ok(())
+}
+
+/// `HGETALL key` -- O(N). A map of all fields.
+fn hgetall(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let hash = ctx.keys.read_hash(&ctx.key_at(argv, 1))?;
+    ctx.reply.map_header(hash.map_or(0, Hash::len));
+    for (field, value) in hash.into_iter().flat_map(Hash::iter) {
+        ctx.reply.bulk(field);
+        reply_string(ctx.reply, value);
+    }
+    Ok(())
+}
+
+/// `HKEYS key` -- O(N). All fields.
+fn hkeys(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let hash = ctx.keys.read_hash(&ctx.key_at(argv, 1))?;
+    ctx.reply.array_header(hash.map_or(0, Hash::len));
+    hash.into_iter().flat_map(Hash::iter).for_each(|(field, _)| ctx.reply.bulk(field));
+    Ok(())
+}
+
+/// `HVALS key` -- O(N). All values.
+fn hvals(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let hash = ctx.keys.read_hash(&ctx.key_at(argv, 1))?;
+    ctx.reply.array_header(hash.map_or(0, Hash::len));
+    hash.into_iter().flat_map(Hash::iter).for_each(|(_, value)| reply_string(ctx.reply, value));
+    Ok(())
+}
+
+/// `HLEN key` -- O(1). How many fields there are.
+fn hlen(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let len = ctx.keys.read_hash(&ctx.key_at(argv, 1))?.map_or(0, Hash::len);
+    ctx.reply.integer(len as i64);
+    Ok(())
+}
+
+/// `HSTRLEN key field` -- O(1). The length of the value; 0 if there is no such field.
+fn hstrlen(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let len = ctx.keys.read_hash(&ctx.key_at(argv, 1))?.map_or(0, |hash| hash.strlen(argv.at(2)));
+    ctx.reply.integer(len as i64);
+    Ok(())
+}
+
+/// `HEXISTS key field` -- O(1). 1 if there is such a field, else 0.
+fn hexists(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let exists = ctx.keys.read_hash(&ctx.key_at(argv, 1))?.is_some_and(|hash| hash.exists(argv.at(2)));
+    ctx.reply.integer(i64::from(exists));
+    Ok(())
+}
+
+/// `HDEL key field [field ...]` -- O(N). How many fields were there and are gone.
+fn hdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let key = ctx.key_at(argv, 1);
+    let now_ms = ctx.now_ms();
+    let Some(len) = ctx.keys.peek_hash(&key)?.map(Hash::len) else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let fields = argv.tail(2);
+    // The hash may go as a whole: then it must be recorded as a whole.
+    if ctx.keys.undo.is_active() && len > fields.len() {
+        for field in fields {
+            ctx.keys.write_field(&key, field)?;
+        }
+    } else {
+        ctx.keys.write(&key)?;
+    }
+    let (mut deleted, mut is_empty) = (0, false);
+    if let Some(mut entry) = ctx.keys.db_of(&key)?.get_mut(&key, now_ms)
+        && let Some(hash) = entry.hash()
+    {
+        deleted = fields.iter().filter(|field| hash.del(field)).count();
+        is_empty = hash.is_empty();
+    }
+    if deleted > 0 {
+        ctx.keys.modified(&key, Class::HASH, "hdel");
+        ctx.keys.effects.dirty += deleted as u64 - 1;
+    }
+    if is_empty {
+        ctx.keys.db_of(&key)?.remove(&key, now_ms);
+        ctx.keys.event(&key, Class::GENERIC, "del");
+    }
+    ctx.reply.integer(deleted as i64);
+    Ok(())
+}
+
+/// `HINCRBY key field increment` -- O(1). The sum.
+fn hincrby(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let by = args::integer(argv.at(3))?;
+    let (key, field) = (ctx.key_at(argv, 1), argv.at(2));
+    let value = match ctx.keys.peek_hash(&key)?.and_then(|hash| hash.get(field)) {
+        Some(value) => StringRef::int(value).ok_or(CommandError::line("ERR hash value is not an integer"))?,
+        None => 0,
+    };
+    let sum = value.checked_add(by).ok_or(CommandError::Overflow)?;
+    set_field(ctx, &key, field, itoa::Buffer::new().format(sum).as_bytes(), "hincrby")?;
+    ctx.reply.integer(sum);
+    Ok(())
+}
+
+/// `HINCRBYFLOAT key field increment` -- O(1). The sum.
+fn hincrbyfloat(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let by = LongDouble::parse(argv.at(3)).ok_or(CommandError::NotFloat)?;
+    if by.is_infinite() {
+        return Err(CommandError::line("ERR value is NaN or Infinity"));
+    }
+    let (key, field) = (ctx.key_at(argv, 1), argv.at(2));
+    let value = match ctx.keys.peek_hash(&key)?.and_then(|hash| hash.get(field)) {
+        Some(value) => stored_float(value).ok_or(CommandError::line("ERR hash value is not a float"))?,
+        None => LongDouble::from(0),
+    };
+    let sum = sum_of_floats(value, by)?;
+    set_field(ctx, &key, field, sum.as_bytes(), "hincrbyfloat")?;
+    ctx.reply.bulk(sum);
+    Ok(())
+}

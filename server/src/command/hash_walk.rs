@@ -1,0 +1,117 @@
+//! HRANDFIELD and HSCAN: fields of a hash drawn at random, or reported in steps.
+
+use crate::command;
+use crate::keyspace::{Hash, StringRef};
+use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
+use crate::net::argv::Argv;
+use crate::net::reply::{Protocol, ReplyWriter};
+
+use super::args;
+use super::context::CommandContext;
+use super::error::{CommandError, CommandResult};
+use super::scan::{ScanOptions, parse_cursor, reply_step};
+use super::spec::{Family, access, key};
+use super::string::reply_string;
+
+/// The rows.
+#[rustfmt::skip]
+pub const FAMILY: Family = Family {
+    group: "hash",
+    commands: &[
+        command!("HRANDFIELD", -2, READ, [key(1, access::READ)], hrandfield,
+            "6.2.0", "O(N) where N is the number of fields returned", "Returns one or more random fields from a hash.",
+            "key [count [WITHVALUES]]"),
+        command!("HSCAN", -3, READ, [key(1, access::READ)], hscan,
+            "2.8.0", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
+            "Iterates over fields and values of a hash.", "key cursor [MATCH pattern] [COUNT count]"),
+    ],
+};
+
+/// `HRANDFIELD key [count [WITHVALUES]]` -- O(N) in the count. A field, or null. With a count different fields, as many as
+/// there are at the most; with a negative one exactly that many, some of them more than once.
+fn hrandfield(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let mut rng = ctx.rng();
+    let key = ctx.key_at(argv, 1);
+    let Some(count) = argv.get(2) else {
+        let hash = ctx.keys.read_hash(&key)?;
+        ctx.reply.bulk_or_null(hash.and_then(|hash| hash.random(&mut rng)).map(|(field, _)| field));
+        return Ok(());
+    };
+    let (count, with_values) = parse_count(count, argv.tail(3))?;
+    let Some(hash) = ctx.keys.read_hash(&key)? else {
+        ctx.reply.array_header(0);
+        return Ok(());
+    };
+    if count >= 0 {
+        let drawn = hash.random_distinct(&mut rng, usize::try_from(count).unwrap_or(usize::MAX));
+        reply_header(ctx.reply, drawn.len(), with_values);
+        drawn.into_iter().for_each(|field| reply_field(ctx.reply, field, with_values));
+        return Ok(());
+    }
+    let mut left = count.unsigned_abs();
+    if left > RANDOM_DRAWS_MAX {
+        return Err(CommandError::line("ERR value is out of range"));
+    }
+    reply_header(ctx.reply, left as usize, with_values);
+    while left > 0 {
+        let step = left.min(RANDOM_DRAWS_STEP);
+        for field in hash.random_repeated(&mut rng, step as usize) {
+            reply_field(ctx.reply, field, with_values);
+        }
+        left -= step;
+    }
+    Ok(())
+}
+
+fn parse_count(count: &[u8], options: Argv<'_>) -> Result<(i64, bool), CommandError> {
+    let count = args::integer_in(count, -i64::MAX, i64::MAX)?;
+    let with_values = match options.len() {
+        0 => false,
+        1 if args::is(options.at(0), "WITHVALUES") => true,
+        _ => return Err(CommandError::Syntax),
+    };
+    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
+        return Err(CommandError::line("ERR value is out of range"));
+    }
+    Ok((count, with_values))
+}
+
+/// Only RESP3 puts a field and its value into an array of their own.
+fn reply_header(reply: &mut ReplyWriter, count: usize, with_values: bool) {
+    let flat = with_values && reply.protocol() == Protocol::Resp2;
+    reply.array_header(if flat { count * 2 } else { count });
+}
+
+fn reply_field(reply: &mut ReplyWriter, (field, value): (&[u8], StringRef<'_>), with_values: bool) {
+    if with_values && reply.protocol() == Protocol::Resp3 {
+        reply.array_header(2);
+    }
+    reply.bulk(field);
+    if with_values {
+        reply_string(reply, value);
+    }
+}
+
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]` -- O(1) a call. The next cursor, and fields with their values.
+fn hscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let cursor = parse_cursor(argv.at(2))?;
+    let key = ctx.key_at(argv, 1);
+    let hash = ctx.keys.read_hash(&key)?;
+    let empty = Hash::new();
+    // Redis does not look at the options when there is nothing to report.
+    let (hash, options) = match hash {
+        None => (&empty, ScanOptions::default()),
+        Some(hash) => (hash, ScanOptions::parse(argv.tail(3), false)?),
+    };
+    reply_step(ctx.reply, |reply| {
+        let mut reported = 0;
+        let next = hash.scan(cursor, options.count, |field, value| {
+            if options.matches(field) {
+                reply.bulk(field);
+                reply_string(reply, value);
+                reported += 2;
+            }
+        });
+        Ok((next, reported))
+    })
+}
