@@ -403,7 +403,15 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     if result.is_err() {
         counters.failed.add(1);
     }
+    if ctx.config.latency_tracking {
+        counters.latency.record(nanos);
+    }
     ctx.server.stats.of(ctx.worker).commands.add(1);
+    let threshold_ms = ctx.config.latency_monitor_threshold;
+    if threshold_ms != 0 && nanos / 1_000_000 >= threshold_ms {
+        let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        ctx.server.latency.record(event, nanos / 1_000_000, ctx.now_us / 1_000_000);
+    }
     if ctx.config.slowlog_log_slower_than >= 0
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
@@ -449,6 +457,9 @@ impl<'t> LockPlan<'t> {
                 for (queued, argv) in &transaction.queue {
                     if let Some(module) = queued.run.module() {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
+                    }
+                    if queued.flags.has(Flags::WALKS_KEYS) {
+                        plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv());
                     if queued.flags.has(Flags::LOCKS_ITSELF) {
