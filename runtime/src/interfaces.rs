@@ -35,7 +35,7 @@ impl Interfaces {
         for (name, item) in types.imports(engine) {
             interfaces.imports.push(name.to_owned());
             if let Some(interface) = name.strip_prefix(PACKAGE) {
-                if !IMPORTS.contains(&of_our_version(name, interface)?) {
+                if !IMPORTS.contains(&of_our_version(interface)?) {
                     return Err(LoadError::UnknownImport(name.to_owned()));
                 }
             } else if WASI.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.") {
@@ -62,7 +62,7 @@ impl Interfaces {
         for name in &self.exports {
             let Some(interface) = name.strip_prefix(PACKAGE) else { continue };
             if interface.split('@').next() == Some(wanted) {
-                return Ok(of_our_version(name, interface)? == wanted);
+                return Ok(of_our_version(interface)? == wanted);
             }
         }
         Ok(false)
@@ -70,9 +70,12 @@ impl Interfaces {
 }
 
 /// The interface's name without its version, if that is one we serve: below 1.0.0, any with the same second number.
-fn of_our_version<'a>(name: &str, interface: &'a str) -> Result<&'a str, LoadError> {
-    let wrong = || LoadError::WrongVersion { wants: name.to_owned() };
-    let (interface, version) = interface.split_once('@').ok_or_else(wrong)?;
-    let series = |version: &'a str| version.rsplit_once('.').map_or(version, |(series, _)| series);
-    if series(version) == series(VERSION) { Ok(interface) } else { Err(wrong()) }
+fn of_our_version(interface: &str) -> Result<&str, LoadError> {
+    let package = PACKAGE.trim_end_matches('/');
+    let wrong = |wants: String| Err(LoadError::WrongVersion { wants });
+    let Some((interface, version)) = interface.split_once('@') else {
+        return wrong(format!("{package} without a version"));
+    };
+    let series = |version: &str| version.rsplit_once('.').map(|(series, _)| series.to_owned());
+    if series(version) == series(VERSION) { Ok(interface) } else { wrong(format!("{package}@{version}")) }
 }

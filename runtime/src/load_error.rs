@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::contract::Contradiction;
 use crate::imports::VERSION;
-use crate::limits::MODULE_BYTES;
 use crate::trap::Trap;
 
 /// A module that was refused. The text is the line.
@@ -35,8 +34,13 @@ pub enum LoadError {
     )]
     NoWit,
     /// More bytes than are taken.
-    #[error("the file is too large: {0} bytes, of {MODULE_BYTES} allowed")]
-    TooLarge(usize),
+    #[error("the file is too large: {bytes} bytes, of {most} allowed")]
+    TooLarge {
+        /// What it has.
+        bytes: usize,
+        /// What is taken.
+        most: usize,
+    },
     /// The compiler does not accept it.
     #[error("the module is invalid: {0}")]
     Invalid(String),
@@ -46,7 +50,7 @@ pub enum LoadError {
     )]
     Composed,
     /// Compiling took too long.
-    #[error("the module takes too long to compile: more than {} seconds", .0.as_secs())]
+    #[error("the module takes too long to compile: more than {} seconds", .0.as_secs_f64())]
     CompileTime(Duration),
     /// Compiling took too much memory.
     #[error("the module takes too much memory to compile: more than {} MB", .0 >> 20)]
@@ -57,7 +61,7 @@ pub enum LoadError {
     /// It was built against another version of the contract.
     #[error("the module wants {wants}, and this server has sandkey:module@{VERSION}")]
     WrongVersion {
-        /// The interface that it wants, with its version.
+        /// The package that it wants, with its version.
         wants: String,
     },
     /// It imports what is not there.

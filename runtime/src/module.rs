@@ -102,10 +102,15 @@ impl fmt::Debug for Module {
     }
 }
 
-/// The sentence after "the module imports". wasmtime's chain of reasons names the interface first and the function last.
+/// What the linker refused. wasmtime's chain of reasons names the interface first, then the function, and why last.
 fn bad_import(error: &wasmtime::Error) -> LoadError {
     let reasons: Vec<String> = error.chain().map(ToString::to_string).collect();
-    let name = reasons.iter().find_map(|reason| reason.split('`').nth(1)).unwrap_or("something");
+    let mut named = reasons.iter().filter_map(|reason| reason.split('`').nth(1));
+    let interface = named.next().unwrap_or("something");
+    let function = named.next().map(|function| format!("#{function}")).unwrap_or_default();
     let why = reasons.last().map(|reason| one_line(reason, 300)).unwrap_or_default();
-    LoadError::BadImport(format!("{name} in another form than this server gives it: {why}"))
+    if why.ends_with("implementation is missing") {
+        return LoadError::UnknownImport(format!("{interface}{function}"));
+    }
+    LoadError::BadImport(format!("{interface}{function} in another form than this server gives it: {why}"))
 }

@@ -29,7 +29,7 @@ pub enum Invalid {
     BadNumber,
     #[error("it contains a boolean or null that is neither")]
     BadScalar,
-    #[error("it contains a verbatim string without its format")]
+    #[error("it contains a verbatim string that is neither txt nor mkd")]
     BadVerbatim,
     #[error("it contains a line that does not end with CR LF")]
     BadLine,
@@ -75,8 +75,10 @@ fn value(rest: &mut &[u8]) -> Result<u64, Invalid> {
             let length = length(line(rest)?)?;
             let payload = blob(rest, length)?;
             match kind {
-                // Clients show a verbatim string by its format, three characters and a colon.
-                b'=' if payload.get(3) != Some(&b':') => return Err(Invalid::BadVerbatim),
+                // The two formats that RESP3 names; clients know no others.
+                b'=' if !payload.starts_with(b"txt:") && !payload.starts_with(b"mkd:") => {
+                    return Err(Invalid::BadVerbatim);
+                }
                 b'=' | b'!' if std::str::from_utf8(payload).is_err() => return Err(Invalid::BadText),
                 _ => {}
             }

@@ -134,7 +134,9 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
             // `   0:    0x2a - module!function`, or without the offset.
             let (_, frame) = line.split_once(": ")?;
             let frame = frame.split_once(" - ").map_or(frame, |(_, name)| name);
-            Some(one_line(frame, 200))
+            // The trampolines that the toolchain puts between modules say nothing to the author.
+            let trampoline = frame.starts_with("<unknown>!") || frame.starts_with("wit-component:");
+            (!trampoline).then(|| one_line(frame, 200))
         })
         .collect()
 }

@@ -156,7 +156,7 @@ fn a_flood_of_host_calls_runs_out_of_fuel_early() {
 #[test]
 fn a_handle_that_was_never_given_out_traps() {
     let guest =
-        with_import("strings", "len", "(param i32 i32)", "(call $import (i32.const 12345) (i32.const 1100))");
+        with_import("strings", "len", "(param i32 i32)", "(call $import (i32.const 12345) (i32.const 1104))");
     let (cause, _, _) = ended(&guest);
     assert_eq!(cause.to_string(), "key handle 12345 was never given out");
     assert_eq!(cause.name(), "host-fault");
@@ -170,7 +170,7 @@ fn an_argv_that_lies_traps() {
         "run",
         "(param i32 i32 i32 i32 i32)",
         "(i32.store (i32.const 900) (i32.const 7))
-         (call $import (i32.const 800) (i32.const 2) (i32.const 900) (i32.const 1) (i32.const 1100))",
+         (call $import (i32.const 800) (i32.const 2) (i32.const 900) (i32.const 1) (i32.const 1104))",
     );
     let (cause, _, _) = ended(&guest);
     assert_eq!(cause.to_string(), "the ends of an argv do not ascend to the length of its data");
@@ -265,7 +265,7 @@ fn init_that_loops_traps_or_touches_keys_is_refused() {
     );
     let guest = Guest {
         fields: r#"(import "sandkey:module/strings@0.1.0" "len" (func $len (param i32 i32)))"#.into(),
-        ..init("(call $len (i32.const 0) (i32.const 1100))")
+        ..init("(call $len (i32.const 0) (i32.const 1104))")
     };
     assert_eq!(
         refused(&guest),

@@ -75,16 +75,29 @@ fn before_build(tree: &Tree) -> Vec<Step> {
         }
     }
     steps.push(Step::new(tree, "lints", CLIPPY));
-    if program("cargo-deny").is_some() {
-        steps.push(Step::new(tree, "licences and sources", "cargo deny check bans licenses sources"));
-    } else {
-        eprintln!(
-            "── cargo-deny is not installed (`cargo xtask setup` gets it): licences and sources are not checked"
-        );
-    }
+    steps.extend(licences(tree));
     steps.push(Step::new(tree, "unit tests", "cargo test --workspace --lib --bins"));
     steps.push(Step::new(tree, "documentation tests", "cargo test --workspace --doc"));
     steps
+}
+
+/// Licences and sources, of every workspace that has been fetched by now.
+fn licences(tree: &Tree) -> Vec<Step> {
+    if program("cargo-deny").is_none() {
+        eprintln!(
+            "── cargo-deny is not installed (`cargo xtask setup` gets it): licences and sources are not checked"
+        );
+        return Vec::new();
+    }
+    let check = |name: &str, manifest: &str| {
+        let line =
+            format!("cargo deny --config deny.toml --manifest-path {manifest} check bans licenses sources");
+        Step::new(tree, name, &line)
+    };
+    let of_others = others(tree).filter(|(_, clippy, _)| *clippy).map(|(folder, ..)| {
+        check(&format!("licences and sources of {folder}"), &format!("{folder}/Cargo.toml"))
+    });
+    std::iter::once(check("licences and sources", "Cargo.toml")).chain(of_others).collect()
 }
 
 /// What talks to a server.

@@ -17,10 +17,10 @@ impl Guest {
     }
 
     fn draw_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
+        self.pay(length.min(MOST) * DRAW)?;
         if length > MOST {
             wasmtime::bail!("{length} random bytes at once, of {MOST} allowed");
         }
-        self.pay(length * DRAW)?;
         let length = usize::try_from(length).expect("it is at most MOST");
         self.with_host(|host| {
             let mut bytes = Vec::with_capacity(length + 8);

@@ -7,7 +7,8 @@ use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
-use super::entry::{Entry, EntryMut, EntryRef};
+use super::entry::{Entry, EntryMut};
+use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
 use super::table::{Place, Table};
@@ -249,6 +250,12 @@ impl Db {
         };
         let old = self.table.at(place);
         Self::touch(self.access, &mut self.random, old, now_ms);
+        let keeps_expire =
+            expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
+        if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
+            return true;
+        }
+        let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
         self.edit(place, |entry| entry.set_string(bytes, expire_at));
         true

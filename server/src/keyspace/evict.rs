@@ -6,7 +6,7 @@
 //! minutes that pass it goes down by one. A new entry starts at 5, so that it is not the first to go.
 //! Both are Redis's algorithms, so OBJECT IDLETIME and OBJECT FREQ mean the same here.
 
-use super::entry::EntryRef;
+use super::entry_ref::EntryRef;
 
 /// Bits of the access clock.
 const CLOCK_BITS: u32 = 24;

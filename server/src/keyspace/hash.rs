@@ -9,7 +9,8 @@ use std::collections::HashSet;
 
 use rand::{Rng, RngExt};
 
-use super::entry::{Entry, EntryRef};
+use super::entry::Entry;
+use super::entry_ref::EntryRef;
 use super::key;
 use super::table::{Table, below};
 use super::value::{Encoding, StringRef};

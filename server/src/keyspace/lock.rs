@@ -4,11 +4,19 @@
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
+use rand::Rng;
+
 use super::db::Db;
+use super::entry::Entry;
+use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::Key;
 use super::shard::Shard;
+use super::table::below;
 use crate::limits::HASH_SLOTS;
+
+/// Bits of a SCAN cursor that belong to the walk inside of a shard.
+const SHARD_CURSOR_BITS: u32 = 52;
 
 /// Number of a shard.
 pub type ShardId = u16;
@@ -55,6 +63,11 @@ impl Keyspace {
     #[inline]
     pub fn shard_of(&self, slot: u16) -> ShardId {
         slot >> self.shift
+    }
+
+    /// Locks none yet.
+    pub fn lock_none(&self) -> Locked<'_> {
+        Locked { keyspace: self, guards: Guards::Many(SmallVec::new()) }
     }
 
     /// Locks one shard.
@@ -173,9 +186,87 @@ impl Locked<'_> {
         one.into_iter().chain(many).chain(all)
     }
 
+    /// Whether no shard is locked.
+    pub fn is_none(&self) -> bool {
+        matches!(&self.guards, Guards::Many(guards) if guards.is_empty())
+    }
+
+    /// Visits every shard: all of them are locked, or none is, and then each is locked in turn. Otherwise nothing
+    /// happens and the answer is false, since locking more would be out of order.
+    pub fn walk(&mut self, mut visit: impl FnMut(&mut Shard)) -> bool {
+        if self.is_none() {
+            self.keyspace.shards.iter().for_each(|shard| visit(&mut shard.0.lock()));
+            return true;
+        }
+        let all = self.is_all();
+        if all {
+            self.shards_mut().for_each(|(_, shard)| visit(shard));
+        }
+        all
+    }
+
     /// Keys of a database in the locked shards.
     pub fn dbsize(&mut self, index: usize) -> usize {
         self.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index)).map(Db::len).sum()
+    }
+
+    /// One step of SCAN over the locked shards, which are all: the live keys, with the guarantee of `Table::scan`. The
+    /// cursor is the shard's number above the cursor inside of the shard; 0 at the end, and below 2^63 always. Shards
+    /// without keys cost a few ns each and are passed in the same step, so that few keys come in one reply.
+    pub fn scan(
+        &mut self,
+        index: usize,
+        cursor: u64,
+        count: usize,
+        now_ms: u64,
+        mut f: impl FnMut(EntryRef<'_>),
+    ) -> u64 {
+        let mut inner = cursor & ((1 << SHARD_CURSOR_BITS) - 1);
+        let mut left = count.max(1);
+        for id in cursor >> SHARD_CURSOR_BITS.. {
+            let Ok(shard) = ShardId::try_from(id) else { return 0 };
+            let Some(shard) = self.shard_by_id(shard) else { return 0 };
+            if left == 0 {
+                return id << SHARD_CURSOR_BITS;
+            }
+            if let Some(db) = shard.dbs().get(index) {
+                inner = db.scan(inner, left, now_ms, |entry| {
+                    left = left.saturating_sub(1);
+                    f(entry);
+                });
+                if inner != 0 {
+                    return id << SHARD_CURSOR_BITS | inner;
+                }
+            }
+            inner = 0;
+        }
+        0
+    }
+
+    /// A live key of the locked shards, each about equally likely.
+    pub fn random_key(&mut self, index: usize, rng: &mut impl Rng, now_ms: u64) -> Option<EntryRef<'_>> {
+        let total = self.dbsize(index);
+        // The shard of a random key: by its size. When all keys there have expired, the shards after it are asked.
+        let mut nth = if total == 0 { return None } else { below(rng, total) };
+        let mut dbs: Vec<&Db> = self.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index)).collect();
+        let first = dbs.iter().position(|db| {
+            let here = nth < db.len();
+            nth = nth.wrapping_sub(if here { 0 } else { db.len() });
+            here
+        })?;
+        dbs.rotate_left(first);
+        dbs.into_iter().find_map(|db| db.random_key(rng, now_ms))
+    }
+
+    /// Gives `f` every entry that a lookup found dead since the last call, with the index of its database, so that its
+    /// event can be raised before the shards are unlocked.
+    #[inline]
+    pub fn take_expired(&mut self, mut f: impl FnMut(usize, Entry)) {
+        for (_, shard) in self.shards_mut() {
+            for (index, db) in shard.dbs_mut().iter_mut().enumerate().filter(|(_, db)| db.has_expired()) {
+                db.take_expired().into_iter().for_each(|entry| f(index, entry));
+            }
+        }
     }
 
     /// Empties a database in the locked shards, and tells those who watch a key of it. Drop the result outside of

@@ -10,6 +10,7 @@
 pub mod block;
 pub mod db;
 pub mod entry;
+pub mod entry_ref;
 pub mod evict;
 pub mod hash;
 pub mod key;
@@ -24,7 +25,8 @@ mod tests;
 pub mod value;
 
 pub use db::{Db, Edited, Expire};
-pub use entry::{Entry, EntryMut, EntryRef};
+pub use entry::{Entry, EntryMut};
+pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};
 pub use hash::{Hash, HashLimits};
 pub use key::Key;

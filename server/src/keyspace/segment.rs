@@ -1,11 +1,14 @@
-//! A segment: the part of a table whose hashes begin with the same bits. An array of slots with linear probing.
+//! A segment: the part of a table whose hashes begin with the same bits. An array of slots with linear probing, a
+//! group of eight at a time.
 //!
-//! The place of a block follows from its tag alone, scaled to the length of the array, so that tags stand in
-//! ascending order but for collisions. Growing, shrinking and closing the gap after a removal therefore read
-//! nothing but the array, and a walk that stops at a tag can go on from it after the array has changed its length.
+//! The home of a block is a group that follows from its tag alone, scaled to the length of the array, so that tags
+//! stand in ascending order but for overflow. A block stands in its home or, if that is full, in the first group after it,
+//! in a circle, that has room; every group between is full. Growing, shrinking and closing the gap after a removal
+//! therefore read nothing but the array, and a walk that stops at a tag can go on from it after the array has changed
+//! its length.
 
 use super::block::{Block, BlockRef};
-use super::slots::Slots;
+use super::slots::{GROUP, Slots};
 use crate::limits::SEGMENT_SLOTS_MAX;
 
 /// Lengths of the array. Each is a size class of the allocator; the steps are small where there is much to waste.
@@ -84,16 +87,16 @@ impl<B: Block> Segment<B> {
         self.slots.memory()
     }
 
-    /// First slot to look at for a tag.
+    /// The group where a tag belongs.
     #[inline]
     fn home(&self, tag: u16) -> usize {
-        (usize::from(tag) * self.size()) >> 16
+        (usize::from(tag) * self.slots.groups()) >> 16
     }
 
-    /// The slot after `at`, in a circle.
+    /// The group after this one, in a circle.
     #[inline]
-    fn next(&self, at: usize) -> usize {
-        if at + 1 == self.size() { 0 } else { at + 1 }
+    fn next(&self, group: usize) -> usize {
+        if group + 1 == self.slots.groups() { 0 } else { group + 1 }
     }
 
     #[inline]
@@ -114,38 +117,41 @@ impl<B: Block> Segment<B> {
 
     #[inline]
     pub(super) fn find(&self, tag: u16, key: &[u8]) -> Option<usize> {
-        let mut at = self.home(tag);
+        let mut group = self.home(tag);
         loop {
-            let word = self.slots.word(at);
-            if word.is_empty() {
+            let (same, mut empty) = self.slots.search(group, tag);
+            for at in same {
+                let at = group * GROUP + at;
+                if self.slots.get(at).is_some_and(|block| block.key() == key) {
+                    return Some(at);
+                }
+            }
+            if empty.next().is_some() {
                 return None;
             }
-            if word.tag() == tag && self.slots.get(at).is_some_and(|block| block.key() == key) {
-                return Some(at);
-            }
-            at = self.next(at);
+            group = self.next(group);
         }
     }
 
     #[inline]
     pub(super) fn prefetch_slot(&self, tag: u16) {
-        self.slots.prefetch_slot(self.home(tag));
+        self.slots.prefetch_group(self.home(tag));
     }
 
     /// Asks for the first block with this tag; nearly always it is the one that will be looked up.
     #[inline]
     pub(super) fn prefetch_block(&self, tag: u16) {
-        let mut at = self.home(tag);
+        let mut group = self.home(tag);
         loop {
-            let word = self.slots.word(at);
-            if word.is_empty() {
+            let (mut same, mut empty) = self.slots.search(group, tag);
+            if let Some(at) = same.next() {
+                self.slots.prefetch_block(group * GROUP + at);
                 return;
             }
-            if word.tag() == tag {
-                self.slots.prefetch_block(at);
+            if empty.next().is_some() {
                 return;
             }
-            at = self.next(at);
+            group = self.next(group);
         }
     }
 
@@ -163,11 +169,13 @@ impl<B: Block> Segment<B> {
     /// First empty slot for a tag.
     #[inline]
     fn vacancy(&self, tag: u16) -> usize {
-        let mut at = self.home(tag);
-        while !self.slots.word(at).is_empty() {
-            at = self.next(at);
+        let mut group = self.home(tag);
+        loop {
+            if let Some(at) = self.slots.vacancy(group) {
+                return at;
+            }
+            group = self.next(group);
         }
-        at
     }
 
     /// Adds a block whose key is not there yet. The segment is not full.
@@ -190,27 +198,37 @@ impl<B: Block> Segment<B> {
         }
     }
 
-    /// Removes a block and closes the gap: every block stays reachable from its home without crossing an empty slot.
+    /// Removes a block. If its group was full, others may have gone on to the next because of it: one of them fills
+    /// the gap, and so forth, until a group that was not full ends the run.
     pub(super) fn remove(&mut self, at: usize) -> Option<B> {
         let was_volatile = self.is_volatile(at);
         let block = self.slots.take(at)?;
         self.len -= 1;
         self.volatile -= u32::from(was_volatile);
-        let (mut gap, mut at) = (at, self.next(at));
-        loop {
-            let word = self.slots.word(at);
-            if word.is_empty() {
-                return Some(block);
+        let (mut gap, mut group) = (at, at / GROUP);
+        let mut was_full = self.slots.vacancies(group) == 1;
+        while was_full {
+            group = self.next(group);
+            if group == gap / GROUP {
+                break;
             }
-            // How far the block and the gap are behind the block's home, in a circle: it may move up to its home.
-            let home = self.home(word.tag());
-            let behind = |slot: usize| if slot >= home { slot - home } else { slot + self.size() - home };
-            if behind(gap) < behind(at) {
-                self.slots.shift(at, gap);
-                gap = at;
+            was_full = self.slots.vacancies(group) == 0;
+            if let Some(from) = self.overflow_of(gap / GROUP, group) {
+                self.slots.shift(from, gap);
+                gap = from;
             }
-            at = self.next(at);
         }
+        Some(block)
+    }
+
+    /// A block in `group` that would rather stand in `wanted`, a group before it.
+    fn overflow_of(&self, wanted: usize, group: usize) -> Option<usize> {
+        let groups = self.slots.groups();
+        let behind = |home: usize| (group + groups - home) % groups;
+        (group * GROUP..(group + 1) * GROUP).find(|&at| {
+            let word = self.slots.word(at);
+            !word.is_empty() && behind(self.home(word.tag())) >= behind(wanted)
+        })
     }
 
     /// Lets `edit` change a block, its key excepted.
@@ -243,7 +261,7 @@ impl<B: Block> Segment<B> {
     /// Distributes the blocks over the two halves of the range. This is the one operation that reads the blocks.
     pub(super) fn split(mut self) -> (Segment<B>, Segment<B>) {
         /// How many slots ahead blocks are asked for.
-        const AHEAD: usize = 12;
+        const AHEAD: usize = 16;
         let half = self.len() / 2;
         let mut halves = [0, 1].map(|bit| Segment::new(self.position.half(bit), half + half / 16));
         for from in 0..self.size() {
@@ -281,41 +299,38 @@ impl<B: Block> Segment<B> {
     /// Reports blocks with a tag of at least `from`, in ascending order of their homes, until `count` are reported
     /// and a boundary is reached. Returns the tag to go on from; none at the end.
     ///
-    /// The boundary is an empty slot: whatever belongs before it stands before it.
+    /// The boundary is the end of a group that is not full: nothing has overflowed from before it to behind it.
     pub(super) fn scan<'a>(
         &'a self,
         from: u16,
         count: &mut usize,
         f: &mut impl FnMut(B::Ref<'a>),
     ) -> Option<u16> {
-        let mut report = |at: usize, word: super::slots::Word, count: &mut usize| {
-            if word.tag() >= from
-                && let Some(block) = self.slots.get(at)
-            {
-                f(block);
-                *count = count.saturating_sub(1);
+        let groups = self.slots.groups();
+        let mut report = |group: usize, wrapped: bool, count: &mut usize| {
+            for at in group * GROUP..(group + 1) * GROUP {
+                let tag = self.slots.word(at).tag();
+                if tag >= from
+                    && (self.home(tag) > group) == wrapped
+                    && let Some(block) = self.slots.get(at)
+                {
+                    f(block);
+                    *count = count.saturating_sub(1);
+                }
             }
         };
-        for at in self.home(from)..self.size() {
-            let word = self.slots.word(at);
-            if word.is_empty() {
-                // The smallest tag whose home is this slot.
-                let tag = (at << 16).div_ceil(self.size());
-                if *count == 0 && tag > usize::from(from) && tag <= usize::from(u16::MAX) {
-                    return Some(tag as u16);
-                }
-            } else if self.home(word.tag()) <= at {
-                report(at, word, count);
+        for group in self.home(from)..groups {
+            report(group, false, count);
+            if *count == 0 && group + 1 < groups && self.slots.vacancies(group) > 0 {
+                // The smallest tag whose home is the next group.
+                return Some(((group + 1) << 16).div_ceil(groups) as u16);
             }
         }
         // Blocks that found no room at the end stand at the beginning.
-        for at in 0..self.size() {
-            let word = self.slots.word(at);
-            if word.is_empty() {
+        for group in 0..groups {
+            report(group, true, count);
+            if self.slots.vacancies(group) > 0 {
                 break;
-            }
-            if self.home(word.tag()) > at {
-                report(at, word, count);
             }
         }
         None

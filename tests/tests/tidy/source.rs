@@ -109,7 +109,7 @@ impl Source {
 
     /// The words of the program, without comments, strings and items under `#[cfg(test)]`.
     pub(crate) fn words(&self) -> Vec<Word> {
-        without_tests(words(&self.text))
+        without_tests(&words(&self.text))
     }
 
     /// The modules from the crate's root down to this file: `server/src/net/resp.rs` is `crate::net::resp`.
@@ -247,13 +247,13 @@ fn resolved(path: &[String], module: &[String]) -> Vec<String> {
 }
 
 /// Drop every item under an attribute that says `test`.
-fn without_tests(words: Vec<Word>) -> Vec<Word> {
+fn without_tests(words: &[Word]) -> Vec<Word> {
     let mut kept = Vec::with_capacity(words.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
         let follows = |texts: &[&str]| texts.iter().zip(&words[at..]).all(|(text, word)| word.text == *text);
         if follows(&["#", "[", "cfg", "(", "test", ")", "]"]) {
-            at = end_of_item(&words, at + 7);
+            at = end_of_item(words, at + 7);
         } else {
             kept.push(word.clone());
             at += 1;

@@ -20,6 +20,8 @@ pub(crate) enum Need {
     Wasm,
     /// `make`, with which the allocator is built.
     Make,
+    /// A C++ compiler, with which libFuzzer is built where the fuzz targets are checked.
+    Cxx,
     /// redis-cli and redis-benchmark.
     RedisTools,
     /// redis-server: the judge of how a reply must look, and the peer of the comparison.
@@ -40,6 +42,7 @@ impl Need {
     pub(crate) const ALL: &[Need] = &[
         Need::Wasm,
         Need::Make,
+        Need::Cxx,
         Need::RedisTools,
         Need::RedisServer,
         Need::Python,
@@ -52,8 +55,15 @@ impl Need {
     /// For running: redis-cli is how one talks to the server.
     pub(crate) const RUN: &[Need] = &[Need::Wasm, Need::Make, Need::RedisTools];
     /// For the tests.
-    pub(crate) const TEST: &[Need] =
-        &[Need::Wasm, Need::Make, Need::RedisTools, Need::RedisServer, Need::Python, Need::NodeClients];
+    pub(crate) const TEST: &[Need] = &[
+        Need::Wasm,
+        Need::Make,
+        Need::Cxx,
+        Need::RedisTools,
+        Need::RedisServer,
+        Need::Python,
+        Need::NodeClients,
+    ];
     /// For the comparison.
     pub(crate) const BENCH: &[Need] =
         &[Need::Wasm, Need::Make, Need::RedisTools, Need::RedisServer, Need::Libclang];
@@ -63,6 +73,7 @@ impl Need {
         let lacks = |name: &str| program(name).is_none();
         let (missing, package) = match self {
             Need::Make => (lacks("make"), &packages::MAKE),
+            Need::Cxx => (std::env::var_os("CXX").is_none() && lacks("c++"), &packages::CXX),
             Need::RedisTools => (lacks("redis-cli") || lacks("redis-benchmark"), &packages::REDIS_TOOLS),
             Need::RedisServer => (lacks("redis-server"), &packages::REDIS_SERVER),
             Need::Python => (python::lacks_interpreter(tree), &packages::PYTHON),
@@ -85,7 +96,7 @@ impl Need {
                 cargo_deny(tree);
                 Ok(())
             }
-            Need::Make | Need::RedisTools | Need::RedisServer | Need::Libclang => Ok(()),
+            Need::Make | Need::Cxx | Need::RedisTools | Need::RedisServer | Need::Libclang => Ok(()),
         }
     }
 }
@@ -107,7 +118,7 @@ fn node_clients(tree: &Tree) {
     const CLIENTS: [&str; 2] = ["redis", "ioredis"];
     let folder = tree.target().join("node-clients");
     let there = |client: &&str| folder.join("node_modules").join(client).join("package.json").is_file();
-    if CLIENTS.iter().all(|client| there(client)) {
+    if CLIENTS.iter().all(there) {
         return;
     }
     if program("node").is_none() || program("npm").is_none() {

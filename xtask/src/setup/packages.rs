@@ -29,6 +29,7 @@ macro_rules! packages {
 packages! {
     // id          what                            apt                                    dnf             pacman    apk             brew
     MAKE          "make"                           "make"                                 "make"          "make"    "make"          ""
+    CXX           "a C++ compiler"                 "g++"                                  "gcc-c++"       "gcc"     "g++"           ""
     REDIS_TOOLS   "redis-cli and redis-benchmark"  "redis-tools"                          "redis"         "redis"   "redis"         "redis"
     REDIS_SERVER  "redis-server"                   "redis-server"                         "redis"         "redis"   "redis"         "redis"
     PYTHON        "python3 with venv"              "python3 python3-venv"                 "python3"       "python"  "python3"       "python"

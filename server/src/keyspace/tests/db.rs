@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::keyspace::{
-    AccessClock, Choose, Db, EditError, Encoding, Entry, Expire, Hash, HashLimits, Key, StringRef, Value,
+    AccessClock, Choose, Db, EditError, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, StringRef,
+    Value,
 };
 
 fn db() -> Db {
@@ -32,7 +33,7 @@ fn hash(n: usize) -> Value {
 
 /// What the account of memory should be.
 fn bytes(db: &Db) -> usize {
-    db.iter().map(|entry| entry.memory()).sum()
+    db.iter().map(EntryRef::memory).sum()
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn expiries_are_set_kept_and_cleared() {
 fn strings_are_edited_in_place() {
     let mut db = db();
     assert_eq!(db.append(&k("a"), b"12", 0), Ok(2));
-    assert_eq!(db.peek(&k("a"), 0).map(|entry| entry.encoding()), Some(Encoding::Int));
+    assert_eq!(db.peek(&k("a"), 0).map(EntryRef::encoding), Some(Encoding::Int));
     assert_eq!(db.incr_by(&k("a"), -20, 0), Ok(-8));
     assert_eq!(db.append(&k("a"), b"!", 0), Ok(3));
     assert_eq!(db.incr_by(&k("a"), 1, 0), Err(EditError::NotInteger));
@@ -140,7 +141,7 @@ fn a_collection_grows_in_place_and_is_accounted_for() {
     }
     assert!(db.used_bytes() > before + 30_000);
     assert_eq!(db.used_bytes(), bytes(&db));
-    assert_eq!(db.peek(&k("h"), 0).and_then(|entry| entry.hash()).map(Hash::len), Some(1000));
+    assert_eq!(db.peek(&k("h"), 0).and_then(EntryRef::hash).map(Hash::len), Some(1000));
 }
 
 #[test]
@@ -213,7 +214,7 @@ fn eviction_sees_the_idle_the_rare_and_the_soon_to_die() {
     let mut best = |choose: Choose, db: &Db| {
         let mut all = Vec::new();
         db.sample(&mut rng, 100, true, |entry| {
-            all.push((choose.score(entry, db.access(), 205_000), entry.key()))
+            all.push((choose.score(entry, db.access(), 205_000), entry.key()));
         });
         assert_eq!(all.len(), 100);
         all.iter().max().map(|(_, key)| String::from_utf8_lossy(key).into_owned())

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::keyspace::{Encoding, Entry, Hash, HashLimits, Value, ValueType};
+use crate::keyspace::{Encoding, Entry, Hash, HashLimits, StringRef, Value, ValueType};
 
 fn hash_of(n: usize) -> Value {
     let mut hash = Hash::new();
@@ -139,7 +139,7 @@ fn every_kind_follows_every_kind() {
                 for text in [&b"12"[..], b"text", &[b'x'; 3000]] {
                     let mut changed = entry();
                     changed.set_string(text, other);
-                    assert_eq!(changed.as_ref().string().map(|s| s.to_vec()), Some(text.to_vec()));
+                    assert_eq!(changed.as_ref().string().map(StringRef::to_vec), Some(text.to_vec()));
                     assert_eq!(changed.as_ref().expire_at(), other);
                 }
             }

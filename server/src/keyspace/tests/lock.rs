@@ -1,9 +1,12 @@
 //! Locks, WATCH flags and what concerns all shards.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::keyspace::{AccessClock, Expire, Key, Keyspace, WatchFlag};
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef, WatchFlag};
 
 fn keyspace() -> Keyspace {
     Keyspace::new(16, 4, AccessClock::Lru, 1)
@@ -138,8 +141,89 @@ fn two_that_lock_the_same_shards_do_not_wait_for_ever() {
     for name in &names {
         let key = Key::new(name.as_bytes());
         let mut locked = keyspace.lock_keys([&key]);
-        let entry = locked.db(&key, 0).and_then(|db| db.peek(&key, 0)).and_then(|entry| entry.string());
-        sum += entry.and_then(|string| string.int()).unwrap_or(0);
+        let entry = locked.db(&key, 0).and_then(|db| db.peek(&key, 0)).and_then(EntryRef::string);
+        sum += entry.and_then(StringRef::int).unwrap_or(0);
     }
     assert_eq!(sum, 2 * 2000 * 5);
+}
+
+#[test]
+fn a_scan_goes_through_all_shards() {
+    let keyspace = keyspace();
+    fill(&keyspace, 0, 3000);
+    let mut all = keyspace.lock_all();
+    for count in [1, 10, 1000, usize::MAX] {
+        let (mut cursor, mut seen, mut steps) = (0, HashSet::new(), 0);
+        loop {
+            let before = seen.len();
+            cursor = all.scan(0, cursor, count, 0, |entry| {
+                assert!(
+                    seen.insert(entry.key().to_vec()),
+                    "a keyspace at rest is reported without repetition"
+                );
+            });
+            assert!(cursor < 1 << 63);
+            steps += 1;
+            if cursor == 0 {
+                break;
+            }
+            assert!(seen.len() >= before + count, "a step is not shorter than asked");
+        }
+        assert_eq!(seen.len(), 3000);
+        assert!(steps <= 3000 / count + 1);
+    }
+    assert_eq!(all.scan(1, 0, 10, 0, |_| panic!("database 1 is empty")), 0);
+    for cursor in [u64::MAX, 1 << 62, 16 << 52, 3 << 52 | 12345] {
+        all.scan(0, cursor, 10, 0, |_| {});
+    }
+}
+
+#[test]
+fn few_keys_come_in_one_step() {
+    let keyspace = Keyspace::new(256, 1, AccessClock::Lru, 1);
+    fill(&keyspace, 0, 9);
+    let mut seen = 0;
+    assert_eq!(keyspace.lock_all().scan(0, 0, 10, 0, |_| seen += 1), 0);
+    assert_eq!(seen, 9);
+}
+
+#[test]
+fn random_keys_come_from_everywhere_and_live() {
+    let mut rng = StdRng::seed_from_u64(2);
+    let keyspace = keyspace();
+    let mut all = keyspace.lock_all();
+    assert!(all.random_key(0, &mut rng, 0).is_none());
+    drop(all);
+    fill(&keyspace, 0, 200);
+    let mut all = keyspace.lock_all();
+    let mut drawn = HashSet::new();
+    for _ in 0..4000 {
+        drawn.insert(all.random_key(0, &mut rng, 0).map(|entry| entry.key().to_vec()));
+    }
+    assert_eq!(drawn.len(), 200);
+    // All but one are dead: that one is found wherever it is.
+    for name in names(200) {
+        let key = Key::new(name.as_bytes());
+        let expire = Some(10).filter(|_| name != "key:77");
+        all.db(&key, 0).expect("all are locked").set_expire(&key, expire, 0);
+    }
+    for _ in 0..20 {
+        assert_eq!(all.random_key(0, &mut rng, 10).map(EntryRef::key), Some(&b"key:77"[..]));
+    }
+}
+
+#[test]
+fn what_was_found_dead_is_handed_over_with_its_database() {
+    let keyspace = keyspace();
+    let key = Key::new(b"dying");
+    let mut locked = keyspace.lock_keys([&key]);
+    for index in [0, 2] {
+        let db = locked.db(&key, index).expect("it is locked");
+        db.set_string(&key, b"x", Expire::At(5), 0);
+        assert!(db.get(&key, 5).is_none());
+    }
+    let mut dead = Vec::new();
+    locked.take_expired(|index, entry| dead.push((index, entry.as_ref().key().to_vec())));
+    assert_eq!(dead, [(0, b"dying".to_vec()), (2, b"dying".to_vec())]);
+    locked.take_expired(|_, _| panic!("each is handed over once"));
 }

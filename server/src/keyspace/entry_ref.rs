@@ -1,0 +1,252 @@
+//! Reading an entry, and the form of its block; `entry` has the picture of it and everything that writes.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::{fmt, slice};
+
+use super::block::BlockRef;
+use super::entry::{Entry, Payload};
+use super::hash::Hash;
+use super::key;
+use super::value::{Encoding, StringRef, Value, ValueType};
+use crate::limits::EMBSTR_BYTES_MAX;
+
+/// The part that every block has.
+#[repr(C)]
+pub(super) struct Header {
+    pub(super) meta: AtomicU32,
+    pub(super) key_len: u32,
+    pub(super) object: u64,
+}
+
+const HEADER_BYTES: usize = size_of::<Header>();
+/// Low bits of `meta`: what the object word is.
+pub(super) const KIND_MASK: u32 = 0x0F;
+pub(super) const KIND_INLINE: u32 = 0;
+pub(super) const KIND_INT: u32 = 1;
+pub(super) const KIND_RAW: u32 = 2;
+pub(super) const KIND_HASH: u32 = 3;
+/// Bit of `meta`: an expiry follows the header.
+pub(super) const HAS_EXPIRE: u32 = 0x10;
+pub(super) const CLOCK_SHIFT: u32 = 8;
+
+/// Where the key begins in a block with these low bits of `meta`.
+#[inline]
+pub(super) fn key_offset(meta: u32) -> usize {
+    let expire = if meta & HAS_EXPIRE != 0 { 8 } else { 0 };
+    let vec = if meta & KIND_MASK == KIND_RAW { 16 } else { 0 };
+    HEADER_BYTES + expire + vec
+}
+
+/// The allocator's size class for `bytes`: jemalloc has steps of 16 up to 128, then four to a doubling. Asking
+/// for all of it costs nothing and leaves room for the next value.
+#[inline]
+fn size_class(bytes: usize) -> usize {
+    let step = 1usize << (bytes - 1).ilog2().saturating_sub(2).max(4);
+    (bytes + step - 1) & !(step - 1)
+}
+
+/// The size of a block.
+#[inline]
+pub(super) fn block_bytes(meta: u32, key_len: usize, inline_len: usize) -> usize {
+    size_class(key_offset(meta) + key_len + inline_len)
+}
+
+/// An entry that is read. Its methods give slices that live as long as the table is borrowed.
+#[derive(Clone, Copy)]
+pub struct EntryRef<'a>(pub(super) NonNull<Header>, pub(super) PhantomData<&'a Entry>);
+
+impl<'a> EntryRef<'a> {
+    #[inline]
+    pub(super) fn header(self) -> &'a Header {
+        // SAFETY: the handle's maker guarantees a live block for 'a, and every block begins with a header. What
+        // changes behind a shared handle is only `meta`, which is atomic.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    pub(super) fn meta(self) -> u32 {
+        self.header().meta.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn kind(self) -> u32 {
+        self.meta() & KIND_MASK
+    }
+
+    #[inline]
+    fn inline_len(self) -> usize {
+        if self.kind() == KIND_INLINE { self.header().object as usize } else { 0 }
+    }
+
+    /// `len` bytes of the block from `offset`.
+    #[inline]
+    fn bytes(self, offset: usize, len: usize) -> &'a [u8] {
+        // SAFETY: both callers name a range inside the block that was written when the block was filled; nobody
+        // writes to it during 'a.
+        unsafe { slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(offset), len) }
+    }
+
+    /// The name, or the field's name inside a hash.
+    #[inline]
+    pub fn key(self) -> &'a [u8] {
+        self.bytes(key_offset(self.meta()), self.header().key_len as usize)
+    }
+
+    /// When the entry expires, in ms since 1970; none if never.
+    #[inline]
+    pub fn expire_at(self) -> Option<u64> {
+        if self.meta() & HAS_EXPIRE == 0 {
+            return None;
+        }
+        // SAFETY: the flag says that an aligned u64 follows the header.
+        Some(unsafe { self.0.add(1).cast::<u64>().read() })
+    }
+
+    /// Whether the entry is dead at `now_ms`.
+    #[inline]
+    pub fn is_expired(self, now_ms: u64) -> bool {
+        self.expire_at().is_some_and(|at| at <= now_ms)
+    }
+
+    /// The value's type.
+    #[inline]
+    pub fn value_type(self) -> ValueType {
+        match self.kind() {
+            KIND_INLINE | KIND_INT | KIND_RAW => ValueType::String,
+            _ => ValueType::Hash,
+        }
+    }
+
+    /// How the value is stored.
+    pub fn encoding(self) -> Encoding {
+        match self.kind() {
+            KIND_INT => Encoding::Int,
+            KIND_INLINE if self.inline_len() <= EMBSTR_BYTES_MAX => Encoding::Embstr,
+            KIND_INLINE | KIND_RAW => Encoding::Raw,
+            _ => self.hash().map_or(Encoding::Hashtable, Hash::encoding),
+        }
+    }
+
+    /// The value, if it is a string.
+    #[inline]
+    pub fn string(self) -> Option<StringRef<'a>> {
+        match self.kind() {
+            KIND_INLINE => {
+                let offset = key_offset(self.meta()) + self.header().key_len as usize;
+                Some(StringRef::Bytes(self.bytes(offset, self.inline_len())))
+            }
+            KIND_INT => Some(StringRef::Int(self.header().object as i64)),
+            KIND_RAW => {
+                let (address, len, _) = self.raw_parts();
+                // SAFETY: these are the parts of the Vec that the entry owns, with `len` bytes in it.
+                Some(StringRef::Bytes(unsafe { slice::from_raw_parts(address, len) }))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value, if it is a hash.
+    #[inline]
+    pub fn hash(self) -> Option<&'a Hash> {
+        if self.kind() != KIND_HASH {
+            return None;
+        }
+        // SAFETY: the kind says that `object` is the address of the hash that this entry owns.
+        Some(unsafe { &*std::ptr::with_exposed_provenance::<Hash>(self.header().object as usize) })
+    }
+
+    /// Address, length and capacity of a raw string.
+    #[inline]
+    pub(super) fn raw_parts(self) -> (*mut u8, usize, usize) {
+        debug_assert_eq!(self.kind(), KIND_RAW);
+        let at = key_offset(self.meta()) - 16;
+        // SAFETY: a raw block has two aligned u64 right before its key.
+        let (len, capacity) = unsafe {
+            let at = self.0.cast::<u8>().add(at).cast::<u64>();
+            (at.read(), at.add(1).read())
+        };
+        let address = std::ptr::with_exposed_provenance_mut(self.header().object as usize);
+        (address, len as usize, capacity as usize)
+    }
+
+    /// The 24-bit access clock; `evict` knows what it means.
+    #[inline]
+    pub fn clock(self) -> u32 {
+        self.meta() >> CLOCK_SHIFT
+    }
+
+    /// Sets the access clock. Reading an entry counts as an access, so this works on a shared handle; two readers
+    /// under one lock do not exist, and a lost update would only blur an estimate.
+    #[inline]
+    pub fn set_clock(self, clock: u32) {
+        let meta = self.meta();
+        let fresh = (meta & ((1 << CLOCK_SHIFT) - 1)) | (clock << CLOCK_SHIFT);
+        // Most accesses fall into the same second: leave the cache line clean then.
+        if fresh != meta {
+            self.header().meta.store(fresh, Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(super) fn block_bytes(self) -> usize {
+        block_bytes(self.meta(), self.header().key_len as usize, self.inline_len())
+    }
+
+    /// Heap bytes of the entry, its value included.
+    #[inline]
+    pub fn memory(self) -> usize {
+        self.block_bytes()
+            + match self.kind() {
+                KIND_RAW => self.raw_parts().2,
+                KIND_HASH => self.hash().map_or(0, Hash::memory),
+                _ => 0,
+            }
+    }
+
+    /// A deep copy of the value.
+    pub fn to_value(self) -> Value {
+        match self.string() {
+            Some(StringRef::Int(number)) => Value::Int(number),
+            Some(StringRef::Bytes(bytes)) => Value::String(bytes.to_vec()),
+            None => Value::Hash(Box::new(self.hash().expect("what is no string is a hash").clone())),
+        }
+    }
+
+    /// A deep copy of the entry, with clock and expiry and in the same encoding.
+    pub fn to_entry(self) -> Entry {
+        let payload = match self.kind() {
+            KIND_RAW => Payload::Raw(self.string().map(StringRef::to_vec).unwrap_or_default()),
+            KIND_HASH => Payload::Hash(Box::new(self.hash().expect("the kind is hash").clone())),
+            _ => match self.string().expect("what is no hash is a string") {
+                StringRef::Bytes(bytes) => Payload::Inline(bytes),
+                StringRef::Int(number) => Payload::Int(number),
+            },
+        };
+        Entry::build(self.key(), self.clock(), self.expire_at(), payload)
+    }
+}
+
+impl fmt::Debug for EntryRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.key().escape_ascii(), self.value_type())
+    }
+}
+
+impl<'a> BlockRef<'a> for EntryRef<'a> {
+    #[inline]
+    fn key(self) -> &'a [u8] {
+        EntryRef::key(self)
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        key::hash(EntryRef::key(self))
+    }
+
+    #[inline]
+    fn expire_at(self) -> Option<u64> {
+        EntryRef::expire_at(self)
+    }
+}
