@@ -2,8 +2,10 @@
 
 pub mod args;
 pub mod client;
+pub mod config_command;
 pub mod connection;
 pub mod context;
+pub mod describe;
 pub mod database;
 pub mod dispatch;
 pub mod error;
@@ -12,6 +14,8 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod info;
+pub mod introspection;
 pub mod increment;
 pub mod keys;
 pub mod lcs;
@@ -26,6 +30,7 @@ pub mod slowlog;
 #[macro_use]
 pub mod spec;
 pub mod string;
+pub mod syntax;
 pub mod substring;
 pub mod table;
 pub mod transaction;
@@ -35,6 +40,7 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
+    config_command::FAMILY,
     connection::FAMILY,
     database::FAMILY,
     expire::FAMILY,
@@ -42,6 +48,8 @@ pub const FAMILIES: &[Family] = &[
     hash::FAMILY,
     hash_walk::FAMILY,
     increment::FAMILY,
+    info::FAMILY,
+    introspection::FAMILY,
     lcs::FAMILY,
     module::FAMILY,
     object::FAMILY,
