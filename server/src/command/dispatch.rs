@@ -214,6 +214,8 @@ impl Executor {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
             }
+            // A transaction is not begun that could not be ended: whatever would be queued is refused.
+            Some(_) if !command.flags.has(Flags::NOT_QUEUED) => true,
             _ => command.flags.has(Flags::OOM),
         };
         if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
@@ -234,6 +236,7 @@ impl Executor {
             // EXEC itself, when refused, ends the transaction.
             if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
                 let text = error.to_string();
+                let text = text.strip_prefix("ERR ").unwrap_or(&text);
                 session.discard_transaction();
                 self.server.unwatch_all(session);
                 self.server.count_error(self.worker, "EXECABORT");
@@ -243,7 +246,7 @@ impl Executor {
             transaction.refused = true;
         }
         self.server.count_error(self.worker, &error.code());
-        reply.error(error.to_string());
+        reply.error(error.wire());
     }
 
     fn wait_for_fuel(
@@ -349,7 +352,7 @@ impl Executor {
 
 /// Which command the arguments name: a subcommand if the first word is a container.
 pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Other(unknown_command(argv).into()))?;
+    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
     resolve_subcommand(command, argv)
 }
 
@@ -393,7 +396,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.reply.truncate(mark);
         ctx.keys.effects.forget(effects);
         ctx.server.count_error(ctx.worker, &error.code());
-        ctx.reply.error(error.to_string());
+        ctx.reply.error(error.wire());
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
