@@ -54,6 +54,12 @@ const NOT_IN_7_0: &[&str] = &[
     "worker-threads",
 ];
 
+/// What we let happen by default and redis-server does not, each for a reason.
+const OTHER_DEFAULTS: &[(&str, &str)] = &[
+    // Modules run in a sandbox.
+    ("enable-module-command", "local"),
+];
+
 #[test]
 fn config_get_shows_what_redis_shows() {
     let mut redis = Redis::start(&[]);
@@ -61,10 +67,14 @@ fn config_get_shows_what_redis_shows() {
     let text = |pairs: Vec<(Vec<u8>, Vec<u8>)>| -> BTreeMap<String, String> {
         pairs.into_iter().map(|(name, value)| (show(&name), show(&value))).collect()
     };
-    let theirs = text(redis.config_get(&["*"]));
+    let mut theirs = text(redis.config_get(&["*"]));
     let mut mine = text(ours.get(&["*"], Caller::default()));
     for name in NOT_IN_7_0 {
         assert!(mine.remove(*name).is_some(), "{name} is listed as ours, but not there");
+    }
+    for (name, value) in OTHER_DEFAULTS {
+        assert_eq!(mine.remove(*name).as_deref(), Some(*value), "{name} is listed with this default");
+        assert_ne!(theirs.remove(*name).as_deref(), Some(*value), "{name} is listed as another default");
     }
     assert_eq!(mine, theirs);
 }
