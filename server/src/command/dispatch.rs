@@ -237,13 +237,13 @@ impl Executor {
                 session.discard_transaction();
                 self.server.unwatch_all(session);
                 self.server.count_error(self.worker, "EXECABORT");
-                reply.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+                reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
                 return;
             }
             transaction.refused = true;
         }
         self.server.count_error(self.worker, &error.code());
-        reply.error(&error.to_string());
+        reply.error(error.to_string());
     }
 
     fn wait_for_fuel(
@@ -393,7 +393,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.reply.truncate(mark);
         ctx.keys.effects.forget(effects);
         ctx.server.count_error(ctx.worker, &error.code());
-        ctx.reply.error(&error.to_string());
+        ctx.reply.error(error.to_string());
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
