@@ -1,11 +1,14 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod admin;
 pub mod args;
 pub mod client;
+pub mod cluster;
 pub mod config_command;
 pub mod connection;
 pub mod context;
 pub mod database;
+pub mod debug;
 pub mod describe;
 pub mod dispatch;
 pub mod error;
@@ -18,15 +21,19 @@ pub mod increment;
 pub mod info;
 pub mod introspection;
 pub mod keys;
+pub mod latency_command;
 pub mod lcs;
 pub mod long_double;
+pub mod memory_command;
 pub mod module;
 pub mod monitor;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
+pub mod secrets;
 pub mod session;
 pub mod slowlog;
+pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
 pub mod string;
@@ -40,9 +47,12 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
+    admin::FAMILY,
+    cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
     database::FAMILY,
+    debug::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
@@ -50,11 +60,14 @@ pub const FAMILIES: &[Family] = &[
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,
+    latency_command::FAMILY,
     lcs::FAMILY,
+    memory_command::FAMILY,
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,
     scan::FAMILY,
+    slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
