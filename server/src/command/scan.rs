@@ -35,9 +35,10 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-/// A cursor as C's `strtoul` reads it: nothing at all is 0, and a sign is allowed.
+/// A cursor as C's `strtoul` reads it: nothing at all is 0, a sign is allowed, and a zero byte ends it.
 pub(super) fn parse_cursor(text: &[u8]) -> Result<u64, CommandError> {
     let invalid = CommandError::line("ERR invalid cursor");
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     let (negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] => (false, digits),
@@ -215,9 +216,16 @@ mod tests {
 
     #[test]
     fn cursors_are_read_as_strtoul_reads_them() {
-        for (text, expected) in
-            [("0", 0), ("", 0), ("007", 7), ("+5", 5), ("-1", u64::MAX), ("18446744073709551615", u64::MAX)]
-        {
+        for (text, expected) in [
+            ("0", 0),
+            ("", 0),
+            ("007", 7),
+            ("5\0x", 5),
+            ("\0x", 0),
+            ("+5", 5),
+            ("-1", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+        ] {
             assert_eq!(parse_cursor(text.as_bytes()), Ok(expected), "{text:?}");
         }
         for text in [" 1", "1 ", "x", "-", "+", "1.5", "0x1", "18446744073709551616"] {
