@@ -80,7 +80,7 @@ impl Engine {
         let cache = config.cache.as_deref().and_then(|directory| {
             Cache::open(directory, &engine)
                 .inspect_err(|error| {
-                    warn!("no cache of compiled modules in {}: {error}", directory.display())
+                    warn!("no cache of compiled modules in {}: {error}", directory.display());
                 })
                 .ok()
         });
@@ -111,7 +111,7 @@ impl Engine {
             match artifact.load(&inner.engine) {
                 Ok(component) => return Ok(component),
                 Err(error) => {
-                    warn!("a compiled module in the cache does not fit: {error:#}; compiling again")
+                    warn!("a compiled module in the cache does not fit: {error:#}; compiling again");
                 }
             }
         }

@@ -32,12 +32,16 @@ pub(crate) struct Guest {
 
 impl Guest {
     pub(crate) fn new(limits: &Limits, log: LogGate, wasi: Option<Box<Wasi>>) -> Self {
+        // What does not fit into the guest need not be collected for it.
+        let (mut list, mut values) = (ArgvBuf::new(), ValuesBuf::new());
+        list.set_limit(limits.memory_bytes);
+        values.set_limit(limits.memory_bytes);
         Self {
             host: HostSlot::default(),
             in_command: false,
             limiter: Limiter::new(limits),
-            list: ArgvBuf::new(),
-            values: ValuesBuf::new(),
+            list,
+            values,
             log,
             wasi,
         }
@@ -66,6 +70,11 @@ pub(crate) fn take_command_host(store: &mut StoreContextMut<'_, Guest>) -> wasmt
         return Err(not_in_a_command());
     }
     Ok(std::mem::take(&mut guest.host))
+}
+
+#[cold]
+pub(crate) fn too_large() -> wasmtime::Error {
+    HostFault::Other("the answer is larger than the module's memory".into()).into()
 }
 
 /// Run `f` with the host and with the store, whose memory it may read. For functions of commands.
@@ -224,6 +233,7 @@ pub(crate) fn shrink(store: &mut Store<Guest>) {
         guest.list.shrink_to(KEEP);
     }
     if guest.values.bytes() > KEEP {
-        guest.values = ValuesBuf::new();
+        guest.values.clear();
+        guest.values.shrink_to(KEEP);
     }
 }

@@ -166,6 +166,9 @@ where
         let mut list = std::mem::take(&mut store.data_mut().list);
         list.clear();
         let result = guest::with_command_host(&mut store, |host, store| f(host, store, params, &mut list))?;
+        if list.overflowed() {
+            return Err(guest::too_large());
+        }
         // The buffer goes back first; moving it does not move what it has allocated.
         store.data_mut().list = list;
         let result = match result {
@@ -202,6 +205,9 @@ where
         let mut values = std::mem::take(&mut store.data_mut().values);
         values.clear();
         let result = guest::with_command_host(&mut store, |host, store| f(host, store, params, &mut values))?;
+        if values.overflowed() {
+            return Err(guest::too_large());
+        }
         store.data_mut().values = values;
         let result = match result {
             Ok(()) => {

@@ -343,3 +343,18 @@ fn configs_are_set_and_may_be_refused() {
     let refused = without.set_config(&mut host, "x", &sandkey_runtime::ConfigValue::Boolean(true));
     assert_eq!(refused, Ok(Err("the module takes no configuration parameters".into())));
 }
+
+#[test]
+fn a_list_that_is_larger_than_the_guest_is_not_even_collected() {
+    let guest = Guest {
+        fields: r#"(import "sandkey:module/hashes@0.1.0" "get-all" (func $all (param i32 i32)))"#.into(),
+        ..calling("(call $all (i32.const 1) (i32.const 1104))")
+    };
+    let mut host = host();
+    let Some(Value::Hash(fields)) = host.keys.get_mut(b"h".as_slice()) else { panic!("it is a hash") };
+    fields.insert(b"large".to_vec(), vec![0; 300_000]);
+    let limits = Limits { memory_bytes: 4 << 16, ..Limits::default() };
+    let (mut instance, _) = try_start(&guest, &limits).unwrap_or_else(|error| panic!("{error}"));
+    let trap = run(&mut instance, &mut host, &[b"test.run"]).result.expect_err("it does not fit");
+    assert_eq!(trap.to_string(), "the answer is larger than the module's memory");
+}

@@ -229,7 +229,7 @@ fn floods_of_wasi_calls_and_handles_end() {
         Err(TrapCause::Fuel)
     );
     let random = import("random/random", "get-random-bytes", "bytes", "(param i64 i32)");
-    let far = guest(&[random.clone()], "(call $bytes (i64.const 1000000000000) (i32.const 800))");
+    let far = guest(std::slice::from_ref(&random), "(call $bytes (i64.const 1000000000000) (i32.const 800))");
     assert!(
         matches!(answer(&far, &mut TestHost::default()), Err(TrapCause::Other(why)) if why.contains("random bytes at once"))
     );

@@ -20,6 +20,7 @@ pub fn spawn(server: &'static Server) {
             let config = server.config.current();
             tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
             server.memory.publish_main();
+            server.sample_rates();
             if server.active_expire.load(Relaxed) {
                 expiry.cycle(server, config.notify_keyspace_events);
             }

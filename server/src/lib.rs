@@ -1,18 +1,25 @@
 //! Sandkey: a key-value server that speaks the Redis protocol and that anyone may extend safely.
 //! This library is the server; `main` is its command line. docs/architecture.md follows a command through it.
 
+pub mod allocator;
 pub mod clock;
 pub mod command;
 pub mod config;
 pub mod cron;
+pub mod digest;
 pub mod effects;
 pub mod evict;
+pub mod figures;
+pub mod histogram;
 pub mod keyspace;
+pub mod latency;
 pub mod limits;
 pub mod logging;
 pub mod memory;
 pub mod module;
 pub mod net;
+pub mod reactions;
+pub mod rusage;
 pub mod server;
 pub mod start;
 pub mod stats;

@@ -119,6 +119,15 @@ pub const SLOWLOG_ARGS: usize = 32;
 /// Bytes of an argument that SLOWLOG keeps. Redis's figure.
 pub const SLOWLOG_ARG_BYTES: usize = 128;
 
+/// Seconds that the latency monitor keeps of each event. Redis's figure.
+pub const LATENCY_SAMPLES: usize = 160;
+
+/// Samples whose mean is an instantaneous metric: 1.6 seconds at ten a second. Redis's figure.
+pub const RATE_SAMPLES: usize = 16;
+
+/// Keys with an expiry that INFO looks at in one database of one shard, to tell how long they live on the average.
+pub const TTL_SAMPLES: usize = 2;
+
 /// How long a paused client sleeps before it looks again, so that CLIENT UNPAUSE is noticed soon.
 pub const PAUSE_STEP: Duration = Duration::from_millis(20);
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use tracing::field::{Field, Visit};
@@ -26,21 +27,40 @@ pub fn start(config: &Config) -> anyhow::Result<()> {
                 .with_context(|| format!("Can't open the log file: {}", path.display()))?,
         ),
     };
-    let least = match config.loglevel {
-        LogLevel::Nothing => return Ok(()),
-        LogLevel::Debug => Level::TRACE,
-        LogLevel::Verbose => Level::DEBUG,
-        LogLevel::Notice => Level::INFO,
-        LogLevel::Warning => Level::WARN,
-    };
-    let layer = Lines { sink: Mutex::new(sink), least };
+    set_level(config.loglevel);
+    let layer = Lines { sink: Mutex::new(sink) };
     tracing::subscriber::set_global_default(Registry::default().with(layer))
         .context("the log is started once")
 }
 
+/// How much is logged: 0 is nothing, 5 is everything.
+static VERBOSITY: AtomicU8 = AtomicU8::new(3);
+
+/// Log only what is at least as important as this from now on.
+pub fn set_level(least: LogLevel) {
+    let verbosity = match least {
+        LogLevel::Nothing => 0,
+        LogLevel::Warning => 2,
+        LogLevel::Notice => 3,
+        LogLevel::Verbose => 4,
+        LogLevel::Debug => 5,
+    };
+    VERBOSITY.store(verbosity, Relaxed);
+}
+
+/// What a message's level needs `VERBOSITY` to be.
+fn verbosity_of(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        Level::DEBUG => 4,
+        Level::TRACE => 5,
+    }
+}
+
 struct Lines {
     sink: Mutex<Box<dyn Write + Send>>,
-    least: Level,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
@@ -48,7 +68,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         let level = *event.metadata().level();
         // Other crates speak of their own matters; only their warnings are for operators.
         let ours = event.metadata().target().starts_with("sandkey");
-        if level > self.least || !ours && level > Level::WARN {
+        if verbosity_of(level) > VERBOSITY.load(Relaxed) || !ours && level > Level::WARN {
             return;
         }
         let sign = match level {

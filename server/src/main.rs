@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     match command_line::read(&args, &cwd, &mut std::io::stdin()) {
         Ok(Invocation::Help) => print(&command_line::help()),
         Ok(Invocation::Version) => print(&command_line::version()),
-        Ok(Invocation::Run(startup)) => match run(*startup) {
+        Ok(Invocation::Run(startup)) => match run(&startup) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!("{error:#}");
@@ -31,17 +31,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(startup: Startup) -> anyhow::Result<()> {
+fn run(startup: &Startup) -> anyhow::Result<()> {
     let config = &startup.config;
     logging::start(config)?;
-    std::env::set_current_dir(&config.dir)?;
     if let Some(path) = &config.pidfile {
         std::fs::write(config.in_dir(path), format!("{}\n", std::process::id()))?;
     }
     start::greet(config)?;
     let store = ConfigStore::new(startup.config.clone(), startup.config_file.clone());
     let server = Server::new(store)?;
-    start::run(server, &startup)
+    start::run(server, startup)
 }
 
 fn print(text: &str) -> ExitCode {

@@ -16,11 +16,12 @@ use crate::command::spec::Flags;
 use crate::command::table::Command;
 use crate::config::{Config, ConfigStore};
 use crate::effects::pubsub::Kind;
+use crate::latency::LatencyMonitor;
 use crate::limits;
 use crate::memory::Memory;
 use crate::module::Registry;
 use crate::net::client::Clients;
-use crate::stats::{PerWorker, Stats};
+use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
 use crate::tenant::Tenant;
 
 /// What CLIENT PAUSE asked for.
@@ -54,6 +55,10 @@ pub struct Server {
     pub error_stats: Mutex<BTreeMap<String, u64>>,
     /// Slow commands.
     pub slowlog: Slowlog,
+    /// What took long; `latency-monitor-threshold`.
+    pub latency: LatencyMonitor,
+    /// What happens in a second.
+    pub rates: Mutex<Rates>,
     /// How much memory is used, and by what.
     pub memory: Memory,
     /// The clocks.
@@ -90,6 +95,8 @@ impl Server {
             stats: PerWorker::new(workers),
             error_stats: Mutex::new(BTreeMap::new()),
             slowlog: Slowlog::default(),
+            latency: LatencyMonitor::default(),
+            rates: Mutex::default(),
             memory: Memory::new(workers),
             started_us: clock.now_us(),
             clock,
@@ -119,6 +126,33 @@ impl Server {
         } else if room {
             codes.insert(code.to_owned(), 1);
         }
+    }
+
+    /// Look at the totals, for what happens in a second.
+    pub fn sample_rates(&self) {
+        let now_ns = self.clock.now_ns();
+        let mut rates = self.rates.lock();
+        rates.commands.sample(self.stats.sum(|stats| &stats.commands), now_ns);
+        rates.input.sample(self.stats.sum(|stats| &stats.input_bytes), now_ns);
+        rates.output.sample(self.stats.sum(|stats| &stats.output_bytes), now_ns);
+    }
+
+    /// Forget what was counted: CONFIG RESETSTAT.
+    pub fn reset_stats(&self) {
+        self.stats.iter().for_each(|stats| {
+            let dirty = stats.dirty.get();
+            stats.reset();
+            // What a save has yet to write is no statistic.
+            stats.dirty.add(dirty);
+        });
+        for command in self.tenant.commands().iter_all() {
+            command.counters.iter().for_each(CommandCounters::reset);
+        }
+        self.error_stats.lock().clear();
+        for counter in [&self.accepted, &self.rejected, &self.cron_expired] {
+            counter.store(0, Relaxed);
+        }
+        *self.rates.lock() = Rates::default();
     }
 
     /// Pause clients until a time, or for longer if they are paused already.

@@ -22,6 +22,7 @@ use crate::module::{LoadRequest, Source};
 use crate::net::client::{Client, Transport};
 use crate::net::connection::{Worker, serve};
 use crate::net::tls::Tls;
+use crate::reactions;
 use crate::server::Server;
 
 /// The lines that tools wait for: ` PID: <pid>` first, as a part of the banner where there is one.
@@ -59,6 +60,7 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     runtime.block_on(async {
         let config = server.config.current();
         let listeners = Listeners::open(&config).await?;
+        reactions::install(server);
         load_modules(server, startup)?;
         tracing::info!("Server initialized");
         let workers: Vec<_> =

@@ -3,6 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::histogram::Histogram;
+use crate::limits;
+
 /// One number that one worker writes and everybody reads.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -105,16 +108,81 @@ counters! {
     }
 }
 
-counters! {
-    /// What a worker counts of one command.
-    CommandCounters {
-        /// Times that it ran.
-        calls,
-        /// Nanoseconds that it took, waiting not included.
-        nanos,
-        /// Times that it was refused before it ran.
-        rejected,
-        /// Times that it ran and answered an error.
-        failed,
+/// What a worker counts of one command.
+#[derive(Debug, Default)]
+pub struct CommandCounters {
+    /// Times that it ran.
+    pub calls: Counter,
+    /// Nanoseconds that it took, waiting not included.
+    pub nanos: Counter,
+    /// Times that it was refused before it ran.
+    pub rejected: Counter,
+    /// Times that it ran and answered an error.
+    pub failed: Counter,
+    /// How long each run took; `latency-tracking`.
+    pub latency: Histogram,
+}
+
+impl CommandCounters {
+    /// All back to zero.
+    pub fn reset(&self) {
+        [&self.calls, &self.nanos, &self.rejected, &self.failed].into_iter().for_each(Counter::reset);
+        self.latency.reset();
+    }
+}
+
+/// How much of something happens in a second, by looking at its total now and then.
+#[derive(Debug, Default)]
+pub struct Rate {
+    last: Option<(u64, u64)>,
+    per_second: [f64; limits::RATE_SAMPLES],
+    next: usize,
+}
+
+impl Rate {
+    /// The total has become `total` at this time.
+    pub fn sample(&mut self, total: u64, now_ns: u64) {
+        if let Some((before, then_ns)) = self.last
+            && now_ns > then_ns
+        {
+            let seconds = (now_ns - then_ns) as f64 / 1e9;
+            // A total that shrank was reset.
+            self.per_second[self.next] = total.saturating_sub(before) as f64 / seconds;
+            self.next = (self.next + 1) % limits::RATE_SAMPLES;
+        }
+        self.last = Some((total, now_ns));
+    }
+
+    /// The mean of the latest samples.
+    pub fn per_second(&self) -> f64 {
+        self.per_second.iter().sum::<f64>() / limits::RATE_SAMPLES as f64
+    }
+}
+
+/// What INFO calls instantaneous.
+#[derive(Debug, Default)]
+pub struct Rates {
+    /// Commands.
+    pub commands: Rate,
+    /// Bytes read.
+    pub input: Rate,
+    /// Bytes written.
+    pub output: Rate,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_the_mean_of_its_samples() {
+        let mut rate = Rate::default();
+        for step in 0..=limits::RATE_SAMPLES as u64 {
+            rate.sample(step * 50, step * 100_000_000);
+        }
+        assert!((rate.per_second() - 500.0).abs() < 1e-9, "{}", rate.per_second());
+        // After a reset nothing is negative.
+        rate.sample(0, 100_000_000_000);
+        assert!(rate.per_second() >= 0.0 && rate.per_second() < 500.0);
     }
 }

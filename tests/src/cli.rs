@@ -85,6 +85,13 @@ pub fn cli_with_input(server: &Server, args: &[&str], stdin: &[u8]) -> String {
     output.stdout.trim_end_matches('\n').to_owned()
 }
 
+/// Whether a line is none of a reply: empty, or `(0.53s)`, which redis-cli prints after what took long.
+pub fn is_decoration(line: &str) -> bool {
+    let line = line.trim();
+    let seconds = line.strip_prefix('(').and_then(|l| l.strip_suffix("s)"));
+    line.is_empty() || seconds.is_some_and(|seconds| seconds.parse::<f64>().is_ok())
+}
+
 /// A program at a terminal of its own.
 #[derive(Debug)]
 pub struct Terminal {

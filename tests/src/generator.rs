@@ -191,7 +191,8 @@ impl Generator {
         // COMMAND and COMMAND INFO alone list what each server has, and FLUSHALL would not stop at what both have.
         let shortest = match args[0].as_slice() {
             b"COMMAND" => 2,
-            b"FLUSHALL" => 1,
+            // HELLO alone tells version and number.
+            b"FLUSHALL" | b"HELLO" => 1,
             _ => 0,
         };
         match self.rng.random_range(0..4) {

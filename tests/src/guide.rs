@@ -107,7 +107,7 @@ pub fn follow(page: &Path, server: &Server) {
         };
         let printed: Vec<String> = printed
             .lines()
-            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !cli::is_decoration(line))
             .map(|line| line.trim_end().to_owned())
             .collect();
         if !expected.is_empty() && !lines_match(&expected, &printed, &mut variables) {

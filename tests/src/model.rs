@@ -113,8 +113,11 @@ impl Model {
                 continue;
             }
             let expected = self.answer(request, before, after);
-            if matches!(expected, Ok(Expected::Between(..))) {
-                throttled = Some(reply.items().last().and_then(Value::int).unwrap_or(-1));
+            if request[0].eq_ignore_ascii_case(b"cl.throttle") && request.len() > 1 {
+                throttled = Some(match expected {
+                    Ok(Expected::Between(..)) => reply.items().last().and_then(Value::int),
+                    _ => None,
+                });
             }
             self.compare(request, &expected.unwrap_or_else(Expected::Error), &reply);
         }
@@ -412,26 +415,34 @@ impl Model {
     }
 
     /// Take over what CL.THROTTLE has kept, if it fits to the last of the five integers: in how many seconds the
-    /// limit is whole again. The key is gone when it is, and otherwise must be there.
-    fn resynchronise(&mut self, key: &[u8], kept: &Value, reset: i64, before: i64, after: i64) {
-        let fits = match kept {
-            Value::Bulk(text) => {
+    /// limit is whole again. The key is gone when it is, and otherwise must be there. After an error there is no such
+    /// integer, and nothing may have changed.
+    fn resynchronise(&mut self, key: &[u8], kept: &Value, reset: Option<i64>, before: i64, after: i64) {
+        let known = self.keys.get(key).cloned();
+        let fits = match (kept, reset) {
+            (Value::Bulk(text), Some(reset)) => {
                 self.put_text(key, text.clone());
                 integer(text).is_ok_and(|tat| {
                     let seconds = |now: i64| ((tat - now).max(0) + 999_999_999) / 1_000_000_000;
                     (seconds(after)..=seconds(before)).contains(&reset)
                 })
             }
-            null if null.is_null() => {
+            (Value::Bulk(text), None) => known == Some(Stored::Text(text.clone())),
+            (null, _) if null.is_null() => {
                 self.keys.remove(key);
-                reset <= 1
+                let whole = match known {
+                    Some(Stored::Text(tat)) => integer(&tat).is_ok_and(|tat| tat < after + 1_000_000),
+                    _ => true,
+                };
+                reset.map_or(whole, |reset| reset <= 1)
             }
+            (Value::Error(_), None) => matches!(known, Some(Stored::Hash(_))),
             _ => false,
         };
         if !fits {
             let key = shown(&[key]);
             self.differences
-                .push(format!("CL.THROTTLE {key} is whole in {reset} seconds, but keeps {kept:?}"));
+                .push(format!("CL.THROTTLE {key} is whole in {reset:?} seconds, but keeps {kept:?}"));
         }
     }
 }

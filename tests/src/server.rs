@@ -323,7 +323,7 @@ impl Server {
         // Without the logo, if the start came that far.
         let text = text.find("Server initialized").map_or(&text[..], |at| &text[at..]);
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 }
 

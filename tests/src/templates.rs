@@ -246,7 +246,8 @@ pub(crate) const JUNK: &[&[u8]] = &[
     b"+1",
     b"0x10",
     b"nan",
-    b"\x00\xff\r\n",
+    // Not with the zero in front: as a C string it would be empty, and an empty cursor is one.
+    b"\xff\x00\r\n",
     b"NX",
     b"COUNT",
 ];

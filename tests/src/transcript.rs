@@ -175,11 +175,11 @@ impl Transcript {
             expected.extend(expected_for(&step.expected, protocol));
             let Some(mark) = mark else { continue };
             let mark = format!("\"{mark}\"");
-            // redis-cli prints an empty line after an error when it reads from a pipe.
+            // redis-cli prints an empty line after an error when it reads from a pipe, and the time of what was slow.
             let got: Vec<String> = lines
                 .by_ref()
                 .take_while(|l| *l != mark)
-                .filter(|l| !l.is_empty())
+                .filter(|l| !cli::is_decoration(l))
                 .map(ToOwned::to_owned)
                 .collect();
             if !lines_match(&expected, &got, &mut known) {

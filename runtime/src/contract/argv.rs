@@ -70,16 +70,38 @@ impl<'a> Argv<'a> {
 }
 
 /// A list of byte strings that can be filled, lent and cleared again without giving its memory back.
-#[derive(Clone, Debug, Default)]
+///
+/// It has a limit of bytes, since what it collects may be as large as a key. A string past the limit is not taken, and
+/// [`ArgvBuf::overflowed`] says so from then on.
+#[derive(Clone, Debug)]
 pub struct ArgvBuf {
     data: Vec<u8>,
     ends: Vec<u32>,
+    limit: u32,
+    overflowed: bool,
+}
+
+impl Default for ArgvBuf {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ArgvBuf {
-    /// An empty list that has not allocated.
+    /// An empty list that has not allocated, with the limit that offsets of 32 bits set.
     pub const fn new() -> Self {
-        Self { data: Vec::new(), ends: Vec::new() }
+        Self { data: Vec::new(), ends: Vec::new(), limit: u32::MAX, overflowed: false }
+    }
+
+    /// Take no more than so many bytes, or the 4 GiB that offsets can tell apart.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Whether a string was not taken since the list was last cleared.
+    #[inline]
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// Forget the strings and keep the memory.
@@ -87,17 +109,19 @@ impl ArgvBuf {
     pub fn clear(&mut self) {
         self.data.clear();
         self.ends.clear();
+        self.overflowed = false;
     }
 
-    /// Append a string.
-    ///
-    /// # Panics
-    /// When the list would hold 4 GiB, which the limits of a request and of a guest's memory keep out of reach.
+    /// Append a string, unless it goes past the limit.
     #[inline]
     pub fn push(&mut self, string: &[u8]) {
-        self.data.extend_from_slice(string);
-        let end = u32::try_from(self.data.len()).expect("limits keep a list of arguments below 4 GiB");
-        self.ends.push(end);
+        match u32::try_from(self.data.len() + string.len()) {
+            Ok(end) if end <= self.limit && !self.overflowed => {
+                self.data.extend_from_slice(string);
+                self.ends.push(end);
+            }
+            _ => self.overflowed = true,
+        }
     }
 
     /// The list as it is now.
@@ -133,18 +157,37 @@ impl<'s> FromIterator<&'s [u8]> for ArgvBuf {
     }
 }
 
-/// A list in which some strings are missing: what a lookup of several fields answers.
-#[derive(Clone, Debug, Default)]
+/// A list in which some strings are missing: what a lookup of several fields answers. It has a limit as [`ArgvBuf`] has.
+#[derive(Clone, Debug)]
 pub struct ValuesBuf {
     data: Vec<u8>,
     /// Where a string begins and ends in `data`.
     spans: Vec<Option<(usize, usize)>>,
+    limit: usize,
+    overflowed: bool,
+}
+
+impl Default for ValuesBuf {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ValuesBuf {
     /// An empty list that has not allocated.
     pub const fn new() -> Self {
-        Self { data: Vec::new(), spans: Vec::new() }
+        Self { data: Vec::new(), spans: Vec::new(), limit: usize::MAX, overflowed: false }
+    }
+
+    /// Take no more than so many bytes.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+    }
+
+    /// Whether a value was not taken since the list was last cleared.
+    #[inline]
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// Forget the values and keep the memory.
@@ -152,16 +195,32 @@ impl ValuesBuf {
     pub fn clear(&mut self) {
         self.data.clear();
         self.spans.clear();
+        self.overflowed = false;
     }
 
-    /// Append a value, or that there is none.
+    /// Append a value, or that there is none. One that goes past the limit is not taken.
     #[inline]
     pub fn push(&mut self, value: Option<&[u8]>) {
         let start = self.data.len();
+        let end = start + value.map_or(0, <[u8]>::len);
+        if end > self.limit || self.overflowed {
+            self.overflowed = true;
+            return;
+        }
         self.spans.push(value.map(|value| {
             self.data.extend_from_slice(value);
-            (start, self.data.len())
+            (start, end)
         }));
+    }
+
+    /// Give memory back when a rare large list has left more than `keep` bytes behind.
+    pub fn shrink_to(&mut self, keep: usize) {
+        if self.data.capacity() > keep {
+            self.data.shrink_to(keep);
+        }
+        if self.spans.capacity() > keep / 24 {
+            self.spans.shrink_to(keep / 24);
+        }
     }
 
     /// The values in their order.
@@ -204,6 +263,30 @@ mod tests {
         assert!(Argv::new(b"ab", &[3]).is_none(), "a string beyond the bytes");
         assert!(Argv::new(b"ab", &[2, 1, 2]).is_none(), "ends that descend");
         assert!(Argv::new(b"ab", &[u32::MAX, 2]).is_none(), "an end far outside");
+    }
+
+    #[test]
+    fn nothing_is_taken_past_the_limit() {
+        let mut list = ArgvBuf::new();
+        list.set_limit(4);
+        list.push(b"abc");
+        list.push(b"d");
+        assert!(!list.overflowed());
+        list.push(b"e");
+        list.push(b"");
+        assert!(list.overflowed());
+        assert_eq!(list.as_argv(), Argv::new(b"abcd", &[3, 4]).expect("it is well-formed"));
+        list.clear();
+        list.push(b"abcd");
+        assert!(!list.overflowed());
+        let mut values = ValuesBuf::new();
+        values.set_limit(2);
+        values.push(Some(b"ab"));
+        values.push(None);
+        assert!(!values.overflowed());
+        values.push(Some(b"c"));
+        assert!(values.overflowed());
+        assert_eq!(values.iter().len(), 2);
     }
 
     #[test]

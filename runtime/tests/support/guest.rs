@@ -179,7 +179,7 @@ struct Laid {
 impl Laid {
     /// Bytes at an aligned place; pointer and length as they stand in a record.
     fn place(&mut self, bytes: &[u8], count: usize) -> Vec<u8> {
-        while self.bytes.len() % 8 != 0 {
+        while !self.bytes.len().is_multiple_of(8) {
             self.bytes.push(0);
         }
         let address = MANIFEST + u32::try_from(self.bytes.len()).expect("manifests are small");

@@ -190,9 +190,9 @@ fn id(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 fn getname(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let name = ctx.session.client.names.lock().name.clone();
     if name.is_empty() {
-        ctx.reply.null()
+        ctx.reply.null();
     } else {
-        ctx.reply.bulk(name)
+        ctx.reply.bulk(name);
     }
     Ok(())
 }
@@ -431,9 +431,9 @@ fn kill(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         }
     }
     if old_form {
-        ctx.reply.ok()
+        ctx.reply.ok();
     } else {
-        ctx.reply.integer(victims.len() as i64)
+        ctx.reply.integer(victims.len() as i64);
     }
     Ok(())
 }

@@ -237,13 +237,13 @@ impl Executor {
                 session.discard_transaction();
                 self.server.unwatch_all(session);
                 self.server.count_error(self.worker, "EXECABORT");
-                reply.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+                reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
                 return;
             }
             transaction.refused = true;
         }
         self.server.count_error(self.worker, &error.code());
-        reply.error(&error.to_string());
+        reply.error(error.to_string());
     }
 
     fn wait_for_fuel(
@@ -393,7 +393,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.reply.truncate(mark);
         ctx.keys.effects.forget(effects);
         ctx.server.count_error(ctx.worker, &error.code());
-        ctx.reply.error(&error.to_string());
+        ctx.reply.error(error.to_string());
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
@@ -403,7 +403,15 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     if result.is_err() {
         counters.failed.add(1);
     }
+    if ctx.config.latency_tracking {
+        counters.latency.record(nanos);
+    }
     ctx.server.stats.of(ctx.worker).commands.add(1);
+    let threshold_ms = ctx.config.latency_monitor_threshold;
+    if threshold_ms != 0 && nanos / 1_000_000 >= threshold_ms {
+        let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+        ctx.server.latency.record(event, nanos / 1_000_000, ctx.now_us / 1_000_000);
+    }
     if ctx.config.slowlog_log_slower_than >= 0
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
@@ -449,6 +457,9 @@ impl<'t> LockPlan<'t> {
                 for (queued, argv) in &transaction.queue {
                     if let Some(module) = queued.run.module() {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
+                    }
+                    if queued.flags.has(Flags::WALKS_KEYS) {
+                        plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv());
                     if queued.flags.has(Flags::LOCKS_ITSELF) {

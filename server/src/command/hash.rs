@@ -106,7 +106,7 @@ fn set_field(
 
 /// Set the pairs from the third argument on. The result is how many fields are new.
 fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result<i64, CommandError> {
-    if argv.len() % 2 != 0 {
+    if !argv.len().is_multiple_of(2) {
         return Err(CommandError::WrongArity(name.to_owned()));
     }
     let key = ctx.key_at(argv, 1);

@@ -1,10 +1,15 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod admin;
 pub mod args;
 pub mod client;
+pub mod cluster;
+pub mod config_command;
 pub mod connection;
 pub mod context;
 pub mod database;
+pub mod debug;
+pub mod describe;
 pub mod dispatch;
 pub mod error;
 pub mod expire;
@@ -13,20 +18,27 @@ pub mod hash;
 pub mod hash_walk;
 mod help;
 pub mod increment;
+pub mod info;
+pub mod introspection;
 pub mod keys;
+pub mod latency_command;
 pub mod lcs;
 pub mod long_double;
+pub mod memory_command;
 pub mod module;
 pub mod monitor;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
+pub mod secrets;
 pub mod session;
 pub mod slowlog;
+pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
 pub mod string;
 pub mod substring;
+pub mod syntax;
 pub mod table;
 pub mod transaction;
 pub mod undo;
@@ -35,18 +47,27 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
+    admin::FAMILY,
+    cluster::FAMILY,
+    config_command::FAMILY,
     connection::FAMILY,
     database::FAMILY,
+    debug::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
     increment::FAMILY,
+    info::FAMILY,
+    introspection::FAMILY,
+    latency_command::FAMILY,
     lcs::FAMILY,
+    memory_command::FAMILY,
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,
     scan::FAMILY,
+    slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

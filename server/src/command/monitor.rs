@@ -7,6 +7,7 @@ use crate::net::argv::Argv;
 use crate::net::client::{Transport, flag};
 use crate::server::Server;
 
+use super::secrets;
 use super::session::Session;
 use super::spec::Flags;
 use super::table::Command;
@@ -21,10 +22,9 @@ pub fn feed(server: &Server, session: &Session, command: &Command, argv: Argv<'_
         _ => session.client.addr.clone(),
     };
     let mut line = format!("+{}.{:06} [{} {origin}]", now_us / 1_000_000, now_us % 1_000_000, session.db);
-    for (i, arg) in argv.iter().enumerate() {
+    for i in 0..argv.len() {
         line.push(' ');
-        let secret = i > 0 && command.name == "auth";
-        quote(&mut line, if secret { b"(redacted)" } else { arg });
+        quote(&mut line, secrets::shown(argv, i));
     }
     line.push_str("\r\n");
     for client in server.clients.list() {

@@ -205,7 +205,7 @@ fn randomkey(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     // All keys of the chosen shard and of those behind it have expired.
     let mut dbs = ctx.keys.locked.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index));
     let entry = dbs.find_map(|db| db.random_key(&mut rng, now_ms));
-    ctx.reply.bulk_or_null(entry.map(|entry| entry.key()));
+    ctx.reply.bulk_or_null(entry.map(super::super::keyspace::entry_ref::EntryRef::key));
     Ok(())
 }
 

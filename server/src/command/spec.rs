@@ -66,6 +66,8 @@ flags! {
     NOT_QUEUED = 24 "";
     /// It touches keys that it does not name: it runs with the whole keyspace locked.
     ALL_KEYS = 25 "";
+    /// It looks at every shard, and locks one after the other for itself; inside EXEC the whole keyspace is locked.
+    WALKS_KEYS = 27 "";
     /// It runs what MULTI has queued, under the locks of all of it.
     RUNS_QUEUE = 26 "";
     /// It locks one shard after the other while it runs, and so must find either none or all of them locked.
@@ -248,6 +250,8 @@ pub struct Spec {
     pub syntax: &'static str,
     /// ACL categories beside those that follow from flags and family.
     pub categories: &'static [&'static str],
+    /// What a client that routes commands should know: the tips of COMMAND INFO.
+    pub tips: &'static [&'static str],
     /// For a container such as CONFIG.
     pub subcommands: &'static [Spec],
 }
@@ -262,12 +266,12 @@ pub struct Family {
 }
 
 /// One row: `command!("GET", 2, READ | FAST, [key(1, access::READ)], get, "1.0.0", "O(1)", "summary", "key")`, and
-/// optionally `, subcommands: &[..]` and `, categories: &[..]`.
+/// optionally, in this order, `, categories: &[..]`, `, tips: &[..]` and `, subcommands: &[..]`.
 #[macro_export]
 macro_rules! command {
     ($name:literal, $arity:literal, $($flag:ident)|+, [$($key:expr),*], $run:expr,
      $since:literal, $complexity:literal, $summary:literal, $syntax:literal
-     $(, categories: $categories:expr)? $(, subcommands: $subcommands:expr)? $(,)?) => {
+     $(, categories: $categories:expr)? $(, tips: $tips:expr)? $(, subcommands: $subcommands:expr)? $(,)?) => {
         $crate::command::spec::Spec {
             name: $name,
             arity: $arity,
@@ -279,6 +283,7 @@ macro_rules! command {
             summary: $summary,
             syntax: $syntax,
             categories: { #[allow(unused_mut, unused_assignments)] { let mut c: &'static [&'static str] = &[]; $(c = $categories;)? c } },
+            tips: { #[allow(unused_mut, unused_assignments)] { let mut t: &'static [&'static str] = &[]; $(t = $tips;)? t } },
             subcommands: { #[allow(unused_mut, unused_assignments)] { let mut s: &'static [$crate::command::spec::Spec] = &[]; $(s = $subcommands;)? s } },
         }
     };

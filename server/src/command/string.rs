@@ -213,7 +213,7 @@ fn getex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 fn mget(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.reply.array_header(argv.len() - 1);
     for name in argv.iter().skip(1) {
-        match ctx.keys.read(&Key::new(name))?.and_then(|entry| entry.string()) {
+        match ctx.keys.read(&Key::new(name))?.and_then(super::super::keyspace::entry_ref::EntryRef::string) {
             Some(value) => reply_string(ctx.reply, value),
             None => ctx.reply.null(),
         }
@@ -228,7 +228,7 @@ fn pairs<'a>(argv: Argv<'a>) -> impl Iterator<Item = (Key<'a>, &'a [u8])> {
 
 /// `MSET key value [key value ...]` -- O(N). Sets all of them; nobody sees some set and others not.
 fn mset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    if argv.len() % 2 == 0 {
+    if argv.len().is_multiple_of(2) {
         return Err(CommandError::WrongArity("mset".to_owned()));
     }
     for (key, value) in pairs(argv) {
@@ -240,7 +240,7 @@ fn mset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `MSETNX key value [key value ...]` -- O(N). 1 if all were set, 0 and nothing is if one of them was there.
 fn msetnx(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    if argv.len() % 2 == 0 {
+    if argv.len().is_multiple_of(2) {
         return Err(CommandError::WrongArity("msetnx".to_owned()));
     }
     for (key, _) in pairs(argv) {

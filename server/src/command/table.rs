@@ -64,6 +64,8 @@ pub struct Command {
     pub keys: Cow<'static, [KeySpec]>,
     /// ACL categories, without `@`.
     pub categories: Vec<String>,
+    /// For clients that route commands.
+    pub tips: &'static [&'static str],
     /// For people.
     pub docs: Docs,
     /// Its subcommands by name in small letters; empty unless it is a container.
@@ -102,6 +104,7 @@ impl Command {
             flags,
             keys: keys.into(),
             categories: Vec::new(),
+            tips: &[],
             docs,
             subcommands: BTreeMap::new(),
             run,
@@ -126,6 +129,7 @@ impl Command {
         let run = Box::new(NativeCommand(spec.run));
         let mut command = Self::new(&name, spec.arity, spec.flags, spec.keys, docs, run, workers);
         command.categories = categories(spec.flags, group, spec.categories);
+        command.tips = spec.tips;
         for sub in spec.subcommands {
             let sub_command = Self::from_spec(sub, group, Some(&command.name), workers);
             command.subcommands.insert(sub.name.to_ascii_lowercase(), Arc::new(sub_command));
@@ -152,7 +156,7 @@ pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<St
         "generic" => "keyspace",
         "sorted-set" => "sortedset",
         "transactions" => "transaction",
-        "server" | "module" => "",
+        "server" | "module" | "cluster" => "",
         "scripting" | "pubsub" | "connection" => group,
         group => group,
     };

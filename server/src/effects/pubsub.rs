@@ -116,8 +116,8 @@ impl PubSub {
     /// The names that somebody is subscribed to, of those that match a pattern.
     pub fn list(&self, kind: Kind, pattern: Option<&[u8]>) -> Vec<Box<[u8]>> {
         let names = self.names[kind as usize].read();
-        let wanted = |name: &&Box<[u8]>| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
-        names.keys().filter(wanted).cloned().collect()
+        let wanted = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
+        names.keys().filter(|name| wanted(name)).cloned().collect()
     }
 
     /// How many clients are subscribed to a name.

@@ -107,7 +107,7 @@ impl Db {
         self.bytes
     }
 
-    /// Heap bytes of the table itself. Walks its segments.
+    /// Heap bytes of the table itself.
     pub fn table_bytes(&self) -> usize {
         self.table.memory()
     }

@@ -372,6 +372,12 @@ mod packed {
     }
 
     pub(super) fn replace(bytes: &mut Vec<u8>, range: Range<usize>, string: &[u8]) {
+        // A value of the same length, as a counter's nearly always is, overwrites the old one.
+        let old_len = Items { bytes, at: range.start }.string().len();
+        if old_len == string.len() {
+            bytes[range.end - old_len..range.end].copy_from_slice(string);
+            return;
+        }
         let mut fresh = Vec::with_capacity(string.len() + 10);
         push(&mut fresh, string);
         bytes.splice(range, fresh);

@@ -65,6 +65,11 @@ impl Keyspace {
         slot >> self.shift
     }
 
+    /// Locks none yet.
+    pub fn lock_none(&self) -> Locked<'_> {
+        Locked { keyspace: self, guards: Guards::Many(SmallVec::new()) }
+    }
+
     /// Locks one shard.
     #[inline]
     pub fn lock_one(&self, id: ShardId) -> Locked<'_> {
@@ -179,6 +184,25 @@ impl Locked<'_> {
         let many = many.into_iter().flatten().map(|(id, guard)| (*id, &mut **guard));
         let all = all.into_iter().flatten().enumerate().map(|(id, guard)| (id as ShardId, &mut **guard));
         one.into_iter().chain(many).chain(all)
+    }
+
+    /// Whether no shard is locked.
+    pub fn is_none(&self) -> bool {
+        matches!(&self.guards, Guards::Many(guards) if guards.is_empty())
+    }
+
+    /// Visits every shard: all of them are locked, or none is, and then each is locked in turn. Otherwise nothing
+    /// happens and the answer is false, since locking more would be out of order.
+    pub fn walk(&mut self, mut visit: impl FnMut(&mut Shard)) -> bool {
+        if self.is_none() {
+            self.keyspace.shards.iter().for_each(|shard| visit(&mut shard.0.lock()));
+            return true;
+        }
+        let all = self.is_all();
+        if all {
+            self.shards_mut().for_each(|(_, shard)| visit(shard));
+        }
+        all
     }
 
     /// Keys of a database in the locked shards.

@@ -55,7 +55,7 @@ impl Shard {
     }
 
     /// Changes what access clocks record.
-    pub(super) fn set_access(&mut self, access: AccessClock) {
+    pub fn set_access(&mut self, access: AccessClock) {
         self.access = access;
         self.dbs.iter_mut().for_each(|db| db.set_access(access));
     }

@@ -30,11 +30,21 @@ pub struct Table<B: Block> {
     deepest: u32,
     len: usize,
     volatile: usize,
+    /// Heap bytes of all segments: kept up to date, as every write to a large hash asks for them.
+    segment_bytes: usize,
 }
 
 impl<B: Block> Default for Table<B> {
     fn default() -> Self {
-        Table { directory: Vec::new(), segments: Vec::new(), depth: 0, deepest: 0, len: 0, volatile: 0 }
+        Table {
+            directory: Vec::new(),
+            segments: Vec::new(),
+            depth: 0,
+            deepest: 0,
+            len: 0,
+            volatile: 0,
+            segment_bytes: 0,
+        }
     }
 }
 
@@ -62,11 +72,11 @@ impl<B: Block> Table<B> {
         self.volatile
     }
 
-    /// Heap bytes of the table, its blocks excluded. Walks the segments.
+    /// Heap bytes of the table, its blocks excluded.
     pub fn memory(&self) -> usize {
         self.directory.capacity() * size_of::<u32>()
             + self.segments.capacity() * size_of::<Segment<B>>()
-            + self.segments.iter().map(Segment::memory).sum::<usize>()
+            + self.segment_bytes
     }
 
     /// The segment for a hash; meaningless in a table without segments.
@@ -133,7 +143,9 @@ impl<B: Block> Table<B> {
     pub fn insert(&mut self, hash: u64, block: B) -> Place {
         let mut segment = self.segment_of(hash);
         if self.segments.is_empty() {
-            self.segments.push(Segment::new(Position { depth: 0, prefix: 0 }, 0));
+            let first = Segment::new(Position { depth: 0, prefix: 0 }, 0);
+            self.segment_bytes += first.memory();
+            self.segments.push(first);
         }
         while self.segments[segment].is_full() {
             self.make_room(segment);
@@ -199,21 +211,31 @@ impl<B: Block> Table<B> {
         // memory with a directory: such a segment just grows on.
         let may_double = depth < DIRECTORY_DEPTH_MAX && self.directory.len() <= 16 * self.segments.len();
         if !self.segments[segment].is_largest() || (depth == self.depth && !may_double) {
-            let full = &mut self.segments[segment];
-            full.resize(full.len());
+            self.fit(segment);
             return;
         }
         if depth == self.depth {
             self.double();
         }
         let empty = Segment::new(self.segments[segment].position, 0);
-        let (low, high) = std::mem::replace(&mut self.segments[segment], empty).split();
+        let full = std::mem::replace(&mut self.segments[segment], empty);
+        self.segment_bytes -= full.memory();
+        let (low, high) = full.split();
+        self.segment_bytes += low.memory() + high.memory();
         self.segments[segment] = low;
         self.segments.push(high);
         if depth + 1 == self.depth {
             self.deepest += 2;
         }
         self.point_to(self.segments.len() - 1);
+    }
+
+    /// Gives a segment the array that suits it.
+    fn fit(&mut self, segment: usize) {
+        let segment = &mut self.segments[segment];
+        self.segment_bytes -= segment.memory();
+        segment.resize(segment.len());
+        self.segment_bytes += segment.memory();
     }
 
     fn double(&mut self) {
@@ -255,9 +277,8 @@ impl<B: Block> Table<B> {
             segment = result;
             merged = true;
         }
-        let sparse = &mut self.segments[segment];
-        if !merged && sparse.is_sparse() {
-            sparse.resize(sparse.len());
+        if !merged && self.segments[segment].is_sparse() {
+            self.fit(segment);
         }
         if self.segments.capacity() > 8 && self.segments.len() < self.segments.capacity() / 4 {
             self.segments.shrink_to(self.segments.len() * 2);
@@ -283,8 +304,10 @@ impl<B: Block> Table<B> {
         // The last segment has moved into the gap, and it may be the one that we keep.
         let kept = if segment == self.segments.len() { buddy } else { segment };
         let result = &mut self.segments[kept];
+        self.segment_bytes -= result.memory() + other.memory();
         result.resize(total);
         result.absorb(other);
+        self.segment_bytes += result.memory();
         result.position = Position { depth: depth - 1, prefix: prefix & !bit };
         self.point_to(kept);
         if kept != buddy && buddy < self.segments.len() {

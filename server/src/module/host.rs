@@ -174,6 +174,7 @@ fn writable(mode: Mode) -> HostResult<()> {
 }
 
 /// Opening a key has made sure that its shard is locked.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn undeclared(error: CommandError) -> HostFault {
     HostFault::Other(format!("a key that was opened is not locked: {error}"))
 }
@@ -394,7 +395,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn string_append(&mut self, key: u32, value: &[u8]) -> HostResult<u64> {
-        let old = self.string(key)?.0.map_or(0, |value| value.len());
+        let old = self.string(key)?.0.map_or(0, StringRef::len);
         self.check_len((old + value.len()) as u64)?;
         self.change(
             key,
@@ -405,7 +406,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn string_set_range(&mut self, key: u32, offset: u64, value: &[u8]) -> HostResult<u64> {
-        let len = self.string(key)?.0.map_or(0, |value| value.len());
+        let len = self.string(key)?.0.map_or(0, StringRef::len);
         if value.is_empty() {
             let (_, mode) = self.key(key)?;
             writable(mode)?;
@@ -431,7 +432,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         let hash = self.hash(key)?;
         for field in fields.iter() {
             let value = hash.and_then(|hash| hash.get(field));
-            values.push(value.map(|value| value.to_vec()).as_deref());
+            values.push(value.map(StringRef::to_vec).as_deref());
         }
         Ok(())
     }

@@ -93,6 +93,7 @@ pub(super) fn load(
 ) -> Result<Arc<LoadedModule>, String> {
     let config = server.config.current();
     let path = request.source.name();
+    let from_file = matches!(request.source, Source::File(_));
     let bytes = request.source.read(config.module_file_max_size)?;
     let code = engine.load(&bytes).map_err(|error| error.to_string())?;
     drop(bytes);
@@ -101,7 +102,7 @@ pub(super) fn load(
     let made = code.instantiate(&limits, args.as_argv(), &mut Starting(&path), None);
     let (instance, manifest) = made.map_err(|error| error.to_string())?;
     check_free(server, &manifest)?;
-    let module = assemble(server, id, path, request.args, code, manifest, limits, instance);
+    let module = assemble(server, id, path, from_file, request.args, code, manifest, limits, instance);
     let mut given = request.configs;
     given.extend(configs(&module.name));
     register_configs(server, &module, &given)?;
@@ -131,6 +132,7 @@ fn assemble(
     server: &Server,
     id: u64,
     path: String,
+    from_file: bool,
     args: Vec<Vec<u8>>,
     code: rt::Module,
     manifest: Manifest,
@@ -145,6 +147,7 @@ fn assemble(
         id,
         name: manifest.name.clone(),
         path,
+        from_file,
         args,
         key_specs: manifest.commands.iter().map(key_specs).collect(),
         manifest,

@@ -34,6 +34,8 @@ pub struct LoadedModule {
     pub name: String,
     /// Where it came from: a path, or what MODULE LOADBYTES called it.
     pub path: String,
+    /// Whether it came from a file, so that a start can load it again.
+    pub from_file: bool,
     /// The arguments of MODULE LOAD.
     pub args: Vec<Vec<u8>>,
     /// What it declared.

@@ -1,0 +1,58 @@
+//! Which arguments nobody but the server may see: passwords, in whatever command they come. MONITOR and SLOWLOG show
+//! `(redacted)` in their place, as redis-server does.
+
+use crate::config::table;
+use crate::net::argv::Argv;
+
+use super::args;
+
+/// What is shown instead.
+pub const REDACTED: &[u8] = b"(redacted)";
+
+/// Whether the argument at `index` is a secret.
+pub fn is_secret(argv: Argv<'_>, index: usize) -> bool {
+    let word = |at: usize, word: &str| argv.get(at).is_some_and(|arg| args::is(arg, word));
+    if index == 0 {
+        false
+    } else if word(0, "AUTH") {
+        true
+    } else if word(0, "HELLO") {
+        // Name and password follow the word.
+        index > 2 && word(index - 1, "AUTH") || index > 3 && word(index - 2, "AUTH")
+    } else if word(0, "CONFIG") && word(1, "SET") {
+        index >= 3 && index % 2 == 1 && argv.get(index - 1).is_some_and(table::is_sensitive)
+    } else {
+        false
+    }
+}
+
+/// The argument at `index`, or what is shown instead.
+pub fn shown(argv: Argv<'_>, index: usize) -> &[u8] {
+    if is_secret(argv, index) { REDACTED } else { argv.get(index).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::argv::OwnedArgv;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (line, expected) in [
+            ("AUTH secret", "AUTH (redacted)"),
+            ("auth user secret", "auth (redacted) (redacted)"),
+            ("HELLO 3 AUTH user secret SETNAME me", "HELLO 3 AUTH (redacted) (redacted) SETNAME me"),
+            ("hello 3 setname me", "hello 3 setname me"),
+            ("CONFIG SET requirepass secret hz 5", "CONFIG SET requirepass (redacted) hz 5"),
+            ("config set hz 5 PrimaryAuth x", "config set hz 5 PrimaryAuth (redacted)"),
+            ("CONFIG GET requirepass", "CONFIG GET requirepass"),
+            ("SET auth secret", "SET auth secret"),
+        ] {
+            let owned: OwnedArgv = line.split(' ').collect();
+            let argv = owned.as_argv();
+            let words: Vec<_> =
+                (0..argv.len()).map(|i| String::from_utf8_lossy(shown(argv, i)).into_owned()).collect();
+            assert_eq!(words.join(" "), expected);
+        }
+    }
+}
