@@ -167,6 +167,9 @@ pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
 
 // Modules
 
+/// How long CONFIG SET waits for an instance that is at work: as long as commands of modules usually take at the most.
+pub const INSTANCE_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// How long a command waits for fuel before it is answered `-THROTTLED`: longer than a burst, shorter than the time-out
 /// of any client.
 pub const THROTTLE_WAIT_MAX: Duration = Duration::from_secs(2);

@@ -44,13 +44,17 @@ fn table(client: &mut Client) -> BTreeMap<String, Row> {
     while let Some(command) = rest.pop() {
         let info = command.items();
         assert_eq!(info.len(), 10, "{command:?}");
-        let row = Row {
+        let mut row = Row {
             arity: info[1].clone(),
             flags: words(&info[2]),
             keys: [info[3].clone(), info[4].clone(), info[5].clone()],
             categories: words(&info[6]),
             specs: info[8].items().iter().map(spec).collect(),
         };
+        if info[0].text().starts_with("module|") {
+            // Compiling a module happens beside the workers, so our MULTI cannot queue it; redis-server's can.
+            row.flags.remove("no_multi");
+        }
         rest.extend(info[9].items());
         rows.insert(info[0].text(), row);
     }

@@ -18,7 +18,7 @@ pub const FAMILY: Family = Family {
         command!(
             "CLUSTER",
             -2,
-            LOADING | STALE,
+            NONE,
             [],
             disabled,
             "3.0.0",

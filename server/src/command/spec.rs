@@ -59,7 +59,7 @@ flags! {
     /// It cannot be queued by MULTI.
     NO_MULTI = 15 "no_multi";
     /// It may replicate although it is a read.
-    MAY_REPLICATE = 16 "may_replicate";
+    MAY_REPLICATE = 16 "";
     /// It cannot be run as asynchronous job.
     NO_ASYNC_LOADING = 17 "no_async_loading";
     /// It runs at once inside MULTI instead of being queued (EXEC, DISCARD, WATCH, ...).

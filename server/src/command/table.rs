@@ -128,7 +128,9 @@ impl Command {
         };
         let run = Box::new(NativeCommand(spec.run));
         let mut command = Self::new(&name, spec.arity, spec.flags, spec.keys, docs, run, workers);
-        command.categories = categories(spec.flags, group, spec.categories);
+        // A container does nothing itself: the family's category is its subcommands'.
+        let family = if spec.subcommands.is_empty() { group } else { "" };
+        command.categories = categories(spec.flags, family, spec.categories);
         command.tips = spec.tips;
         for sub in spec.subcommands {
             let sub_command = Self::from_spec(sub, group, Some(&command.name), workers);
@@ -156,8 +158,8 @@ pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<St
         "generic" => "keyspace",
         "sorted-set" => "sortedset",
         "transactions" => "transaction",
-        "server" | "module" | "cluster" => "",
-        "scripting" | "pubsub" | "connection" => group,
+        // These tell by flags and rows who may use them.
+        "server" | "module" | "cluster" | "pubsub" => "",
         group => group,
     };
     if flags.has(Flags::WRITE) {

@@ -274,13 +274,18 @@ fn key_specs(command: &rt::Command) -> Vec<KeySpec> {
     command.key_specs.iter().map(one).collect()
 }
 
-/// The arguments in the notation of native rows.
+/// The arguments in the notation of native rows, each with its type.
 fn syntax(arguments: &[rt::CommandArgument]) -> String {
+    // What means something in the notation means nothing in a name.
+    let plain = |name: &str| name.replace(|c: char| c.is_whitespace() || "[]|".contains(c), "-");
     let words = arguments.iter().map(|argument| {
-        let mut word = match (&argument.token, argument.kind) {
-            (None, _) => argument.name.clone(),
-            (Some(token), rt::ArgumentKind::Token) => token.clone(),
-            (Some(token), _) => format!("{token} {}", argument.name),
+        let value = || format!("{}:{}", plain(&argument.name), argument.kind.name());
+        let token = argument.token.as_deref().map(|token| plain(token).to_uppercase());
+        let mut word = match (token, argument.kind) {
+            (None, rt::ArgumentKind::Token) => plain(&argument.name).to_uppercase(),
+            (None, _) => value(),
+            (Some(token), rt::ArgumentKind::Token) => token,
+            (Some(token), _) => format!("{token} {}", value()),
         };
         if argument.multiple {
             word = format!("{word} [{word} ...]");

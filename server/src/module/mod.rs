@@ -116,7 +116,9 @@ impl LoadedModule {
     /// hear of it before their next command.
     fn set_config(&self, name: &str, value: ConfigValue) -> Result<(), String> {
         {
-            let mut slot = self.slots[0].lock();
+            // A transaction may hold the instance while it changes the parameter: it must not wait for itself.
+            let slot = self.slots[0].try_lock_for(limits::INSTANCE_WAIT_MAX);
+            let mut slot = slot.ok_or("the module is busy, try again")?;
             if let Some(instance) = &mut slot.instance {
                 match instance.set_config(&mut starting::Starting(&self.name), name, &value) {
                     Ok(accepted) => accepted?,
