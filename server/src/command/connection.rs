@@ -135,12 +135,7 @@ fn select(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// The number of a database in an argument.
 pub fn database(ctx: &CommandContext<'_>, argument: &[u8]) -> Result<usize, CommandError> {
-    let index =
-        args::parse_i64(argument).ok_or(CommandError::line("ERR value is not an integer or out of range"))?;
-    usize::try_from(index)
-        .ok()
-        .filter(|&index| index < ctx.config.databases)
-        .ok_or(CommandError::line("ERR DB index is out of range"))
+    args::database(argument, ctx.config.databases)
 }
 
 /// `QUIT` -- O(1). OK, and then the connection is closed.

@@ -230,16 +230,17 @@ impl Executor {
         if let Some(command) = command {
             command.counters.of(self.worker).rejected.add(1);
         }
+        // EXEC itself, when refused, ends the transaction and the watches, even where there is none.
+        if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
+            let text = error.to_string();
+            session.discard_transaction();
+            self.server.unwatch_all(session);
+            self.server.count_error(self.worker, "EXECABORT");
+            let text = text.strip_prefix("ERR ").unwrap_or(&text);
+            reply.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+            return;
+        }
         if let Some(transaction) = &mut session.transaction {
-            // EXEC itself, when refused, ends the transaction.
-            if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
-                let text = error.to_string();
-                session.discard_transaction();
-                self.server.unwatch_all(session);
-                self.server.count_error(self.worker, "EXECABORT");
-                reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
-                return;
-            }
             transaction.refused = true;
         }
         self.server.count_error(self.worker, &error.code());
