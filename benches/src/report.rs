@@ -4,7 +4,7 @@ use crate::load::{CLIENTS, KEYS, Sample};
 use crate::measure::{Effort, Samples};
 use crate::plan::{Cell, MEMORY_AT_MOST, PHASES, PIPELINES, THROTTLE_AT_MOST, goals};
 use crate::stats::{median, range, ratio};
-use crate::throttle::{self, Outcome};
+use crate::throttle::{self, Answers, Outcome};
 use std::fmt::Write as _;
 use std::process::Command;
 
@@ -117,18 +117,25 @@ fn memory(results: &Results) -> String {
 
 fn beside(results: &Results) -> String {
     const HEAD: &str = "\n## Beside a looping module\n\n";
-    let Outcome { alone_ms, beside_ms, looped, throttled } = match &results.throttle {
+    let outcome = match &results.throttle {
         Ok(outcome) => outcome,
         Err(error) => return format!("{HEAD}Not measured: {error:#}.\n"),
     };
+    let answers = |answers: &Answers| {
+        let Answers { finished, out_of_fuel, refused } = answers;
+        format!("finished {finished} times, ran out of fuel {out_of_fuel} times, was refused {refused} times")
+    };
     format!(
-        "{HEAD}GET on {CLIENTS} connections without a pipeline, while another connection calls an \
-         endless loop, limited to FUEL {} a call and RATE {} a second. p99: {:.3} ms without it, {:.3} ms with it (medians). \
-         The loop ran out of fuel {looped} times and was told THROTTLED {throttled} times.\n",
+        "{HEAD}GET on {CLIENTS} connections without a pipeline, while two more connections call commands that loop, each \
+         of a module that is limited to FUEL {} a call and RATE {} a second. p99: {:.3} ms without them, {:.3} ms with them \
+         (medians). In {:.1} s the loop that ends within its fuel {}; the one that never ends {}.\n",
         throttle::FUEL,
         throttle::RATE,
-        median(alone_ms),
-        median(beside_ms),
+        median(&outcome.alone_ms),
+        median(&outcome.beside_ms),
+        outcome.time.as_secs_f64(),
+        answers(&outcome.spin),
+        answers(&outcome.endless),
     )
 }
 
@@ -174,7 +181,7 @@ mod tests {
             samples.insert(goal.ours(), vec![sample(0.4), sample(0.8), sample(0.4)]);
             samples.insert(goal.theirs(), vec![sample(1.0), sample(2.0), sample(1.0)]);
         }
-        let throttle = Outcome { alone_ms: vec![1.0], beside_ms: vec![1.6], looped: 3, throttled: 1 };
+        let throttle = Outcome { alone_ms: vec![1.0], beside_ms: vec![1.6], ..Outcome::default() };
         let effort = Effort { rounds: 3, seconds: 1.0 };
         Results {
             effort,

@@ -1,5 +1,9 @@
-//! What a looping module costs the others: the latency of GET on 50 connections while a 51st calls an endless loop, again
-//! and again, under limits of fuel per call and per second; against the same without it, in turns.
+//! What a looping module costs the others: the latency of GET on 50 connections, against the same while two more
+//! connections call commands that loop, again and again, under limits of fuel per call and per second; in turns.
+//!
+//! There are two because the server has two answers. A loop that ends just within the fuel of a call is held back by the
+//! rate of its module: that is throttling. One that never ends fails each time, and a module that fails each time is given
+//! longer and longer rests.
 
 use crate::load::{self, ANY_KEY, Load};
 use crate::measure::Effort;
@@ -7,34 +11,62 @@ use crate::process::Server;
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Fuel of one call: some tenths of a millisecond of one worker.
 pub const FUEL: u64 = 1_000_000;
-/// Fuel of all calls in a second: about a hundredth of one worker.
+/// Fuel of all calls of a module in a second: about a hundredth of one worker.
 pub const RATE: u64 = 10_000_000;
+/// A loop that ends within [`FUEL`], not far from it.
+const SPIN: [&str; 2] = ["BENCH.SPIN", "50000"];
+/// One that does not end.
+const LOOP: [&str; 1] = ["HOSTILE.LOOP"];
 
-/// What came of it, one figure a round.
+/// What came of it, one latency a round.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// p99 of GET with nobody else there, in ms.
     pub alone_ms: Vec<f64>,
-    /// The same beside the loop.
+    /// The same beside the loops.
     pub beside_ms: Vec<f64>,
-    /// Calls that used up their fuel.
-    pub looped: u64,
-    /// Calls that were refused because the module had used up its rate.
-    pub throttled: u64,
+    /// What the loop that ends was answered.
+    pub spin: Answers,
+    /// What the loop that does not end was answered.
+    pub endless: Answers,
+    /// How long the loops were called, in all.
+    pub time: Duration,
+}
+
+/// How often a command was answered in which way.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Answers {
+    /// It came to its end.
+    pub finished: u64,
+    /// It ran out of fuel.
+    pub out_of_fuel: u64,
+    /// It was not run: its module has used up its rate, or rests.
+    pub refused: u64,
+}
+
+impl Answers {
+    fn add(&mut self, other: Answers) {
+        self.finished += other.finished;
+        self.out_of_fuel += other.out_of_fuel;
+        self.refused += other.refused;
+    }
 }
 
 /// Measure it on a server of its own.
-pub fn experiment(sandkey: &Path, hostile: &str, effort: Effort) -> Result<Outcome> {
-    let server = Server::start(sandkey, &["--loadmodule", hostile])?;
+pub fn experiment(sandkey: &Path, bench: &str, hostile: &str, effort: Effort) -> Result<Outcome> {
+    let modules = ["--enable-module-command", "local", "--loadmodule", bench, "--loadmodule", hostile];
+    let server = Server::start(sandkey, &modules)?;
     let mut admin = server.connect()?;
-    redis::cmd("MODULE")
-        .arg(&["LIMITS", "hostile", "FUEL", &FUEL.to_string(), "RATE", &RATE.to_string()])
-        .query::<()>(&mut admin)
-        .context("setting the limits of the module")?;
+    for module in ["bench", "hostile"] {
+        redis::cmd("MODULE")
+            .arg(&["LIMITS", module, "FUEL", &FUEL.to_string(), "RATE", &RATE.to_string()])
+            .query::<()>(&mut admin)
+            .with_context(|| format!("setting the limits of {module}"))?;
+    }
     load::fill(&server, b"xyz")?;
     let argv = vec!["GET".to_owned(), ANY_KEY.to_owned()];
     let mut load = Load { argv, pipeline: 1, requests: 50_000 };
@@ -43,38 +75,50 @@ pub fn experiment(sandkey: &Path, hostile: &str, effort: Effort) -> Result<Outco
     let mut outcome = Outcome::default();
     for _ in 0..effort.rounds {
         outcome.alone_ms.push(load::run(&server, &load)?.p99_ms);
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| -> Result<()> {
-            let looping = scope.spawn(|| attack(&server, &stop));
-            let sample = load::run(&server, &load);
-            stop.store(true, Ordering::Relaxed);
-            let (looped, throttled) =
-                looping.join().map_err(|_| anyhow::anyhow!("the attacker panicked"))??;
-            outcome.looped += looped;
-            outcome.throttled += throttled;
-            outcome.beside_ms.push(sample?.p99_ms);
-            Ok(())
-        })?;
+        beside(&server, &load, &mut outcome)?;
     }
-    ensure!(outcome.looped > 0, "the looping command never ran, so nothing was measured");
+    ensure!(outcome.spin.finished > 0, "the loop that ends never did: {:?}", outcome.spin);
+    ensure!(outcome.endless.out_of_fuel > 0, "the endless loop never ran: {:?}", outcome.endless);
     Ok(outcome)
 }
 
-/// Call the loop until told to stop. Answers how often it ran out of fuel, and how often it was refused.
-fn attack(server: &Server, stop: &AtomicBool) -> Result<(u64, u64)> {
+/// One run with the loops beside it.
+fn beside(server: &Server, load: &Load, outcome: &mut Outcome) -> Result<()> {
+    let stop = AtomicBool::new(false);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let spin = scope.spawn(|| attack(server, &SPIN, &stop));
+        let endless = scope.spawn(|| attack(server, &LOOP, &stop));
+        let sample = load::run(server, load);
+        stop.store(true, Ordering::Relaxed);
+        let panicked = |_| anyhow::anyhow!("an attacker panicked");
+        outcome.spin.add(spin.join().map_err(panicked)??);
+        outcome.endless.add(endless.join().map_err(panicked)??);
+        outcome.time += start.elapsed();
+        outcome.beside_ms.push(sample?.p99_ms);
+        Ok(())
+    })
+}
+
+/// Call a command until told to stop.
+fn attack(server: &Server, argv: &[&str], stop: &AtomicBool) -> Result<Answers> {
     let mut connection = server.connect()?;
-    let (mut looped, mut throttled) = (0, 0);
+    let mut request = redis::cmd(argv[0]);
+    for arg in &argv[1..] {
+        request.arg(arg);
+    }
+    let mut answers = Answers::default();
     while !stop.load(Ordering::Relaxed) {
-        match redis::cmd("HOSTILE.LOOP").query::<()>(&mut connection) {
-            Ok(()) => anyhow::bail!("an endless loop came to its end"),
-            Err(error) if error.code() == Some("THROTTLED") => {
-                throttled += 1;
-                // A client that is told to wait, and waits a little.
+        match request.query::<redis::Value>(&mut connection) {
+            Ok(_) => answers.finished += 1,
+            Err(error) if error.code().is_none() => return Err(error).context("calling a loop"),
+            Err(error) if error.to_string().contains("out of fuel") => answers.out_of_fuel += 1,
+            Err(_) => {
+                answers.refused += 1;
+                // Refusals cost next to nothing, and a flood of them is another experiment.
                 std::thread::sleep(Duration::from_millis(1));
             }
-            Err(error) if error.code().is_some() => looped += 1,
-            Err(error) => return Err(error).context("calling HOSTILE.LOOP"),
         }
     }
-    Ok((looped, throttled))
+    Ok(answers)
 }

@@ -1,7 +1,7 @@
 //! Whether parts of a component call each other through the component model.
 //!
 //! Between two parts the engine puts adapters that copy and re-encode strings in native code, at any length for the fuel
-//! of a few instructions: 32 MiB in several milliseconds, in a loop. No limit of ours would see that. A module has no need
+//! of a few instructions, and no limit of ours would see that in a loop. A module has no need
 //! of it (what the usual tools make is one part), so such components are refused.
 
 use wasmparser::{

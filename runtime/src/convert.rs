@@ -10,24 +10,30 @@ use crate::contract::{
     ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue,
     Declared, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
 };
+use crate::instance::Outcome;
+use crate::trap::{Trap, TrapCause};
 
-/// A reply, or the sentence that says why it is none.
-pub(crate) fn reply(wire: WireReply) -> Result<Reply, String> {
-    Ok(match wire {
-        WireReply::Ok => Reply::Ok,
-        WireReply::Null => Reply::Null,
-        WireReply::Integer(number) => Reply::Integer(number),
-        WireReply::Double(number) => Reply::Double(number),
-        WireReply::Boolean(truth) => Reply::Boolean(truth),
+/// The outcome of a command that answered with a reply, which may turn out to be none.
+#[inline]
+pub(crate) fn outcome(wire: WireReply, fuel_used: u64) -> Outcome {
+    let good = |reply| Outcome { result: Ok(Ok(reply)), fuel_used };
+    let bad = |sentence| Outcome { result: Err(Trap::new(TrapCause::BadReply(sentence))), fuel_used };
+    match wire {
+        WireReply::Ok => good(Reply::Ok),
+        WireReply::Null => good(Reply::Null),
+        WireReply::Integer(number) => good(Reply::Integer(number)),
+        WireReply::Double(number) => good(Reply::Double(number)),
+        WireReply::Boolean(truth) => good(Reply::Boolean(truth)),
         WireReply::Simple(text) if text.contains(['\r', '\n']) => {
-            return Err("the reply is a status line with a line break".into());
+            bad("the reply is a status line with a line break".into())
         }
-        WireReply::Simple(text) => Reply::Simple(text),
-        WireReply::Bulk(bytes) => Reply::Bulk(bytes),
-        WireReply::Resp3(bytes) => Reply::Resp3(
-            Resp3::parse(bytes).map_err(|invalid| format!("the reply is not valid RESP3: {invalid}"))?,
-        ),
-    })
+        WireReply::Simple(text) => good(Reply::Simple(text)),
+        WireReply::Bulk(bytes) => good(Reply::Bulk(bytes)),
+        WireReply::Resp3(bytes) => match Resp3::parse(bytes) {
+            Ok(value) => good(Reply::Resp3(value)),
+            Err(invalid) => bad(format!("the reply is not valid RESP3: {invalid}")),
+        },
+    }
 }
 
 impl From<Reply> for WireReply {

@@ -67,7 +67,7 @@ impl Instance {
             Ok((lifecycle, commands, configs))
         };
         let (made, used) = enter(&mut store, host, Phase::Start, limits.fuel_init, instantiate);
-        let (lifecycle, commands, configs) = made.map_err(LoadError::Start)?;
+        let (lifecycle, commands, configs) = made.map_err(|error| LoadError::Start(trap(&store, &error)))?;
         let bad = |error: wasmtime::Error| LoadError::BadExport(one_line(&format!("{error:#}"), 500));
         let (lifecycle, commands, configs) =
             (lifecycle.map_err(bad)?, commands.map_err(bad)?, configs.map_err(bad)?);
@@ -77,7 +77,7 @@ impl Instance {
         let (answer, _) =
             enter(&mut store, host, Phase::Start, fuel, |store| lifecycle.call_init(store, argv));
         let declared = answer
-            .map_err(LoadError::InitTrapped)?
+            .map_err(|error| LoadError::InitTrapped(trap(&store, &error)))?
             .map_err(|sentence| LoadError::InitRefused(one_line(&sentence, 1000)))?;
         let manifest = contract::check(convert::declared(declared), configs.is_some())?;
         if expected.is_some_and(|expected| *expected != manifest) {
@@ -93,22 +93,22 @@ impl Instance {
         }
         // Copying the arguments in costs what copying always costs.
         let copying = guest::bytes_fuel(argv.data().len() + 4 * argv.len()).min(fuel);
-        let commands = &self.commands;
+        let function = self.commands.func_call();
         let (answer, used) = enter(&mut self.store, host, Phase::Command, fuel - copying, |store| {
-            commands.call_call(store, command, ArgvParam { data: argv.data(), ends: argv.ends() })
+            function.call(store, (command, ArgvParam { data: argv.data(), ends: argv.ends() }))
         });
         guest::shrink(&mut self.store);
-        let result = match answer {
-            Ok(Ok(reply)) => {
-                convert::reply(reply).map(Ok).map_err(|sentence| Trap::new(TrapCause::BadReply(sentence)))
-            }
-            Ok(Err(error)) => Ok(Err(convert::error(error))),
-            Err(trap) => {
+        let fuel_used = used + copying;
+        // Each arm makes the whole outcome, so that an answer is moved once: in between, the compiler copies enums in
+        // pieces that the processor cannot forward, at a dozen cycles each.
+        match answer {
+            Ok((Ok(wire),)) => convert::outcome(wire, fuel_used),
+            Ok((Err(error),)) => Outcome { result: Ok(Err(convert::error(error))), fuel_used },
+            Err(error) => {
                 self.dead = true;
-                Err(trap)
+                Outcome { result: Err(trap(&self.store, &error)), fuel_used }
             }
-        };
-        Outcome { result, fuel_used: used + copying }
+        }
     }
 
     /// Give the module a value of one of its parameters, of the declared type and within its bounds. The inner error is
@@ -133,9 +133,9 @@ impl Instance {
         });
         match answer {
             Ok(answer) => Ok(answer.map_err(|sentence| one_line(&sentence, 1000))),
-            Err(trap) => {
+            Err(error) => {
                 self.dead = true;
-                Err(trap)
+                Err(trap(&self.store, &error))
             }
         }
     }
@@ -173,7 +173,7 @@ fn enter<R>(
     phase: Phase,
     fuel: u64,
     f: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<R>,
-) -> (Result<R, Trap>, u64) {
+) -> (wasmtime::Result<R>, u64) {
     store.set_fuel(fuel).expect("the engine is configured to consume fuel");
     let guest = store.data_mut();
     guest.in_command = phase == Phase::Command;
@@ -183,8 +183,12 @@ fn enter<R>(
     }
     let result = lend::with_host(store, host, f);
     let left = store.get_fuel().expect("the engine is configured to consume fuel");
-    let guest = store.data();
-    let result = result.map_err(|error| Trap::from_error(&error, guest.limiter.refused()));
-    let wasi = guest.wasi.as_ref().map_or(0, |wasi| fuel.saturating_sub(wasi.fuel_left()));
+    let wasi = store.data().wasi.as_ref().map_or(0, |wasi| fuel.saturating_sub(wasi.fuel_left()));
     (result, fuel.saturating_sub(left) + wasi)
+}
+
+/// What an error of the engine means for the command.
+#[cold]
+fn trap(store: &Store<Guest>, error: &wasmtime::Error) -> Trap {
+    Trap::from_error(error, store.data().limiter.refused())
 }

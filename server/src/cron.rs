@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
 use crate::keyspace::{Key, Keyspace, ShardId};
@@ -22,7 +23,7 @@ pub fn spawn(server: &'static Server) {
             server.memory.publish_main();
             server.sample_rates();
             if server.active_expire.load(Relaxed) {
-                expiry.cycle(server, config.notify_keyspace_events);
+                expiry.cycle(server, &config);
             }
             if config.timeout != 0 {
                 end_idle_clients(server, u64::from(config.timeout));
@@ -53,9 +54,10 @@ struct ActiveExpiry {
 }
 
 impl ActiveExpiry {
-    fn cycle(&mut self, server: &'static Server, mask: Class) {
-        let keyspace = &server.tenant.keyspace;
-        let end = server.clock.now_ns() + limits::EXPIRE_CYCLE_NS;
+    fn cycle(&mut self, server: &'static Server, config: &Config) {
+        let (keyspace, mask) = (&server.tenant.keyspace, config.notify_keyspace_events);
+        let began = server.clock.now_ns();
+        let end = began + limits::EXPIRE_CYCLE_NS * u64::from(config.active_expire_effort);
         let (mut dead, mut shards_done) = (0, 0);
         while shards_done < keyspace.shards() && server.clock.now_ns() < end {
             let found = self.step(keyspace, server.clock.now_ms(), mask);
@@ -65,6 +67,11 @@ impl ActiveExpiry {
                 self.shard = (self.shard + 1) % keyspace.shards() as ShardId;
                 shards_done += 1;
             }
+        }
+        let now_ns = server.clock.now_ns();
+        let millis = (now_ns - began) / 1_000_000;
+        if config.latency_monitor_threshold != 0 && millis >= config.latency_monitor_threshold {
+            server.latency.record("expire-cycle", millis, server.clock.now_ms() / 1000);
         }
         server.cron_expired.fetch_add(dead as u64, Relaxed);
         self.effects.deliver(&server.tenant.pubsub);

@@ -102,6 +102,15 @@ pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
+/// Connections of the metrics endpoint at a time: scrapers come one by one.
+pub const METRICS_CONNECTIONS: usize = 8;
+
+/// Bytes of a request for metrics: what servers usually allow the head of a request.
+pub const METRICS_REQUEST_MAX: usize = 8 * 1024;
+
+/// A request for metrics that is not read and answered by then is given up, so that nobody can hold all places.
+pub const METRICS_TIME_MAX: Duration = Duration::from_secs(10);
+
 // Commands
 
 /// Bytes of a command's name that an error line shows. Redis's figure.
@@ -146,8 +155,8 @@ pub const RANDOM_DRAWS_STEP: u64 = 1024;
 
 // Time and memory
 
-/// Nanoseconds that one cycle of active expiry may go on while it finds much to delete: a fortieth of the time at the
-/// default `hz` of 10.
+/// Nanoseconds that one cycle of active expiry may go on while it finds much to delete, for each step of
+/// `active-expire-effort`: a fortieth of the time at the defaults of 1 and of 10 for `hz`.
 pub const EXPIRE_CYCLE_NS: u64 = 2_500_000;
 
 /// Keys with an expiry that active expiry looks at under one lock: some 10 µs.
@@ -155,9 +164,6 @@ pub const EXPIRE_CYCLE_KEYS: usize = 64;
 
 /// Keys with an expiry that a cycle looks at before it judges how many of them are dead.
 pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
-
-/// Keys that one command evicts at the most for the sake of `maxmemory`.
-pub const EVICTIONS_PER_COMMAND: usize = 64;
 
 // Modules
 

@@ -1,12 +1,36 @@
 //! What must happen at once when a directive changes. Everything else reads the configuration when it needs it.
 //! CONFIG SET itself tells the keyspace about new access clocks, since that takes locks that a transaction may hold.
 
+use std::sync::Arc;
+
 use crate::config::{Change, Config, Hook};
+use crate::listen::Listening;
 use crate::logging;
 use crate::server::Server;
 
+/// Directives that say where the server listens.
+const ADDRESSES: &[&str] = &["bind", "port", "tls-port"];
+
+/// Directives that say how it shakes hands.
+const HANDSHAKE: &[&str] = &[
+    "tls-port",
+    "tls-cert-file",
+    "tls-key-file",
+    "tls-ca-cert-file",
+    "tls-ca-cert-dir",
+    "tls-auth-clients",
+    "tls-protocols",
+];
+
 /// Begin to react.
-pub fn install(server: &'static Server) {
+pub fn install(server: &'static Server, listening: Listening) {
+    let listening = Arc::new(listening);
+    let door = Arc::clone(&listening);
+    // Before the addresses: whoever connects to a new port finds a certificate.
+    server.config.on_change(HANDSHAKE, Box::new(move |change: &Change<'_>| door.renew_tls(change.new)));
+    server
+        .config
+        .on_change(ADDRESSES, Box::new(move |change: &Change<'_>| listening.move_to(change.old, change.new)));
     apply_output_limit(server, &server.config.current());
     let limit: Hook = Box::new(move |change: &Change<'_>| {
         apply_output_limit(server, change.new);

@@ -24,6 +24,8 @@ pub(crate) fn run(tree: &Tree, server_args: &[String]) -> Result<()> {
     }
     let modules = tree.modules_for_use()?;
     let mut step = Step::of(tree, "run", tree.server());
+    // Like redis-server, Sandkey takes no modules from clients unless told to. Whoever runs this wants to try some.
+    step = step.arg("--enable-module-command").arg("local");
     for name in &modules {
         step = step.arg("--loadmodule").arg(tree.module(name));
     }

@@ -17,7 +17,7 @@ struct Args {
     /// The server to measure
     #[arg(long)]
     sandkey: PathBuf,
-    /// Its module with the commands BENCH.NOP and BENCH.INCR
+    /// Its module with the commands BENCH.NOP, BENCH.INCR and BENCH.SPIN
     #[arg(long)]
     bench_module: PathBuf,
     /// Its module with the command HOSTILE.LOOP
@@ -56,13 +56,13 @@ fn compare(args: &Args) -> Result<()> {
     eprintln!("── memory");
     let memory = (memory::bytes_per_key(&sandkey)?, memory::bytes_per_key(&args.redis)?);
     eprintln!("── beside a looping module");
-    let hostile = absolute(&args.hostile_module)?;
+    let (bench, hostile) = (absolute(&args.bench_module)?, absolute(&args.hostile_module)?);
     // Twenty minutes of other figures are not thrown away for this one; the report says what happened.
-    let throttle = throttle::experiment(&sandkey, &hostile, effort);
+    let throttle = throttle::experiment(&sandkey, &bench, &hostile, effort);
     eprintln!("── CPU, requests per second and latency");
     let samples = {
         let servers = Servers {
-            sandkey: Server::start(&sandkey, &["--loadmodule", &absolute(&args.bench_module)?])?,
+            sandkey: Server::start(&sandkey, &["--loadmodule", &bench])?,
             redis: Server::start(&args.redis, &["--loadmodule", &absolute(&args.native_module)?])?,
         };
         measure(&servers, effort)?

@@ -127,15 +127,18 @@ fn sand_pile(grains: usize) -> String {
     const WIDTH: usize = 33;
     let mut pile = [[0usize; WIDTH]; HEIGHT];
     pile[HEIGHT / 2][WIDTH / 2] = grains;
-    while let Some((y, x)) =
-        (0..HEIGHT * WIDTH).map(|at| (at / WIDTH, at % WIDTH)).find(|&(y, x)| pile[y][x] > 3)
-    {
+    let mut unstable = vec![(HEIGHT / 2, WIDTH / 2)];
+    while let Some((y, x)) = unstable.pop() {
         let share = pile[y][x] / 4;
         pile[y][x] %= 4;
+        if share == 0 {
+            continue;
+        }
         // What slides over the edge is gone.
         for (y, x) in [(y.wrapping_sub(1), x), (y + 1, x), (y, x.wrapping_sub(1)), (y, x + 1)] {
             if let Some(place) = pile.get_mut(y).and_then(|row| row.get_mut(x)) {
                 *place += share;
+                unstable.push((y, x));
             }
         }
     }

@@ -214,6 +214,8 @@ impl Executor {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
             }
+            // A transaction is not begun that could not be ended: whatever would be queued is refused.
+            Some(_) if !command.flags.has(Flags::NOT_QUEUED) => true,
             _ => command.flags.has(Flags::OOM),
         };
         if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
@@ -237,14 +239,14 @@ impl Executor {
             self.server.unwatch_all(session);
             self.server.count_error(self.worker, "EXECABORT");
             let text = text.strip_prefix("ERR ").unwrap_or(&text);
-            reply.error(&format!("EXECABORT Transaction discarded because of: {text}"));
+            reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
             return;
         }
         if let Some(transaction) = &mut session.transaction {
             transaction.refused = true;
         }
         self.server.count_error(self.worker, &error.code());
-        reply.error(error.to_string());
+        reply.error(error.wire());
     }
 
     fn wait_for_fuel(
@@ -350,7 +352,7 @@ impl Executor {
 
 /// Which command the arguments name: a subcommand if the first word is a container.
 pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Other(unknown_command(argv).into()))?;
+    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
     resolve_subcommand(command, argv)
 }
 
@@ -394,7 +396,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.reply.truncate(mark);
         ctx.keys.effects.forget(effects);
         ctx.server.count_error(ctx.worker, &error.code());
-        ctx.reply.error(error.to_string());
+        ctx.reply.error(error.wire());
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);

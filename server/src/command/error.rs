@@ -41,6 +41,8 @@ pub enum CommandError {
     ReadOnly,
     /// Any other line. It starts with a code in capital letters.
     Other(Cow<'static, str>),
+    /// A line that repeats what a client sent, which may be no text.
+    Bytes(Vec<u8>),
 }
 
 impl CommandError {
@@ -52,6 +54,15 @@ impl CommandError {
     /// A constant line that already starts with its code.
     pub const fn line(text: &'static str) -> Self {
         Self::Other(Cow::Borrowed(text))
+    }
+
+    /// The line on the wire, without the leading `-`.
+    pub fn wire(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Bytes(line) => Cow::Borrowed(line),
+            Self::Other(line) => Cow::Borrowed(line.as_bytes()),
+            other => Cow::Owned(other.to_string().into_bytes()),
+        }
     }
 
     /// The code at the start of the line: what INFO errorstats counts by.
@@ -80,6 +91,7 @@ impl fmt::Display for CommandError {
             Self::UndeclaredKey => "ERR the module's command did not declare this key",
             Self::ReadOnly => "ERR the module's command is not flagged 'write'",
             Self::Other(text) => text,
+            Self::Bytes(line) => return f.write_str(&String::from_utf8_lossy(line)),
         })
     }
 }

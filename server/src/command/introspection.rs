@@ -54,7 +54,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
     ),
     command!(
         "GETKEYS",
-        -3,
+        -4,
         LOADING | STALE,
         [],
         getkeys,
@@ -66,7 +66,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
     ),
     command!(
         "GETKEYSANDFLAGS",
-        -3,
+        -4,
         LOADING | STALE,
         [],
         getkeysandflags,

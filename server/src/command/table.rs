@@ -282,18 +282,21 @@ impl CommandTable {
     }
 }
 
-/// The line for a name that no table has.
-pub fn unknown_command(argv: Argv<'_>) -> String {
-    let name = String::from_utf8_lossy(argv[0].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[0]));
-    let mut line = format!("ERR unknown command '{name}', with args beginning with: ");
+/// The line for a name that no table has: with the client's own bytes, whatever they are.
+pub fn unknown_command(argv: Argv<'_>) -> Vec<u8> {
+    let name = argv.name();
+    let mut line = b"ERR unknown command '".to_vec();
+    line.extend_from_slice(name.get(..limits::ERROR_NAME_BYTES).unwrap_or(name));
+    line.extend_from_slice(b"', with args beginning with: ");
     let start = line.len();
     for arg in argv.iter().skip(1) {
         let room = limits::ERROR_ARGS_BYTES.saturating_sub(line.len() - start);
         if room == 0 {
             break;
         }
-        let shown = String::from_utf8_lossy(arg.get(..room).unwrap_or(arg));
-        line.push_str(&format!("'{shown}' "));
+        line.push(b'\'');
+        line.extend_from_slice(arg.get(..room).unwrap_or(arg));
+        line.extend_from_slice(b"' ");
     }
     line
 }

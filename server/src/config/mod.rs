@@ -34,7 +34,7 @@ pub use line::{push_quoted, split_args};
 pub use load::{LoadModule, ModuleConfig, RenameCommand, Startup, UserLine};
 pub use params::{ParamKind, ParamSpec, ParamValue, Setter};
 pub use rewrite::RewriteExtra;
-pub use snapshot::{Config, MemoryLimit};
+pub use snapshot::Config;
 pub use start_error::{Origin, Source, StartError};
 pub use store::{Caller, Change, Changed, ConfigError, ConfigReader, ConfigStore, Hook};
 pub use table::{AclPubsubDefault, LogLevel, MaxmemoryPolicy, Protection, ShutdownFlags, TlsAuthClients};

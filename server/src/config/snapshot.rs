@@ -13,24 +13,13 @@ use std::sync::Arc;
 use super::events::EventFlags;
 use super::kind::Value;
 use super::params::Param;
-use super::table::{
-    self, AclPubsubDefault, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags, TlsAuthClients,
-};
+use super::table::{self, LogLevel, MaxmemoryPolicy, Place, Protection, TlsAuthClients};
 use super::values::{BindAddress, OutputLimits, SavePoint};
 
 /// A type into which the value of a directive is read.
 pub(crate) trait FromValue: Sized {
     /// The value as this type; `None` when the table gives the directive another kind.
     fn from_value(value: &Value) -> Option<Self>;
-}
-
-/// A limit that is an amount of memory, or a share of `maxmemory`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MemoryLimit {
-    /// This many bytes; 0 is no limit.
-    Bytes(u64),
-    /// This share of `maxmemory`, in percent.
-    Percent(u8),
 }
 
 macro_rules! from_value {
@@ -59,10 +48,6 @@ from_value! {
     Value::Int(number) => u64 = u64::try_from(*number).ok();
     Value::Int(number) => i64 = i64::try_from(*number).ok();
     Value::Int(number) => usize = usize::try_from(*number).ok();
-    Value::Int(number) => MemoryLimit = match *number {
-        percent if percent < 0 => u8::try_from(-percent).ok().map(Self::Percent),
-        bytes => u64::try_from(bytes).ok().map(Self::Bytes),
-    };
     Value::Text(text) => Arc<[u8]> = Some(Arc::clone(text));
     Value::Text(text) => String = Some(String::from_utf8_lossy(text).into_owned());
     Value::Text(text) => Option<PathBuf> = Some((!text.is_empty()).then(|| path(text)));
@@ -154,10 +139,6 @@ config! {
     enable_module_command: Protection = "enable-module-command",
     /// Turns of cron in a second, 1 to 500.
     hz: u32 = "hz",
-    /// What SIGINT does.
-    shutdown_on_sigint: ShutdownFlags = "shutdown-on-sigint",
-    /// What SIGTERM does.
-    shutdown_on_sigterm: ShutdownFlags = "shutdown-on-sigterm",
     /// Threads that serve clients; 0 is one for each core.
     worker_threads: usize = "worker-threads",
 
@@ -165,22 +146,12 @@ config! {
     maxclients: u32 = "maxclients",
     /// The default user's password; empty is none.
     requirepass: Arc<[u8]> = "requirepass",
-    /// The file with the users.
-    aclfile: Option<PathBuf> = "aclfile",
-    /// The channels of a new user.
-    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default",
-    /// How many refusals ACL LOG keeps.
-    acllog_max_len: usize = "acllog-max-len",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
     /// The most that is read of a client before it is run.
     client_query_buffer_limit: usize = "client-query-buffer-limit",
     /// The most output that waits for a client.
     client_output_buffer_limit: OutputLimits = "client-output-buffer-limit",
-    /// The most memory of all clients together.
-    maxmemory_clients: MemoryLimit = "maxmemory-clients",
-    /// Keys remembered for clients that cache them; 0 is no limit.
-    tracking_table_max_keys: usize = "tracking-table-max-keys",
 
     /// The classes of events to publish.
     notify_keyspace_events: EventFlags = "notify-keyspace-events",
@@ -229,14 +200,6 @@ config! {
     lfu_decay_time: u32 = "lfu-decay-time",
     /// How hard to look for expired keys, 1 to 10.
     active_expire_effort: u32 = "active-expire-effort",
-    /// Free evicted values in the background.
-    lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction",
-    /// Free expired values in the background.
-    lazyfree_lazy_expire: bool = "lazyfree-lazy-expire",
-    /// Free overwritten values in the background.
-    lazyfree_lazy_server_del: bool = "lazyfree-lazy-server-del",
-    /// DEL frees like UNLINK.
-    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del",
     /// FLUSHALL and FLUSHDB free in the background.
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush",
     /// The most fields of a compact hash.

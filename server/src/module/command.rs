@@ -167,7 +167,11 @@ impl LoadedModule {
         let instance = slot.instance.as_mut().expect("it was there or has just been made");
         instance.set_memory_limit(limits.memory_bytes);
         for (name, value) in self.configs() {
-            if let Err(reason) = instance.set_config(host, &name, &value) {
+            let refused = match instance.set_config(host, &name, &value) {
+                Ok(accepted) => accepted.err(),
+                Err(trap) => Some(trap.to_string()),
+            };
+            if let Some(reason) = refused {
                 slot.instance = None;
                 return Err(format!("it refuses the value of its parameter '{name}': {reason}"));
             }

@@ -118,8 +118,13 @@ impl LoadedModule {
         {
             let mut slot = self.slots[0].lock();
             if let Some(instance) = &mut slot.instance {
-                let set = instance.set_config(&mut starting::Starting(&self.name), name, &value);
-                set.map_err(|trap| trap.to_string())??;
+                match instance.set_config(&mut starting::Starting(&self.name), name, &value) {
+                    Ok(accepted) => accepted?,
+                    Err(trap) => {
+                        slot.instance = None;
+                        return Err(trap.to_string());
+                    }
+                }
             }
         }
         self.configs.write().insert(name.to_owned(), value);

@@ -81,7 +81,12 @@ pub struct Connection<S> {
 
 /// Serve a client until it leaves.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Worker>, client: Arc<Client>) {
-    let authenticated = worker.executor.borrow().config().requirepass.is_empty();
+    let authenticated = {
+        let mut executor = worker.executor.borrow_mut();
+        // A password that was set a moment ago holds for this connection.
+        executor.begin();
+        executor.config().requirepass.is_empty()
+    };
     let mut connection = Connection {
         stream,
         session: Session::new(client, authenticated),
@@ -319,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let result = job(&mut reply);
             if let Err(error) = &result {
                 reply.clear();
-                reply.error(error.to_string());
+                reply.error(error.wire());
             }
             (reply.into_inner(), result.err())
         };

@@ -19,6 +19,8 @@ const UNSAFE: &[(&str, &str)] = &[
     ("runtime/src/lend.rs", "a store's data is 'static, and the host of a command is a borrow"),
     ("runtime/src/rlimit.rs", "limits of the compiler's process are calls of the system"),
     ("sample-modules/hostile/src/raw.rs", "attacks that safe Rust does not let anybody write"),
+    ("server/src/allocator.rs", "jemalloc reads its settings from a symbol of the binary"),
+    ("server/src/rusage.rs", "CPU times are a call of the system"),
     ("server/src/keyspace/block.rs", "what a table needs to know of the blocks that it owns by address"),
     (
         "server/src/keyspace/entry.rs",

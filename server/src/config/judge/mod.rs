@@ -17,6 +17,12 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// What we let happen by default and redis-server does not, each for a reason.
+const OTHER_DEFAULTS: &[(&str, &str)] = &[
+    // Modules run in a sandbox.
+    ("enable-module-command", "local"),
+];
+
 /// A reply, as far as these tests need to tell them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reply {

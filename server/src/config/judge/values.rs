@@ -7,7 +7,7 @@ use super::super::command_line::{self, Invocation};
 use super::super::kind::{Kind, Unit};
 use super::super::store::{Caller, ConfigStore};
 use super::super::table::{Flags, directives};
-use super::{Redis, Reply, show};
+use super::{OTHER_DEFAULTS, Redis, Reply, show};
 
 /// Our store, started with the arguments that the judge was started with.
 fn ours(folder: &Path) -> ConfigStore {
@@ -61,10 +61,14 @@ fn config_get_shows_what_redis_shows() {
     let text = |pairs: Vec<(Vec<u8>, Vec<u8>)>| -> BTreeMap<String, String> {
         pairs.into_iter().map(|(name, value)| (show(&name), show(&value))).collect()
     };
-    let theirs = text(redis.config_get(&["*"]));
+    let mut theirs = text(redis.config_get(&["*"]));
     let mut mine = text(ours.get(&["*"], Caller::default()));
     for name in NOT_IN_7_0 {
         assert!(mine.remove(*name).is_some(), "{name} is listed as ours, but not there");
+    }
+    for (name, value) in OTHER_DEFAULTS {
+        assert_eq!(mine.remove(*name).as_deref(), Some(*value), "{name} is listed with this default");
+        assert_ne!(theirs.remove(*name).as_deref(), Some(*value), "{name} is listed as another default");
     }
     assert_eq!(mine, theirs);
 }
@@ -105,6 +109,8 @@ fn left_out(name: &str) -> bool {
         "activedefrag" => true,
         // 7.0 does not know the word `nothing`, 7.2 does.
         "loglevel" => true,
+        // What cannot be set keeps its default, which is another one.
+        name if OTHER_DEFAULTS.iter().any(|(other, _)| *other == name) => true,
         // Redis loses the letter `n` beside `A`.
         "notify-keyspace-events" => true,
         _ => false,

@@ -20,6 +20,8 @@ const LOG: Effect = Stored("the server logs to its standard output or to logfile
 const TITLE: Effect = Stored("the process keeps the title that it was started with");
 const SCORE: Effect = Stored("the server starts no children that should be killed before it");
 const CRASH: Effect = Stored("a crash is reported by the runtime, not by a signal handler");
+const NO_ACL: Effect = Stored("there are no users but the default one, which requirepass protects");
+const SIGNAL: Effect = Stored("a shutdown has nothing to save and nobody to wait for yet");
 const HARNESS: Effect = Stored("it belongs to the test harness of another server");
 
 use super::Effect;
@@ -118,16 +120,17 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
     row("enable-protected-configs", Enum(Protection::WORDS), "no", IMMUTABLE, Acts,
         "Who may change `dir` and `dbfilename`, and see modules' secrets, with CONFIG."),
     row("enable-debug-command", Enum(Protection::WORDS), "no", IMMUTABLE, Acts, "Who may run DEBUG."),
-    row("enable-module-command", Enum(Protection::WORDS), "no", IMMUTABLE, Acts, "Who may run MODULE."),
+    row("enable-module-command", Enum(Protection::WORDS), "local", IMMUTABLE, Acts,
+        "Who may run MODULE. Modules run in a sandbox, so clients on this machine may load them."),
     row("hz", Int(0, INT_MAX, Plain), "10", MUTABLE, Acts,
         "How often in a second the server looks after expired keys and idle clients; at least 1, at most 500."),
     row("dynamic-hz", Bool, "yes", MUTABLE, Stored("each worker looks after its own clients"),
         "Raise hz with the number of clients."),
     row("shutdown-timeout", Int(0, INT_MAX, Plain), "10", MUTABLE,
         Stored("there are no replicas to wait for yet"), "Seconds that a shutdown waits for replicas."),
-    row("shutdown-on-sigint", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
+    row("shutdown-on-sigint", Several(ShutdownFlags::WORDS), "default", MUTABLE, SIGNAL,
         "What SIGINT does, in the words of SHUTDOWN."),
-    row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
+    row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, SIGNAL,
         "What SIGTERM does, in the words of SHUTDOWN."),
     row("worker-threads", Int(0, 1024, Plain), "0", IMMUTABLE, Acts,
         "How many threads serve clients; 0 is one for each core."),
@@ -161,18 +164,18 @@ pub(super) static CLIENTS: Group = Group { title: "Clients and security", rows: 
     row("maxclients", Int(1, u32::MAX as i128, Plain), "10000", MUTABLE, Acts,
         "How many clients may be connected at once."),
     row("requirepass", Text(any), "", Flags::SENSITIVE, Acts, "The password of the default user."),
-    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, Acts, "The file with the users, instead of `user` lines."),
-    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, Acts,
+    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, NO_ACL, "The file with the users, instead of `user` lines."),
+    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, NO_ACL,
         "The channels that a new user may use."),
-    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, Acts, "How many refusals ACL LOG keeps."),
+    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, NO_ACL, "How many refusals ACL LOG keeps."),
     row("proto-max-bulk-len", Int(1 << 20, LONG_MAX, Memory), "512mb", MUTABLE, Acts, "The longest argument."),
     row("client-query-buffer-limit", Int(1 << 20, LONG_MAX, Memory), "1gb", MUTABLE, Acts,
         "How much may be read of a client before it is run."),
     row("client-output-buffer-limit", super::Kind::OutputLimits, "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
         MUTABLE, Acts, "How much output may wait for a client: class, hard limit, soft limit, seconds."),
-    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Acts,
+    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Stored("each client has limits of its own, and none is disconnected for what all use together"),
         "How much memory all clients may use together, or which share of `maxmemory`; 0 is no limit."),
-    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Acts,
+    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Stored("there is no client-side caching yet"),
         "How many keys are remembered for clients that cache them; 0 is no limit."),
     row("busy-reply-threshold", Int(0, LONG_MAX, Plain), "5000", MUTABLE,
         Stored("module-fuel bounds how long a module's command runs, and there are no scripts yet"),

@@ -9,6 +9,7 @@ use super::{Flags, Group, row};
 const MUTABLE: Flags = Flags::MUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
 const LONG_MAX: i128 = i64::MAX as i128;
+const LAZY: Effect = Stored("a value is always freed after its key is unlocked, so that nobody waits for it");
 const NO_TYPE: Effect = Stored("there is no such type yet");
 const NO_DEFRAG: &str =
     "Active defragmentation cannot be enabled: this server does not move what it keeps in memory";
@@ -31,10 +32,10 @@ pub(super) static MEMORY: Group = Group { title: "Memory", rows: &[
         "Minutes after which the count of uses goes down."),
     row("active-expire-effort", Int(1, 10, Plain), "1", MUTABLE, Acts,
         "How hard the server looks for expired keys that nobody asks for."),
-    row("lazyfree-lazy-eviction", Bool, "no", MUTABLE, Acts, "Free evicted values in the background."),
-    row("lazyfree-lazy-expire", Bool, "no", MUTABLE, Acts, "Free expired values in the background."),
-    row("lazyfree-lazy-server-del", Bool, "no", MUTABLE, Acts, "Free overwritten values in the background."),
-    row("lazyfree-lazy-user-del", Bool, "no", MUTABLE, Acts, "Let DEL free like UNLINK."),
+    row("lazyfree-lazy-eviction", Bool, "no", MUTABLE, LAZY, "Free evicted values in the background."),
+    row("lazyfree-lazy-expire", Bool, "no", MUTABLE, LAZY, "Free expired values in the background."),
+    row("lazyfree-lazy-server-del", Bool, "no", MUTABLE, LAZY, "Free overwritten values in the background."),
+    row("lazyfree-lazy-user-del", Bool, "no", MUTABLE, LAZY, "Let DEL free like UNLINK."),
     row("lazyfree-lazy-user-flush", Bool, "no", MUTABLE, Acts, "Let FLUSHALL and FLUSHDB free in the background."),
     row("activerehashing", Bool, "yes", MUTABLE, Stored("tables grow in small steps and need no time of their own"),
         "Spend idle time on growing tables."),
