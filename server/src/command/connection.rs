@@ -135,14 +135,7 @@ fn select(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// The number of a database in an argument.
 pub fn database(ctx: &CommandContext<'_>, argument: &[u8]) -> Result<usize, CommandError> {
-    let index = args::integer(argument)?;
-    let index = i32::try_from(index).map_err(|_| {
-        CommandError::line("ERR value is out of range, value must between -2147483648 and 2147483647")
-    })?;
-    usize::try_from(index)
-        .ok()
-        .filter(|&index| index < ctx.config.databases)
-        .ok_or(CommandError::line("ERR DB index is out of range"))
+    args::database(argument, ctx.config.databases)
 }
 
 /// `QUIT` -- O(1). OK, and then the connection is closed.
