@@ -81,7 +81,8 @@ pub struct Connection<S> {
 
 /// Serve a client until it leaves.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Worker>, client: Arc<Client>) {
-    let authenticated = worker.executor.borrow().config().requirepass.is_empty();
+    // Not as the worker has it since its last batch: a password may have been set since.
+    let authenticated = worker.executor.borrow().server.config.current().requirepass.is_empty();
     let mut connection = Connection {
         stream,
         session: Session::new(client, authenticated),
