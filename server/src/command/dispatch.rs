@@ -284,9 +284,6 @@ impl Executor {
         plan: &LockPlan<'_>,
     ) {
         let server = self.server;
-        if server.monitors.load(Relaxed) != 0 {
-            monitor::feed(server, session, command, argv, self.now_us);
-        }
         // Instances before shards: nobody waits for a module while holding a key.
         let instances = InstanceGuards::lock(&plan.modules, self.worker);
         let keys = Keys {
@@ -400,6 +397,10 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
+    // Afterwards, and while the keys are locked: MONITOR shows commands in the order in which they took effect.
+    if ctx.server.monitors.load(Relaxed) != 0 {
+        monitor::feed(ctx.server, ctx.session, command, argv, ctx.now_us);
+    }
     let counters = command.counters.of(ctx.worker);
     counters.calls.add(1);
     counters.nanos.add(nanos);

@@ -1,4 +1,4 @@
-//! MONITOR: every client in it sees each command before it runs.
+//! MONITOR: every client in it sees each command once it has run.
 
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering::Relaxed;

@@ -166,7 +166,7 @@ fn assemble(
 
 /// Enter the configuration parameters; the module hears every value and may refuse it.
 fn register_configs(
-    server: &Server,
+    server: &'static Server,
     module: &Arc<LoadedModule>,
     given: &[(Vec<u8>, Vec<u8>)],
 ) -> Result<(), String> {
@@ -176,7 +176,7 @@ fn register_configs(
     }
     let weak: Weak<LoadedModule> = Arc::downgrade(module);
     let setter: Setter = Arc::new(move |name, value| match weak.upgrade() {
-        Some(module) => module.set_config(name, config_value(value)),
+        Some(module) => module.set_config(name, config_value(value), server.clock.now_ns()),
         None => Ok(()),
     });
     let registered = server.config.register_module(&module.name, specs, given, &setter);

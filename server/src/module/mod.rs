@@ -114,11 +114,13 @@ impl LoadedModule {
 
     /// Take over the value of a configuration parameter. One instance is asked at once whether it accepts it; the others
     /// hear of it before their next command.
-    fn set_config(&self, name: &str, value: ConfigValue) -> Result<(), String> {
+    fn set_config(&self, name: &str, value: ConfigValue, now_ns: u64) -> Result<(), String> {
         {
             // A transaction may hold the instance while it changes the parameter: it must not wait for itself.
             let slot = self.slots[0].try_lock_for(limits::INSTANCE_WAIT_MAX);
             let mut slot = slot.ok_or("the module is busy, try again")?;
+            // One that trapped is made anew: nobody else can say whether the value is good.
+            self.make_ready(&mut slot, 0, || now_ns, &mut starting::Starting(&self.name))?;
             if let Some(instance) = &mut slot.instance {
                 match instance.set_config(&mut starting::Starting(&self.name), name, &value) {
                     Ok(accepted) => accepted?,
