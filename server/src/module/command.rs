@@ -134,7 +134,7 @@ impl Slot {
 
 impl LoadedModule {
     /// Have an instance in the slot, with today's limits and configuration.
-    fn make_ready(
+    pub(super) fn make_ready(
         &self,
         slot: &mut Slot,
         worker: usize,
