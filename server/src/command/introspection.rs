@@ -224,7 +224,7 @@ fn filter<'f>(by: &[u8], wanted: &'f [u8]) -> Result<Filter<'f>, CommandError> {
 fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8], Access)>, CommandError> {
     let table = ctx.tenant.commands();
     let command = resolve(&table, argv).map_err(|_| CommandError::err("Invalid command specified"))?;
-    if command.keys.is_empty() {
+    if command.keys.iter().all(|spec| spec.access.has(Access::NOT_KEY)) {
         return Err(CommandError::err("The command has no key arguments"));
     }
     if !command.takes(argv.len()) {
