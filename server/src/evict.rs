@@ -123,7 +123,7 @@ impl Server {
                     }
                 });
             }
-            if drawn >= config.maxmemory_samples {
+            if drawn >= config.maxmemory_samples * limits::EVICTION_SAMPLES {
                 break;
             }
         }

@@ -89,6 +89,7 @@ fn caller(ctx: &CommandContext<'_>) -> Caller {
     Caller { local: ctx.session.client.is_local(), loading: false }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn to_error(error: ConfigError) -> CommandError {
     CommandError::Other(error.to_string().into())
 }

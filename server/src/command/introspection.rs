@@ -202,8 +202,11 @@ fn list(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
+/// Whether COMMAND LIST shows a command.
+type Filter<'f> = Box<dyn Fn(&Command) -> bool + 'f>;
+
 /// What COMMAND LIST FILTERBY lets through.
-fn filter<'f>(by: &[u8], wanted: &'f [u8]) -> Result<Box<dyn Fn(&Command) -> bool + 'f>, CommandError> {
+fn filter<'f>(by: &[u8], wanted: &'f [u8]) -> Result<Filter<'f>, CommandError> {
     Ok(if args::is(by, "MODULE") {
         Box::new(move |command| command.run.module().is_some_and(|module| module.name.as_bytes() == wanted))
     } else if args::is(by, "ACLCAT") {
