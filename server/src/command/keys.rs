@@ -295,7 +295,7 @@ mod tests {
         let hash = entry.hash().expect("it is a hash");
         match value {
             Some(value) => {
-                assert!(hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"))
+                assert!(hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"));
             }
             None => assert!(hash.del(field.as_bytes())),
         }
