@@ -104,10 +104,10 @@ impl Conditions {
     }
 }
 
-/// The option as text: C's ends at a zero byte.
+/// Redis repeats the option as C reads it: up to a zero byte.
 fn unsupported(option: &[u8]) -> CommandError {
     let text = option.split(|&byte| byte == 0).next().unwrap_or_default();
-    CommandError::err(format_args!("Unsupported option {}", String::from_utf8_lossy(text)))
+    CommandError::Bytes([b"ERR Unsupported option ", text].concat())
 }
 
 fn expire_with(

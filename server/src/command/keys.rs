@@ -50,11 +50,22 @@ impl Keys<'_> {
     /// Look a key up in order to read its value: counts a hit or a miss, and an access.
     #[inline]
     pub fn read(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
+        self.look_up(key, !self.no_touch)
+    }
+
+    /// Look a key up in order to tell something about it (its type, its time): counts a hit or a miss, but no access.
+    #[inline]
+    pub fn inspect(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
+        self.look_up(key, false)
+    }
+
+    #[inline]
+    fn look_up(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<EntryRef<'_>>, CommandError> {
         let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
         match db.locate(key, self.now_ms) {
             Some(place) => {
                 self.stats.keyspace_hits.add(1);
-                Ok(Some(if self.no_touch { db.entry_at(place) } else { db.use_at(place, self.now_ms) }))
+                Ok(Some(if touch { db.use_at(place, self.now_ms) } else { db.entry_at(place) }))
             }
             None => {
                 self.stats.keyspace_misses.add(1);
@@ -82,14 +93,6 @@ impl Keys<'_> {
             self.db = home;
         }
         Ok(found)
-    }
-
-    /// Look a key up in order to tell something about it (its type, its time): counts a hit or a miss, but no access.
-    pub fn inspect(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
-        let no_touch = std::mem::replace(&mut self.no_touch, true);
-        let result = self.read(key).map(|entry| entry.is_some());
-        self.no_touch = no_touch;
-        if result? { self.peek(key) } else { Ok(None) }
     }
 
     /// The string under a key, to be changed: counts nothing.
@@ -255,5 +258,108 @@ impl Keys<'_> {
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         self.undo.keep(&mut self.locked);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keyspace::{AccessClock, Expire, Keyspace, Value};
+
+    const NOW_MS: u64 = 1_000_000;
+
+    fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
+        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
+        let mut effects = Effects::default();
+        let mut keys = Keys {
+            db: 0,
+            now_ms: NOW_MS,
+            no_touch: false,
+            may_write: true,
+            notify: Class::NONE,
+            hash_limits: HashLimits::default(),
+            stats: Box::leak(Box::default()),
+            effects: &mut effects,
+            locked: keyspace.lock_all(),
+            undo: UndoLog::default(),
+            garbage: Vec::new(),
+            flushed: Vec::new(),
+        };
+        test(&mut keys);
+    }
+
+    fn edit_hash(keys: &mut Keys<'_>, key: &Key<'_>, field: &str, value: Option<&str>) {
+        let limits = keys.hash_limits;
+        let db = keys.write_field(key, field.as_bytes()).expect("all shards are locked");
+        let mut entry = db.get_mut(key, NOW_MS).expect("the hash is there");
+        let hash = entry.hash().expect("it is a hash");
+        match value {
+            Some(value) => {
+                assert!(hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"));
+            }
+            None => assert!(hash.del(field.as_bytes())),
+        }
+    }
+
+    /// Both forms of a hash: a small one is recorded whole, a large one field by field.
+    #[test]
+    fn fields_are_undone_even_if_their_hash_is_gone() {
+        for fields in [3, 500] {
+            with_keys(|keys| {
+                let key = Key::new(b"h");
+                let mut hash = Hash::new();
+                for i in 0..fields {
+                    hash.set(format!("f{i}").as_bytes(), b"old", keys.hash_limits);
+                }
+                let value = Value::Hash(Box::new(hash));
+                keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
+                let mark = keys.undo.enter();
+                edit_hash(keys, &key, "f1", Some("new"));
+                edit_hash(keys, &key, "f1", Some("newer"));
+                edit_hash(keys, &key, "fresh", Some("new"));
+                edit_hash(keys, &key, "f2", None);
+                drop(keys.write(&key).expect("locked").remove(&key, NOW_MS));
+                keys.undo_to(mark);
+                let hash = keys.peek_hash(&key).expect("it is a hash").expect("it is there again");
+                assert_eq!((hash.len(), hash.exists(b"fresh")), (fields, false));
+                let value = |field: &[u8]| hash.get(field).map(StringRef::to_vec);
+                assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
+            });
+        }
+    }
+
+    #[test]
+    fn flushes_and_swaps_are_undone_in_reverse() {
+        with_keys(|keys| {
+            let (a, b) = (Key::new(b"a"), Key::new(b"b"));
+            keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
+            let mark = keys.undo.enter();
+            keys.locked.swapdb(0, 1);
+            keys.undo.record_swap(0, 1);
+            keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
+            let old = keys.locked.flush(1);
+            keys.undo.record_flush(1, old);
+            keys.write_in(1, &a).expect("locked").set_string(&a, b"3", Expire::Clear, NOW_MS);
+            keys.write(&b).expect("locked").set_string(&b, b"4", Expire::Clear, NOW_MS);
+            keys.undo_to(mark);
+            assert_eq!(keys.peek_string(&a).ok().flatten().and_then(StringRef::int), Some(1));
+            assert_eq!((keys.locked.dbsize(0), keys.locked.dbsize(1)), (1, 0));
+        });
+    }
+
+    #[test]
+    fn inspecting_counts_but_is_no_access() {
+        with_keys(|keys| {
+            let key = Key::new(b"k");
+            keys.write(&key).expect("locked").set_string(&key, b"v", Expire::Clear, NOW_MS);
+            keys.now_ms += 60_000;
+            let now_ms = keys.now_ms;
+            let idle = |entry: EntryRef<'_>| AccessClock::Lru.idle_ms(entry.clock(), now_ms);
+            assert_eq!(keys.inspect(&key).ok().flatten().map(idle), Some(60_000));
+            assert!(keys.read(&key).is_ok_and(|entry| entry.is_some()));
+            assert_eq!(keys.inspect(&key).ok().flatten().map(idle), Some(0));
+            assert!(keys.inspect(&Key::new(b"missing")).is_ok_and(|entry| entry.is_none()));
+            assert_eq!((keys.stats.keyspace_hits.get(), keys.stats.keyspace_misses.get()), (3, 1));
+        });
     }
 }

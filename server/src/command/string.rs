@@ -112,7 +112,6 @@ fn set_with(
     expire: Expire,
 ) -> CommandResult {
     let key = ctx.key_at(argv, 1);
-    let now_ms = ctx.now_ms();
     let exists = if options.get { reply_get(ctx, &key)? } else { ctx.keys.peek(&key)?.is_some() };
     let holds = match options.condition {
         Condition::Always => true,
@@ -125,14 +124,8 @@ fn set_with(
         }
         return Ok(());
     }
-    if let Expire::At(at) = expire
-        && at <= now_ms
-    {
-        // A time that has passed: the key goes, as if it had expired at once.
-        ctx.delete(&key, "del")?;
-    } else {
-        store(ctx, &key, argv.at(2), expire)?;
-    }
+    // A time that has passed is no error: the key is set, and the next look finds it expired.
+    store(ctx, &key, argv.at(2), expire)?;
     if !options.get {
         ctx.reply.ok();
     }
