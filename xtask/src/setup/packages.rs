@@ -116,11 +116,7 @@ pub(crate) fn has_libclang() -> bool {
     }
     let holds = |folder: &Path| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.into_iter().any(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.starts_with("libclang.so") || name.starts_with("libclang-") || name == "libclang.dylib"
-        })
+        entries.into_iter().any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
     };
     let versions = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let of_llvm = versions.filter(|entry| entry.file_name().to_string_lossy().starts_with("llvm"));
@@ -135,9 +131,25 @@ pub(crate) fn has_libclang() -> bool {
         || of_llvm.into_iter().any(|entry| holds(&entry.path().join("lib")))
 }
 
+/// The names that clang-sys looks for. The C++ interface, libclang-cpp, often is there without it and is something else.
+fn is_libclang(name: &str) -> bool {
+    let versioned = name.starts_with("libclang-") && !name.starts_with("libclang-cpp");
+    name.starts_with("libclang.so") || versioned && name.contains(".so") || name == "libclang.dylib"
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{MAKE, REDIS_SERVER, REDIS_TOOLS, names};
+    use super::{MAKE, REDIS_SERVER, REDIS_TOOLS, is_libclang, names};
+
+    #[test]
+    fn the_cpp_interface_is_not_libclang() {
+        assert!(
+            ["libclang.so", "libclang-14.so.13", "libclang.so.1"].map(is_libclang).iter().all(|yes| *yes)
+        );
+        assert!(
+            ["libclang-cpp.so.14", "libclang_rt.a", "libclang-14"].map(is_libclang).iter().all(|yes| !yes)
+        );
+    }
 
     #[test]
     fn one_package_is_named_once() {
