@@ -239,7 +239,6 @@ fn populate(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if size.is_some_and(|size| !(0..=ctx.config.proto_max_bulk_len as i64).contains(&size)) {
         return Err(range_error);
     }
-    let now_ms = ctx.now_ms();
     for number in 0..count {
         let name = [prefix, b":", number.to_string().as_bytes()].concat();
         let key = Key::new(&name);
@@ -250,7 +249,7 @@ fn populate(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         if let Some(size) = size {
             value.resize(size as usize, 0);
         }
-        ctx.keys.write(&key)?.set_string(&key, &value, Expire::Clear, now_ms);
+        ctx.keys.set_string(&key, &value, Expire::Clear)?;
         ctx.keys.modified(&key, Class::STRING, "set");
     }
     ctx.reply.ok();

@@ -4,7 +4,8 @@
 use crate::effects::Effects;
 use crate::effects::notify::Class;
 use crate::keyspace::{
-    Db, Encoding, Entry, EntryRef, Hash, HashLimits, Key, Locked, ShardId, StringRef, ValueType,
+    Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, ShardId, StringRef,
+    ValueType,
 };
 use crate::stats::Stats;
 
@@ -209,6 +210,21 @@ impl Keys<'_> {
         self.effects.event(self.notify, class, event, index, key.bytes);
     }
 
+    /// Store a string, whatever is there: a value of another type is freed after the locks. The result is whether the key
+    /// was there.
+    #[inline]
+    pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], expire: Expire) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        Ok(match self.write(key)?.set_string(key, value, expire, now_ms) {
+            Overwritten::Nothing => false,
+            Overwritten::String => true,
+            Overwritten::Other(entry) => {
+                self.drop_later(entry);
+                true
+            }
+        })
+    }
+
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {
@@ -264,7 +280,7 @@ impl Keys<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::{AccessClock, Expire, Keyspace, Value};
+    use crate::keyspace::{AccessClock, Keyspace, Value};
 
     const NOW_MS: u64 = 1_000_000;
 

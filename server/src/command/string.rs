@@ -71,8 +71,7 @@ fn reply_get(ctx: &mut CommandContext<'_>, key: &Key<'_>) -> Result<bool, Comman
 
 /// Store a string, whatever is there.
 fn store(ctx: &mut CommandContext<'_>, key: &Key<'_>, value: &[u8], expire: Expire) -> CommandResult {
-    let now_ms = ctx.now_ms();
-    if !ctx.keys.write(key)?.set_string(key, value, expire, now_ms) {
+    if !ctx.keys.set_string(key, value, expire)? {
         ctx.keys.event(key, Class::NEW, "new");
     }
     ctx.keys.modified(key, Class::STRING, "set");

@@ -37,6 +37,17 @@ impl Expire {
     }
 }
 
+/// What stood under a key before a string was stored there.
+#[derive(Debug)]
+pub enum Overwritten {
+    /// Nothing that lived.
+    Nothing,
+    /// A string; it is gone.
+    String,
+    /// A value of another type, which may take long to free: the caller drops it after unlocking.
+    Other(Entry),
+}
+
 /// The keys of one database in one shard.
 pub struct Db {
     table: Table<Entry>,
@@ -240,25 +251,29 @@ impl Db {
 
 /// Writing.
 impl Db {
-    /// Stores a string under a key, in the block of the old value if that fits. True if a live key was overwritten.
+    /// Stores a string under a key, in the block of the old value if that fits.
     #[inline]
-    pub fn set_string(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> bool {
+    pub fn set_string(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> Overwritten {
         let Some(place) = self.find(key, now_ms) else {
             let clock = self.access.initial(now_ms);
             self.add(key.hash, Entry::string(key.bytes, bytes, expire.over(None), clock));
-            return false;
+            return Overwritten::Nothing;
         };
         let old = self.table.at(place);
         Self::touch(self.access, &mut self.random, old, now_ms);
         let keeps_expire =
             expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
         if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
-            return true;
+            return Overwritten::String;
         }
         let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
+        if old.value_type() != ValueType::String {
+            let new = Entry::string(key.bytes, bytes, expire_at, self.access.initial(now_ms));
+            return Overwritten::Other(self.edit(place, |entry| std::mem::replace(entry, new)));
+        }
         self.edit(place, |entry| entry.set_string(bytes, expire_at));
-        true
+        Overwritten::String
     }
 
     /// The same, but not as an integer even if it reads as one: what INCRBYFLOAT leaves.

@@ -24,7 +24,7 @@ pub mod table;
 mod tests;
 pub mod value;
 
-pub use db::{Db, Edited, Expire};
+pub use db::{Db, Edited, Expire, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};

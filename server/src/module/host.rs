@@ -121,6 +121,15 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         Ok(result)
     }
 
+    /// Store a string, whatever is there.
+    fn store(&mut self, handle: u32, value: &[u8], expire: Expire) -> HostResult<()> {
+        let (key, mode) = key_of(&self.handles, handle)?;
+        writable(mode)?;
+        self.ctx.keys.set_string(&key, value, expire).map_err(refusal)?;
+        self.ctx.keys.modified(&key, Class::STRING, "set");
+        Ok(())
+    }
+
     fn check_len(&self, len: u64) -> HostResult<()> {
         if len > self.ctx.config.proto_max_bulk_len as u64 { Err(Error::TooLong.into()) } else { Ok(()) }
     }
@@ -369,29 +378,13 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn string_set(&mut self, key: u32, value: &[u8]) -> HostResult<()> {
         self.check_len(value.len() as u64)?;
-        self.change(
-            key,
-            |db, key, now| {
-                db.set_string(key, value, Expire::Clear, now);
-                Ok(())
-            },
-            Class::STRING,
-            "set",
-        )
+        self.store(key, value, Expire::Clear)
     }
 
     fn string_replace(&mut self, key: u32, value: &[u8]) -> HostResult<()> {
         self.check_len(value.len() as u64)?;
         self.string(key)?;
-        self.change(
-            key,
-            |db, key, now| {
-                db.set_string(key, value, Expire::Keep, now);
-                Ok(())
-            },
-            Class::STRING,
-            "set",
-        )
+        self.store(key, value, Expire::Keep)
     }
 
     fn string_append(&mut self, key: u32, value: &[u8]) -> HostResult<u64> {

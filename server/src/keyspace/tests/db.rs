@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::keyspace::{
-    AccessClock, Choose, Db, EditError, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, StringRef,
-    Value,
+    AccessClock, Choose, Db, EditError, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key,
+    Overwritten, StringRef, Value,
 };
 
 fn db() -> Db {
@@ -37,10 +37,22 @@ fn bytes(db: &Db) -> usize {
 }
 
 #[test]
+fn a_string_over_a_hash_gives_the_hash_back() {
+    let mut db = db();
+    db.set_value(&k("h"), hash(1000), Expire::At(100), 0);
+    let Overwritten::Other(old) = db.set_string(&k("h"), b"v", Expire::Keep, 1) else {
+        panic!("the caller frees what is no string")
+    };
+    assert_eq!(old.as_ref().hash().map(Hash::len), Some(1000));
+    assert_eq!((text(&mut db, "h", 1).as_deref(), db.expire_at(&k("h"), 1)), (Some("v"), Some(100)));
+    assert_eq!(bytes(&db), db.used_bytes());
+}
+
+#[test]
 fn nobody_sees_a_dead_key() {
     let mut db = db();
-    assert!(!db.set_string(&k("a"), b"1", Expire::At(100), 0));
-    assert!(db.set_string(&k("a"), b"2", Expire::Keep, 99));
+    assert!(matches!(db.set_string(&k("a"), b"1", Expire::At(100), 0), Overwritten::Nothing));
+    assert!(matches!(db.set_string(&k("a"), b"2", Expire::Keep, 99), Overwritten::String));
     assert_eq!(text(&mut db, "a", 99).as_deref(), Some("2"));
     assert!(db.peek(&k("a"), 100).is_none());
     assert_eq!(db.len(), 1, "a look without a trace leaves it");
@@ -60,7 +72,7 @@ fn a_write_over_a_dead_key_makes_a_new_one() {
         db
     };
     let mut db = dead();
-    assert!(!db.set_string(&k("a"), b"new", Expire::Keep, 200));
+    assert!(matches!(db.set_string(&k("a"), b"new", Expire::Keep, 200), Overwritten::Nothing));
     assert_eq!(db.expire_at(&k("a"), 200), None, "the dead key's time is not kept");
     assert_eq!(db.take_expired().len(), 1);
     let mut db = dead();
@@ -288,8 +300,8 @@ proptest! {
             match op {
                 Op::Set(name, bytes, after) => {
                     let expire = ttl(after).map_or(Expire::Keep, Expire::At);
-                    let existed = db.set_string(&Key::new(&[name]), &bytes, expire, now);
-                    prop_assert_eq!(existed, model.contains_key(&name));
+                    let old = db.set_string(&Key::new(&[name]), &bytes, expire, now);
+                    prop_assert_eq!(!matches!(old, Overwritten::Nothing), model.contains_key(&name));
                     let old = model.get(&name).and_then(|(_, at)| *at);
                     model.insert(name, (Model::Text(bytes), ttl(after).or(old)));
                 }
