@@ -1,4 +1,4 @@
-//! What happens without a client's asking: keys expire, idle clients leave, peaks are recorded.
+//! What happens without a client's asking: keys expire, idle clients leave, and those that do not read; peaks are recorded.
 //! Runs on the main thread, `hz` times a second, and holds one shard's lock at a time.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,22 +25,24 @@ pub fn spawn(server: &'static Server) {
             if server.active_expire.load(Relaxed) {
                 expiry.cycle(server, &config);
             }
-            if config.timeout != 0 {
-                end_idle_clients(server, u64::from(config.timeout));
-            }
+            tend_clients(server, &config);
         }
     });
 }
 
-fn end_idle_clients(server: &Server, timeout_s: u64) {
+/// End those that have been idle for too long, and have those that do not read looked at.
+fn tend_clients(server: &Server, config: &Config) {
     let now_ms = server.clock.now_ms();
-    for client in server.clients.list() {
+    let timeout_ms = u64::from(config.timeout) * 1000;
+    server.clients.for_each(|client| {
         let exempt = client.has_flag(flag::PUBSUB | flag::MONITOR | flag::BLOCKED);
-        if !exempt && client.idle_ms(now_ms) >= timeout_s * 1000 {
+        if timeout_ms != 0 && !exempt && client.idle_ms(now_ms) >= timeout_ms {
             tracing::debug!("Closing idle client {}", client.addr);
             client.kill();
+        } else if client.output_bytes.load(Relaxed) != 0 {
+            client.remind();
         }
-    }
+    });
 }
 
 /// Deletes keys whose time has come and that nobody asks for. It walks all shards in turn and looks at a bounded

@@ -2,7 +2,7 @@
 
 use sandkey_tests::client::{Client, encode, encode_into};
 use sandkey_tests::{Protocol, Server, Value, eventually};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The connection must say exactly this, and then be closed by the server.
 #[track_caller]
@@ -295,6 +295,19 @@ fn a_client_that_never_reads_delays_nobody() {
     for _ in 0..64 {
         assert!(glutton.read().bytes().is_some_and(|bytes| bytes.len() == 1 << 20));
     }
+}
+
+/// Nothing is sent while the time passes, so nobody but cron can notice.
+#[test]
+fn a_client_over_the_soft_limit_is_dropped_after_a_while() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal", "0", "512kb", "1"]);
+    let mut other = server.client();
+    let began = Instant::now();
+    let _glutton = ask_and_never_read(&server, 64);
+    eventually("the glutton is gone", Duration::from_secs(10), || !has_glutton(&mut other));
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
+    let stats = other.run("INFO stats");
+    assert!(stats.contains("client_output_buffer_limit_disconnections:1"), "{stats}");
 }
 
 #[test]

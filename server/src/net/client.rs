@@ -203,6 +203,11 @@ impl Client {
         self.waker.wake();
     }
 
+    /// Have its worker look at what waits to be written to it: that may have waited for too long.
+    pub fn remind(&self) {
+        self.waker.wake();
+    }
+
     /// Whether somebody asked for its end.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
@@ -265,6 +270,11 @@ impl Clients {
     /// One of them.
     pub fn get(&self, id: u64) -> Option<Arc<Client>> {
         self.all.read().get(&id).cloned()
+    }
+
+    /// Look at each of them. `f` may neither wait nor enter or leave anybody.
+    pub fn for_each(&self, f: impl FnMut(&Arc<Client>)) {
+        self.all.read().values().for_each(f);
     }
 
     /// All of them, in the order in which they connected.

@@ -18,6 +18,7 @@ use tokio_util::io::poll_read_buf;
 
 use crate::command::dispatch::{Executor, Outcome};
 use crate::command::session::Session;
+use crate::config::OutputLimit;
 use crate::limits;
 
 use super::argv::OwnedArgv;
@@ -75,6 +76,8 @@ pub struct Connection<S> {
     /// Not written yet, from `written` on.
     output: Vec<u8>,
     written: usize,
+    /// Since when more waits than the soft limit allows, in milliseconds since 1970.
+    over_soft_since_ms: Option<u64>,
     /// How many more bytes the parser wants before it can get on.
     missing: usize,
 }
@@ -96,6 +99,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Work
         deferred: VecDeque::new(),
         output: Vec::new(),
         written: 0,
+        over_soft_since_ms: None,
         missing: 0,
     };
     loop {
@@ -391,33 +395,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.output.clear();
             self.output.shrink_to(limits::OUTPUT_KEPT);
             self.written = 0;
+            self.over_soft_since_ms = None;
             self.session.client.output_bytes.store(0, Relaxed);
         }
         // TLS keeps records of its own; for the others this is free.
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    fn hard_limit(&self) -> usize {
+    fn output_limit(&self) -> OutputLimit {
         let executor = self.worker.executor.borrow();
         let limits = executor.config().client_output_buffer_limit;
-        let class = if self.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal };
-        usize::try_from(class.hard_bytes).unwrap_or(usize::MAX)
+        if self.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
     }
 
     /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
     fn may_grow_output(&self) -> bool {
-        self.hard_limit() != 0
+        self.output_limit().hard_bytes != 0
     }
 
-    fn check_output_limit(&self) -> Option<std::io::Error> {
-        let client = &self.session.client;
-        client.output_bytes.store(self.output.len(), Relaxed);
-        let limit = self.hard_limit();
-        if limit == 0 || self.output.len() <= limit {
+    /// End the client if too much waits for it, or has for too long. Cron wakes those for whom something waits, so
+    /// that time is noticed even where nothing happens.
+    fn check_output_limit(&mut self) -> Option<std::io::Error> {
+        let limit = self.output_limit();
+        let waiting = self.output.len() as u64;
+        self.session.client.output_bytes.store(self.output.len(), Relaxed);
+        let executor = self.worker.executor.borrow();
+        let now_ms = executor.server.clock.now_ms();
+        let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
+        self.over_soft_since_ms = over_soft.then(|| self.over_soft_since_ms.unwrap_or(now_ms));
+        let over_soft_ms = self.over_soft_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        let too_long = over_soft_ms > limit.soft_seconds.saturating_mul(1000);
+        let too_much = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
+        if !too_long && !too_much {
             return None;
         }
-        tracing::warn!("Client {} closed for overcoming of output buffer limits.", client.addr);
-        let executor = self.worker.executor.borrow();
+        tracing::warn!("Client {} closed for overcoming of output buffer limits.", self.session.client.addr);
         executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
         Some(std::io::ErrorKind::OutOfMemory.into())
     }
