@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 use crate::command::dispatch::Executor;
 use crate::config::{Config, Startup};
@@ -44,7 +44,7 @@ pub fn greet(config: &Config) -> anyhow::Result<()> {
 
 /// Run a server until it is told to stop.
 pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let config = server.config.current();
         let sockets = Sockets::open(&config)?;
@@ -133,7 +133,7 @@ async fn shut_down(server: &'static Server) {
 fn spawn_worker(server: &'static Server, index: usize) -> anyhow::Result<WorkerQueue> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let body = move || {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
             Ok(runtime) => runtime,
             Err(error) => {
                 tracing::error!("worker {index} cannot start: {error}");
@@ -141,7 +141,7 @@ fn spawn_worker(server: &'static Server, index: usize) -> anyhow::Result<WorkerQ
             }
         };
         let worker = Rc::new(Worker::new(Executor::new(server, index)));
-        LocalSet::new().block_on(&runtime, async move {
+        runtime.block_on(async move {
             while let Some(accepted) = receiver.recv().await {
                 tokio::task::spawn_local(serve_accepted(server, accepted, Rc::clone(&worker), index));
             }
