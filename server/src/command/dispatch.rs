@@ -466,9 +466,6 @@ impl<'t> LockPlan<'t> {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv());
-                    if queued.flags.has(Flags::LOCKS_ITSELF) {
-                        plan.shards = Shards::All;
-                    }
                 }
                 for watched in &session.watched {
                     plan.add_key(server, &watched.key);

@@ -66,12 +66,11 @@ flags! {
     NOT_QUEUED = 24 "";
     /// It touches keys that it does not name: it runs with the whole keyspace locked.
     ALL_KEYS = 25 "";
-    /// It looks at every shard, and locks one after the other for itself; inside EXEC the whole keyspace is locked.
-    WALKS_KEYS = 27 "";
     /// It runs what MULTI has queued, under the locks of all of it.
     RUNS_QUEUE = 26 "";
-    /// It locks one shard after the other while it runs, and so must find either none or all of them locked.
-    LOCKS_ITSELF = 27 "";
+    /// It looks at every shard, and locks one after the other for itself: it must find either none or all of them locked, so
+    /// that inside EXEC the whole keyspace is locked.
+    WALKS_KEYS = 27 "";
 }
 
 impl std::ops::BitOr for Flags {
