@@ -193,6 +193,8 @@ impl Generator {
             b"COMMAND" => 2,
             // HELLO alone tells version and number.
             b"FLUSHALL" | b"HELLO" => 1,
+            // Without WITHVALUES redis-server begins to draw however many fields are asked for.
+            b"HRANDFIELD" => 3,
             _ => 0,
         };
         match self.rng.random_range(0..4) {

@@ -203,7 +203,7 @@ pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("COMMAND GETKEYSANDFLAGS $request", 10, DeepSorted),
     ("COMMAND GETKEYS $junk", 1, Exact),
     ("COMMAND GETKEYS", 1, Exact),
-    ("COMMAND INFO get hset expire copy", 1, DeepSorted),
+    ("COMMAND INFO get set mget hset expire copy", 1, DeepSorted),
     ("COMMAND INFO nosuchcommand", 1, Exact),
     // Out of place here: there is no transaction.
     ("EXEC", 2, Exact),
