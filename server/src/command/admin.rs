@@ -50,7 +50,7 @@ pub const FAMILY: Family = Family {
         command!(
             "SHUTDOWN",
             -1,
-            ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI,
+            ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY | NO_MULTI,
             [],
             shutdown,
             "1.0.0",

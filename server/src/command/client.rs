@@ -14,7 +14,7 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
 use super::session::ReplyMode;
-use super::spec::Spec;
+use super::spec::{Spec, tips};
 
 /// The rows.
 pub const CLIENT_COMMANDS: &[Spec] = &[
@@ -60,7 +60,8 @@ pub const CLIENT_COMMANDS: &[Spec] = &[
         "6.2.0",
         "O(1)",
         "Returns information about the connection.",
-        ""
+        "",
+        tips: tips::VARIES
     ),
     command!(
         "KILL",
@@ -82,7 +83,8 @@ pub const CLIENT_COMMANDS: &[Spec] = &[
         "2.4.0",
         "O(N) where N is the number of client connections",
         "Lists open connections.",
-        "[TYPE normal|master|replica|pubsub] [ID client-id [client-id ...]]"
+        "[TYPE normal|master|replica|pubsub] [ID client-id [client-id ...]]",
+        tips: tips::VARIES
     ),
     command!(
         "NO-EVICT",

@@ -8,7 +8,7 @@ use crate::net::argv::Argv;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Family, Spec};
+use super::spec::{Family, Spec, tips};
 
 /// The row.
 pub const FAMILY: Family = Family {
@@ -50,8 +50,7 @@ const CONFIG_COMMANDS: &[Spec] = &[
         "2.0.0",
         "O(1)",
         "Resets the server's statistics.",
-        "",
-        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"]
+        ""
     ),
     command!(
         "REWRITE",
@@ -62,8 +61,7 @@ const CONFIG_COMMANDS: &[Spec] = &[
         "2.8.0",
         "O(1)",
         "Persists the effective configuration to file.",
-        "",
-        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"]
+        ""
     ),
     command!(
         "SET",
@@ -75,7 +73,7 @@ const CONFIG_COMMANDS: &[Spec] = &[
         "O(N) when N is the number of configuration parameters provided",
         "Sets configuration parameters in-flight.",
         "parameter value [parameter value ...]",
-        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"]
+        tips: tips::NODES_OK
     ),
 ];
 

@@ -12,7 +12,7 @@ use super::client::{CLIENT_COMMANDS, client_help, parse_name};
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::session::{ReplyMode, Session};
-use super::spec::Family;
+use super::spec::{Family, tips};
 
 /// The rows.
 pub const FAMILY: Family = Family {
@@ -21,7 +21,7 @@ pub const FAMILY: Family = Family {
         command!(
             "AUTH",
             -2,
-            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NO_AUTH,
             [],
             auth,
             "1.0.0",
@@ -46,7 +46,7 @@ pub const FAMILY: Family = Family {
         command!(
             "HELLO",
             -1,
-            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NO_AUTH,
             [],
             hello,
             "6.0.0",
@@ -63,12 +63,13 @@ pub const FAMILY: Family = Family {
             "1.0.0",
             "O(1)",
             "Returns the server's liveliness response.",
-            "[message]"
+            "[message]",
+            tips: tips::SHARDS_OK
         ),
         command!(
             "QUIT",
             -1,
-            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NO_AUTH | NOT_QUEUED,
             [],
             quit,
             "1.0.0",
@@ -79,7 +80,7 @@ pub const FAMILY: Family = Family {
         command!(
             "RESET",
             1,
-            NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | NOT_QUEUED,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NO_AUTH | NOT_QUEUED,
             [],
             reset,
             "6.2.0",

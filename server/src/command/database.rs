@@ -8,7 +8,7 @@ use crate::net::argv::Argv;
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::Family;
+use super::spec::{Family, tips};
 
 /// The rows.
 #[rustfmt::skip]
@@ -16,18 +16,19 @@ pub const FAMILY: Family = Family {
     group: "server",
     commands: &[
         command!("DBSIZE", 1, READ | FAST | ALL_KEYS, [], dbsize,
-            "1.0.0", "O(1)", "Returns the number of keys in the database.", "", categories: &["keyspace"]),
+            "1.0.0", "O(1)", "Returns the number of keys in the database.", "", categories: &["keyspace"],
+            tips: tips::SHARDS_SUM),
         command!("FLUSHDB", -1, WRITE | ALL_KEYS, [], flushdb,
             "1.0.0", "O(N) where N is the number of keys in the selected database", "Remove all keys from the current database.",
-            "[ASYNC|SYNC]", categories: &["keyspace", "dangerous"]),
+            "[ASYNC|SYNC]", categories: &["keyspace", "dangerous"], tips: tips::SHARDS_OK),
         command!("FLUSHALL", -1, WRITE | ALL_KEYS, [], flushall,
             "1.0.0", "O(N) where N is the total number of keys in all databases", "Removes all keys from all databases.",
-            "[ASYNC|SYNC]", categories: &["keyspace", "dangerous"]),
+            "[ASYNC|SYNC]", categories: &["keyspace", "dangerous"], tips: tips::SHARDS_OK),
         command!("SWAPDB", 3, WRITE | FAST | ALL_KEYS, [], swapdb,
             "4.0.0", "O(N) where N is the count of clients watching or blocking on keys from both databases.",
             "Swaps two Redis databases.", "index1 index2", categories: &["keyspace", "dangerous"]),
         command!("TIME", 1, LOADING | STALE | FAST, [], time,
-            "2.6.0", "O(1)", "Returns the server time.", ""),
+            "2.6.0", "O(1)", "Returns the server time.", "", tips: tips::VARIES),
     ],
 };
 

@@ -107,7 +107,13 @@ impl Positions {
 }
 
 fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
-    reply.map_header(3);
+    if spec.notes.is_empty() {
+        reply.map_header(3);
+    } else {
+        reply.map_header(4);
+        reply.bulk("notes");
+        reply.bulk(spec.notes);
+    }
     reply.bulk("flags");
     access_flags(spec.access, reply);
     reply.bulk("begin_search");
@@ -261,7 +267,8 @@ mod tests {
 
     #[test]
     fn positions_cover_what_they_can() {
-        let count = KeySpec { access: access::READ, find: Find::Count { count: 2, first: 3, step: 1 } };
+        let count =
+            KeySpec { access: access::READ, find: Find::Count { count: 2, first: 3, step: 1 }, notes: "" };
         for (specs, expected) in [
             (&[][..], (0, 0, 0, false)),
             (&[key(1, access::READ)], (1, 1, 1, false)),

@@ -9,7 +9,7 @@ use crate::net::argv::Argv;
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::{Family, access, key};
+use super::spec::{Family, access, key, tips};
 
 /// The rows.
 #[rustfmt::skip]
@@ -26,9 +26,9 @@ pub const FAMILY: Family = Family {
             "2.6.0", "O(1)", "Sets the expiration time of a key to a Unix milliseconds timestamp.",
             "key unix-time-milliseconds [NX|XX|GT|LT]"),
         command!("TTL", 2, READ | FAST, [key(1, access::READ)], ttl,
-            "1.0.0", "O(1)", "Returns the expiration time in seconds of a key.", "key"),
+            "1.0.0", "O(1)", "Returns the expiration time in seconds of a key.", "key", tips: tips::VARIES),
         command!("PTTL", 2, READ | FAST, [key(1, access::READ)], pttl,
-            "2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.", "key"),
+            "2.6.0", "O(1)", "Returns the expiration time in milliseconds of a key.", "key", tips: tips::VARIES),
         command!("EXPIRETIME", 2, READ | FAST, [key(1, access::READ)], expiretime,
             "7.0.0", "O(1)", "Returns the expiration time of a key as a Unix timestamp.", "key"),
         command!("PEXPIRETIME", 2, READ | FAST, [key(1, access::READ)], pexpiretime,

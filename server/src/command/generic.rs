@@ -9,7 +9,7 @@ use crate::net::argv::Argv;
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::{Access, Family, access, key, keys};
+use super::spec::{Access, Family, access, key, keys, tips};
 
 /// The rows.
 #[rustfmt::skip]
@@ -18,17 +18,17 @@ pub const FAMILY: Family = Family {
     commands: &[
         command!("DEL", -2, WRITE, [keys(1, -1, 1, access::REMOVE)], del,
             "1.0.0", "O(N) where N is the number of keys that will be removed. When a key to remove holds a value other than a string, the individual complexity for this key is O(M) where M is the number of elements in the list, set, sorted set or hash. Removing a single key that holds a string value is O(1).",
-            "Deletes one or more keys.", "key [key ...]"),
+            "Deletes one or more keys.", "key [key ...]", tips: tips::SPLIT_SUM),
         command!("UNLINK", -2, WRITE | FAST, [keys(1, -1, 1, access::REMOVE)], del,
             "4.0.0", "O(1) for each key removed regardless of its size. Then the command does O(N) work after it has let go of the keys in order to reclaim memory, where N is the number of allocations the deleted objects where composed of.",
-            "Asynchronously deletes one or more keys.", "key [key ...]"),
+            "Asynchronously deletes one or more keys.", "key [key ...]", tips: tips::SPLIT_SUM),
         command!("EXISTS", -2, READ | FAST, [keys(1, -1, 1, access::INSPECT)], exists,
             "1.0.0", "O(N) where N is the number of keys to check.", "Determines whether one or more keys exist.",
-            "key [key ...]"),
+            "key [key ...]", tips: tips::SPLIT_SUM),
         command!("TOUCH", -2, READ | FAST, [keys(1, -1, 1, access::INSPECT)], touch,
             "3.2.1", "O(N) where N is the number of keys that will be touched.",
             "Returns the number of existing keys out of those specified after updating the time they were last accessed.",
-            "key [key ...]"),
+            "key [key ...]", tips: tips::SPLIT_SUM),
         command!("TYPE", 2, READ | FAST, [key(1, access::INSPECT)], type_,
             "1.0.0", "O(1)", "Determines the type of value stored at a key.", "key"),
         command!("RENAME", 3, WRITE, [

@@ -12,7 +12,7 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::increment::{stored_float, sum_of_floats};
 use super::long_double::LongDouble;
-use super::spec::{Family, access, key};
+use super::spec::{Family, access, key, tips};
 use super::string::reply_string;
 
 /// The rows.
@@ -34,11 +34,12 @@ pub const FAMILY: Family = Family {
             "2.0.0", "O(N) where N is the number of fields being requested.", "Returns the values of all fields in a hash.",
             "key field [field ...]"),
         command!("HGETALL", 2, READ, [key(1, access::READ)], hgetall,
-            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields and values in a hash.", "key"),
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields and values in a hash.", "key",
+            tips: tips::UNORDERED),
         command!("HKEYS", 2, READ, [key(1, access::READ)], hkeys,
-            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields in a hash.", "key"),
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all fields in a hash.", "key", tips: tips::UNORDERED),
         command!("HVALS", 2, READ, [key(1, access::READ)], hvals,
-            "2.0.0", "O(N) where N is the size of the hash.", "Returns all values in a hash.", "key"),
+            "2.0.0", "O(N) where N is the size of the hash.", "Returns all values in a hash.", "key", tips: tips::UNORDERED),
         command!("HLEN", 2, READ | FAST, [key(1, access::INSPECT)], hlen,
             "2.0.0", "O(1)", "Returns the number of fields in a hash.", "key"),
         command!("HSTRLEN", 3, READ | FAST, [key(1, access::INSPECT)], hstrlen,

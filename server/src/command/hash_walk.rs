@@ -10,7 +10,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
-use super::spec::{Family, access, key};
+use super::spec::{Family, access, key, tips};
 use super::string::reply_string;
 
 /// The rows.
@@ -20,10 +20,10 @@ pub const FAMILY: Family = Family {
     commands: &[
         command!("HRANDFIELD", -2, READ, [key(1, access::READ)], hrandfield,
             "6.2.0", "O(N) where N is the number of fields returned", "Returns one or more random fields from a hash.",
-            "key [count [WITHVALUES]]"),
+            "key [count [WITHVALUES]]", tips: tips::VARIES),
         command!("HSCAN", -3, READ, [key(1, access::READ)], hscan,
             "2.8.0", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
-            "Iterates over fields and values of a hash.", "key cursor [MATCH pattern] [COUNT count]"),
+            "Iterates over fields and values of a hash.", "key cursor [MATCH pattern] [COUNT count]", tips: tips::VARIES),
     ],
 };
 

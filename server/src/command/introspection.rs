@@ -14,7 +14,7 @@ use super::describe::{access_flags, write_docs, write_info};
 use super::dispatch::{for_each_key, resolve};
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Access, Family, Find, Spec, access};
+use super::spec::{Access, Family, Find, Spec, access, tips};
 use super::table::{Command, CommandTable};
 
 /// The row.
@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
     commands: &[command!("COMMAND", -1, LOADING | STALE, [], all,
         "2.8.13", "O(N) where N is the total number of commands",
         "Returns detailed information about all commands.", "",
-        categories: &["connection"], tips: &["nondeterministic_output_order"], subcommands: COMMAND_COMMANDS)],
+        categories: &["connection"], tips: tips::UNORDERED, subcommands: COMMAND_COMMANDS)],
 };
 
 const COMMAND_COMMANDS: &[Spec] = &[
@@ -50,7 +50,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
         "Returns documentary information about one, multiple or all commands.",
         "[command-name [command-name ...]]",
         categories: &["connection"],
-        tips: &["nondeterministic_output_order"]
+        tips: tips::UNORDERED
     ),
     command!(
         "GETKEYS",
@@ -99,7 +99,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
         "Returns information about one, multiple or all commands.",
         "[command-name [command-name ...]]",
         categories: &["connection"],
-        tips: &["nondeterministic_output_order"]
+        tips: tips::UNORDERED
     ),
     command!(
         "LIST",
@@ -112,7 +112,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
         "Returns a list of command names.",
         "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]",
         categories: &["connection"],
-        tips: &["nondeterministic_output_order"]
+        tips: tips::UNORDERED
     ),
 ];
 

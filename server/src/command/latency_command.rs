@@ -11,7 +11,7 @@ use crate::net::argv::Argv;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Family, Spec};
+use super::spec::{Family, Spec, tips};
 use super::table::Command;
 
 /// The row.
@@ -107,7 +107,7 @@ const LATENCY_COMMANDS: &[Spec] = &[
         "O(1)",
         "Resets the latency data for one or more events.",
         "[event [event ...]]",
-        tips: &["request_policy:all_nodes", "response_policy:agg_sum"]
+        tips: tips::NODES_OK
     ),
 ];
 

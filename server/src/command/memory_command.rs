@@ -10,7 +10,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Family, Spec, access, key};
+use super::spec::{Family, Spec, access, key, tips};
 
 /// The row.
 pub const FAMILY: Family = Family {
@@ -69,7 +69,7 @@ const MEMORY_COMMANDS: &[Spec] = &[
         "Depends on how much memory is allocated, could be slow",
         "Asks the allocator to release memory.",
         "",
-        tips: &["request_policy:all_shards", "response_policy:all_succeeded"]
+        tips: tips::SHARDS_OK
     ),
     command!(
         "STATS",

@@ -15,7 +15,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Family, Flags, Spec};
+use super::spec::{Family, Flags, Spec, tips};
 
 /// The rows.
 pub const FAMILY: Family = Family {
@@ -67,7 +67,8 @@ const MODULE_COMMANDS: &[Spec] = &[
         "4.0.0",
         "O(N) where N is the number of loaded modules.",
         "Returns all loaded modules.",
-        ""
+        "",
+        tips: tips::UNORDERED
     ),
     command!(
         "LOAD",

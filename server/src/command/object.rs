@@ -6,7 +6,7 @@ use crate::net::argv::Argv;
 
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::{Family, Spec, access, key};
+use super::spec::{Family, Spec, access, key, tips};
 
 /// The row.
 pub const FAMILY: Family = Family {
@@ -19,13 +19,13 @@ pub const FAMILY: Family = Family {
 #[rustfmt::skip]
 const SUBCOMMANDS: &[Spec] = &[
     command!("ENCODING", 3, READ, [key(2, access::INSPECT)], encoding,
-        "2.2.3", "O(1)", "Returns the internal encoding of an object.", "key"),
+        "2.2.3", "O(1)", "Returns the internal encoding of an object.", "key", tips: tips::VARIES),
     command!("FREQ", 3, READ, [key(2, access::INSPECT)], freq,
-        "4.0.0", "O(1)", "Returns the logarithmic access frequency counter of an object.", "key"),
+        "4.0.0", "O(1)", "Returns the logarithmic access frequency counter of an object.", "key", tips: tips::VARIES),
     command!("IDLETIME", 3, READ, [key(2, access::INSPECT)], idletime,
-        "2.2.3", "O(1)", "Returns the time since the last access to an object.", "key"),
+        "2.2.3", "O(1)", "Returns the time since the last access to an object.", "key", tips: tips::VARIES),
     command!("REFCOUNT", 3, READ, [key(2, access::INSPECT)], refcount,
-        "2.2.3", "O(1)", "Returns the reference count of a value of a key.", "key"),
+        "2.2.3", "O(1)", "Returns the reference count of a value of a key.", "key", tips: tips::VARIES),
     command!("HELP", 2, LOADING | STALE, [], help,
         "6.2.0", "O(1)", "Returns helpful text about the different subcommands.", ""),
 ];

@@ -25,13 +25,15 @@ pub const FAMILY: Family = Family {
     commands: &[
         command!("KEYS", 2, READ | ALL_KEYS, [], keys,
             "1.0.0", "O(N) with N being the number of keys in the database, under the assumption that the key names in the database and the given pattern have limited length.",
-            "Returns all key names that match a pattern.", "pattern", categories: &["dangerous"]),
+            "Returns all key names that match a pattern.", "pattern", categories: &["dangerous"],
+            tips: &["request_policy:all_shards", "nondeterministic_output_order"]),
         command!("SCAN", -2, READ | WALKS_KEYS, [], scan,
             "2.8.0", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
             "Iterates over the key names in the database.",
-            "cursor [MATCH pattern] [COUNT count] [TYPE type]"),
+            "cursor [MATCH pattern] [COUNT count] [TYPE type]", tips: &["nondeterministic_output", "request_policy:special"]),
         command!("RANDOMKEY", 1, READ | ALL_KEYS, [], randomkey,
-            "1.0.0", "O(1)", "Returns a random key name from the database.", ""),
+            "1.0.0", "O(1)", "Returns a random key name from the database.", "",
+            tips: &["request_policy:all_shards", "nondeterministic_output"]),
     ],
 };
 

@@ -7,7 +7,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
-use super::spec::{Family, Spec};
+use super::spec::{Family, Spec, tips};
 
 /// The row.
 pub const FAMILY: Family = Family {
@@ -63,7 +63,7 @@ const SLOWLOG_COMMANDS: &[Spec] = &[
         "O(N) where N is the number of entries in the slowlog",
         "Clears all entries from the slow log.",
         "",
-        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"]
+        tips: tips::NODES_OK
     ),
 ];
 

@@ -62,6 +62,8 @@ flags! {
     MAY_REPLICATE = 16 "";
     /// It cannot be run as asynchronous job.
     NO_ASYNC_LOADING = 17 "no_async_loading";
+    /// Allowed while a script runs for too long. Here nothing holds up other clients like that; proxies read it.
+    ALLOW_BUSY = 18 "allow_busy";
     /// It runs at once inside MULTI instead of being queued (EXEC, DISCARD, WATCH, ...).
     NOT_QUEUED = 24 "";
     /// It touches keys that it does not name: it runs with the whole keyspace locked.
@@ -192,16 +194,25 @@ pub struct KeySpec {
     pub access: Access,
     /// Where they are.
     pub find: Find,
+    /// Why it is so, where that surprises; empty if it does not.
+    pub notes: &'static str,
+}
+
+impl KeySpec {
+    /// The same with a word of explanation, which COMMAND INFO shows.
+    pub const fn with_notes(self, notes: &'static str) -> KeySpec {
+        KeySpec { notes, ..self }
+    }
 }
 
 /// One key at a position.
 pub const fn key(position: usize, access: Access) -> KeySpec {
-    KeySpec { access, find: Find::Range { first: position, last: position as isize, step: 1 } }
+    keys(position, position as isize, 1, access)
 }
 
 /// Keys from one position to another.
 pub const fn keys(first: usize, last: isize, step: usize, access: Access) -> KeySpec {
-    KeySpec { access, find: Find::Range { first, last, step } }
+    KeySpec { access, find: Find::Range { first, last, step }, notes: "" }
 }
 
 /// Accesses that many commands have.
@@ -224,6 +235,25 @@ pub mod access {
     pub const REMOVE: Access = Access::RM.with(Access::DELETE);
     /// HDEL and its like.
     pub const DELETE: Access = Access::RW.with(Access::DELETE);
+}
+
+/// Tips that many commands have, in the words of Redis 7.0: for clients that spread commands over a cluster or compare
+/// replies.
+pub mod tips {
+    /// The reply depends on time, chance, or what the server is doing.
+    pub const VARIES: &[&str] = &["nondeterministic_output"];
+    /// The same elements may come in another order.
+    pub const UNORDERED: &[&str] = &["nondeterministic_output_order"];
+    /// To be split by the shards of its keys; the numbers that come back are added up.
+    pub const SPLIT_SUM: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
+    /// To be split by the shards of its keys; every part must succeed.
+    pub const SPLIT_OK: &[&str] = &["request_policy:multi_shard", "response_policy:all_succeeded"];
+    /// For each shard; the numbers that come back are added up.
+    pub const SHARDS_SUM: &[&str] = &["request_policy:all_shards", "response_policy:agg_sum"];
+    /// For each shard; all must succeed.
+    pub const SHARDS_OK: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
+    /// For each node, replicas among them; all must succeed.
+    pub const NODES_OK: &[&str] = &["request_policy:all_nodes", "response_policy:all_succeeded"];
 }
 
 /// One row of a family's table.

@@ -10,7 +10,7 @@ use crate::net::reply::ReplyWriter;
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::spec::{Access, Family, access, key, keys};
+use super::spec::{Access, Family, access, key, keys, tips};
 
 /// The rows.
 #[rustfmt::skip]
@@ -19,7 +19,9 @@ pub const FAMILY: Family = Family {
     commands: &[
         command!("GET", 2, READ | FAST, [key(1, access::READ)], get,
             "1.0.0", "O(1)", "Returns the string value of a key.", "key"),
-        command!("SET", -3, WRITE | OOM, [key(1, access::MODIFY.with(Access::VARIABLE))], set,
+        command!("SET", -3, WRITE | OOM, [
+                key(1, access::MODIFY.with(Access::VARIABLE)).with_notes("RW and ACCESS due to the optional `GET` argument")
+            ], set,
             "1.0.0", "O(1)", "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
             "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]"),
         command!("SETNX", 3, WRITE | OOM | FAST, [key(1, Access::OW.with(Access::INSERT))], setnx,
@@ -35,19 +37,23 @@ pub const FAMILY: Family = Family {
             "1.0.0", "O(1)", "Returns the previous string value of a key after setting it to a new value.", "key value"),
         command!("GETDEL", 2, WRITE | FAST, [key(1, Access::RW.with(Access::ACCESS).with(Access::DELETE))], getdel,
             "6.2.0", "O(1)", "Returns the string value of a key after deleting the key.", "key"),
-        command!("GETEX", -2, WRITE | FAST, [key(1, access::MODIFY)], getex,
+        command!("GETEX", -2, WRITE | FAST, [
+                key(1, access::MODIFY).with_notes("RW and UPDATE because it changes the TTL")
+            ], getex,
             "6.2.0", "O(1)", "Returns the string value of a key after setting its expiration time.",
             "key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]"),
         command!("MGET", -2, READ | FAST, [keys(1, -1, 1, access::READ)], mget,
             "1.0.0", "O(N) where N is the number of keys to retrieve.",
-            "Atomically returns the string values of one or more keys.", "key [key ...]"),
+            "Atomically returns the string values of one or more keys.", "key [key ...]",
+            tips: &["request_policy:multi_shard"]),
         command!("MSET", -3, WRITE | OOM, [keys(1, -1, 2, access::OVERWRITE)], mset,
             "1.0.1", "O(N) where N is the number of keys to set.",
-            "Atomically creates or modifies the string values of one or more keys.", "key value [key value ...]"),
+            "Atomically creates or modifies the string values of one or more keys.", "key value [key value ...]",
+            tips: tips::SPLIT_OK),
         command!("MSETNX", -3, WRITE | OOM, [keys(1, -1, 2, Access::OW.with(Access::INSERT))], msetnx,
             "1.0.1", "O(N) where N is the number of keys to set.",
             "Atomically modifies the string values of one or more keys only when all keys don't exist.",
-            "key value [key value ...]"),
+            "key value [key value ...]", tips: &["request_policy:multi_shard", "response_policy:agg_min"]),
     ],
 };
 

@@ -20,7 +20,7 @@ pub const FAMILY: Family = Family {
         command!(
             "MULTI",
             1,
-            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NOT_QUEUED,
             [],
             multi,
             "1.2.0",
@@ -42,7 +42,7 @@ pub const FAMILY: Family = Family {
         command!(
             "DISCARD",
             1,
-            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NOT_QUEUED,
             [],
             discard,
             "2.0.0",
@@ -53,7 +53,7 @@ pub const FAMILY: Family = Family {
         command!(
             "WATCH",
             -2,
-            NOSCRIPT | LOADING | STALE | FAST | NOT_QUEUED,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY | NOT_QUEUED,
             [keys(1, -1, 1, Access::RO)],
             watch,
             "2.2.0",
@@ -64,7 +64,7 @@ pub const FAMILY: Family = Family {
         command!(
             "UNWATCH",
             1,
-            NOSCRIPT | LOADING | STALE | FAST,
+            NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY,
             [],
             unwatch,
             "2.2.0",

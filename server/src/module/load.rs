@@ -270,6 +270,7 @@ fn key_specs(command: &rt::Command) -> Vec<KeySpec> {
                 Find::Count { count: count as usize, first: first as usize, step: step as usize }
             }
         },
+        notes: "",
     };
     command.key_specs.iter().map(one).collect()
 }
