@@ -12,14 +12,6 @@ use crate::limits;
 use crate::server::Server;
 
 impl Config {
-    /// How many workers there will be.
-    pub fn workers(&self) -> usize {
-        match self.worker_threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            n => n,
-        }
-    }
-
     /// What the access clocks of keys record under the configured policy.
     pub fn access_clock(&self) -> AccessClock {
         match self.maxmemory_policy {

@@ -236,6 +236,15 @@ impl Config {
         Some(directive.kind.format(self.values.get(place)?))
     }
 
+    /// How many workers there will be: `worker-threads`, or one for each core.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.worker_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
     /// Where a file of the server is: a relative path is relative to `dir`.
     #[must_use]
     pub fn in_dir(&self, path: impl AsRef<Path>) -> PathBuf {
