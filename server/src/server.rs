@@ -1,6 +1,7 @@
-//! The server: what all workers share, how it starts, what it does every tenth of a second, how it stops.
-//! A worker is a thread with an event loop of its own that serves its connections to the end; the main thread
-//! accepts connections, hands each to the worker with the fewest, and runs the cron.
+//! The server: what all threads share, and what is done to it from more than one place.
+//! A worker is a thread with an event loop of its own that serves its connections to the end. The acceptor, one more
+//! thread, takes connections in and hands each to the worker with the fewest (`listen`). The main thread starts them all
+//! (`start`), and then keeps time (`cron`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
