@@ -59,8 +59,38 @@ impl GuestToolchain {
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker)
             }
         };
-        step.within(workspace).run()
+        with_flags(step, &remapped(tree.root(), std::env::home_dir())).within(workspace).run()
     }
+}
+
+/// Flags by which a module names neither the checkout nor the home folder: the places of its panics would have them, and a
+/// file that is given to others should not tell whose it was.
+fn remapped(root: &Path, home: Option<PathBuf>) -> Vec<String> {
+    // The checkout last: it may lie in the home folder, and the last prefix that fits is taken.
+    let folders = home.into_iter().map(|home| (home, "~")).chain([(root.to_path_buf(), "sandkey")]);
+    folders
+        .filter(|(folder, _)| folder.parent().is_some())
+        .map(|(folder, name)| format!("--remap-path-prefix={}={name}", folder.display()))
+        // cargo cuts flags at blanks, and paths in a file are no reason to fail.
+        .filter(|flag| !flag.contains(char::is_whitespace))
+        .collect()
+}
+
+/// Give flags to the compiler beside those that the person has. cargo reads the first of three places: these two variables,
+/// what is configured for the target, and what is configured for all. The last variable adds to the last place; where the
+/// target has flags, those count and ours are left out.
+fn with_flags(step: Step, flags: &[String]) -> Step {
+    let first = [("CARGO_ENCODED_RUSTFLAGS", "\u{1f}"), ("RUSTFLAGS", " ")];
+    let set = first.into_iter().find(|(name, _)| std::env::var_os(name).is_some());
+    let (name, separator) = set.unwrap_or(("CARGO_BUILD_RUSTFLAGS", " "));
+    let mut all = std::env::var_os(name).unwrap_or_default();
+    for flag in flags {
+        if !all.is_empty() {
+            all.push(separator);
+        }
+        all.push(flag);
+    }
+    step.env(name, all)
 }
 
 /// Make sure that [`GuestToolchain::find`] finds one.
@@ -103,4 +133,20 @@ fn linker(tree: &Tree) -> Option<PathBuf> {
     let hosts = std::fs::read_dir(Path::new(&sysroot).join("lib/rustlib")).into_iter().flatten().flatten();
     let of_rust = hosts.map(|host| host.path().join("bin/rust-lld")).find(|file| file.is_file());
     of_rust.or_else(|| program("wasm-ld"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::remapped;
+    use std::path::{Path, PathBuf};
+
+    #[test]
+    fn folders_of_a_person_get_other_names() {
+        let root = Path::new("/people/me/clone");
+        let own = "--remap-path-prefix=/people/me/clone=sandkey";
+        assert_eq!(remapped(root, Some("/people/me".into())), ["--remap-path-prefix=/people/me=~", own]);
+        for nowhere in [None, Some(PathBuf::new()), Some("/".into()), Some("/people/Jo Doe".into())] {
+            assert_eq!(remapped(root, nowhere), [own]);
+        }
+    }
 }
