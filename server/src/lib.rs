@@ -2,6 +2,7 @@
 //! This library is the server; `main` is its command line. docs/architecture.md follows a command through it.
 
 pub mod allocator;
+pub mod balance;
 pub mod clock;
 pub mod command;
 pub mod config;

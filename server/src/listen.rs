@@ -1,5 +1,5 @@
 //! Taking connections in: the sockets that are listened on, and the thread that accepts on them and hands each connection
-//! to the worker with the fewest. CONFIG SET may change addresses, ports and certificates while all of that goes on.
+//! to a worker that `balance` chooses. CONFIG SET may change addresses, ports and certificates while all of that goes on.
 //!
 //! The thread waits for no lock on keys, so a worker may wait for it whatever it has locked itself.
 
@@ -19,21 +19,38 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::limits;
 use crate::net::client::{Client, Transport};
+use crate::net::connection::ConnectionState;
 use crate::net::tls::Tls;
 use crate::server::Server;
 
 /// A connection on its way to a worker.
-pub enum Accepted {
-    /// Over TCP.
-    Tcp(std::net::TcpStream, Arc<Client>),
-    /// Over TCP, and the TLS handshake comes next.
-    Tls(std::net::TcpStream, Arc<Client>, Tls),
-    /// Over the Unix socket.
-    Unix(std::os::unix::net::UnixStream, Arc<Client>),
+pub struct Arrival {
+    /// Its socket, known to no event loop.
+    pub socket: Socket,
+    /// What is known of its client.
+    pub visitor: Visitor,
+}
+
+/// The socket of a connection.
+pub enum Socket {
+    /// TCP.
+    Tcp(std::net::TcpStream),
+    /// TCP, and the TLS handshake comes next.
+    Tls(std::net::TcpStream, Tls),
+    /// The Unix socket.
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// The client of a connection.
+pub enum Visitor {
+    /// One that has just connected.
+    New(Arc<Client>),
+    /// One that another worker served until now.
+    Moved(Box<ConnectionState>),
 }
 
 /// What a worker takes connections from.
-pub type WorkerQueue = mpsc::UnboundedSender<Accepted>;
+pub type WorkerQueue = mpsc::UnboundedSender<Arrival>;
 
 /// The open sockets.
 pub struct Sockets {
@@ -122,12 +139,12 @@ impl Listening {
     pub fn start(
         server: &'static Server,
         sockets: Sockets,
-        workers: Vec<WorkerQueue>,
+        workers: Arc<[WorkerQueue]>,
     ) -> anyhow::Result<Self> {
         let config = server.config.current();
         let tls = if config.tls_port == 0 { None } else { Some(Tls::from_config(&config)?) };
         let tls = Arc::new(RwLock::new(tls));
-        let acceptor = Acceptor { server, workers: workers.into(), tls: Arc::clone(&tls) };
+        let acceptor = Acceptor { server, workers, tls: Arc::clone(&tls) };
         let (moves, requests) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new()
@@ -249,10 +266,13 @@ impl Acceptor {
         }
         match self.enter(peer.to_string(), laddr, stream.as_raw_fd(), transport) {
             None => refuse(stream, tls.is_some(), FULL),
-            Some(client) => self.hand_over(match tls {
-                None => Accepted::Tcp(stream, client),
-                Some(tls) => Accepted::Tls(stream, client, tls),
-            }),
+            Some(client) => self.hand_over(
+                match tls {
+                    None => Socket::Tcp(stream),
+                    Some(tls) => Socket::Tls(stream, tls),
+                },
+                client,
+            ),
         }
     }
 
@@ -275,7 +295,7 @@ impl Acceptor {
             };
             let Ok(stream) = stream.into_std() else { continue };
             match self.enter(addr.clone(), addr.clone(), stream.as_raw_fd(), Transport::Unix) {
-                Some(client) => self.hand_over(Accepted::Unix(stream, client)),
+                Some(client) => self.hand_over(Socket::Unix(stream), client),
                 None => refuse(stream, false, FULL),
             }
         }
@@ -296,13 +316,11 @@ impl Acceptor {
         }
     }
 
-    /// To the worker with the fewest connections.
-    fn hand_over(&self, accepted: Accepted) {
-        let counts = self.server.connections.iter().map(|count| count.load(Relaxed));
-        let (index, _) = counts.enumerate().min_by_key(|&(_, count)| count).unwrap_or_default();
-        self.server.connections[index].fetch_add(1, Relaxed);
-        if self.workers[index].send(accepted).is_err() {
-            tracing::error!("worker {index} is gone");
+    fn hand_over(&self, socket: Socket, client: Arc<Client>) {
+        // A TLS connection stays where it is: half of its state is in the library.
+        let worker = self.server.balance.enter(!matches!(socket, Socket::Tls(..)));
+        if self.workers[worker].send(Arrival { socket, visitor: Visitor::New(client) }).is_err() {
+            tracing::error!("worker {worker} is gone");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The server: what all threads share, and what is done to it from more than one place.
 //! A worker is a thread with an event loop of its own that serves its connections to the end. The acceptor, one more
-//! thread, takes connections in and hands each to the worker with the fewest (`listen`). The main thread starts them all
+//! thread, takes connections in and hands each to a worker (`listen`, `balance`). The main thread starts them all
 //! (`start`), and then keeps time (`cron`).
 
 use std::collections::BTreeMap;
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::balance::Balance;
 use crate::clock::Clock;
 use crate::command::session::Session;
 use crate::command::slowlog::Slowlog;
@@ -48,8 +49,8 @@ pub struct Server {
     pub rejected: AtomicU64,
     /// How many of them are in MONITOR.
     pub monitors: AtomicUsize,
-    /// Connections of each worker.
-    pub connections: Box<[AtomicUsize]>,
+    /// The workers, and who serves which connections.
+    pub balance: Balance,
     /// The counters of each worker.
     pub stats: PerWorker<Stats>,
     /// How often each error code was answered.
@@ -92,7 +93,7 @@ impl Server {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             monitors: AtomicUsize::new(0),
-            connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            balance: Balance::new(workers),
             stats: PerWorker::new(workers),
             error_stats: Mutex::new(BTreeMap::new()),
             slowlog: Slowlog::default(),
@@ -113,7 +114,7 @@ impl Server {
 
     /// How many workers there are.
     pub fn workers(&self) -> usize {
-        self.connections.len()
+        self.balance.workers()
     }
 
     /// Count an error reply by its code.

@@ -2,21 +2,23 @@
 //! asks for the end. Connections are accepted by a thread of its own, see `listen`.
 
 use std::rc::Rc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc;
 
+use crate::balance;
 use crate::command::dispatch::Executor;
 use crate::config::{Config, Startup};
 use crate::cron;
 use crate::limits;
-use crate::listen::{Accepted, Listening, Sockets, WorkerQueue};
+use crate::listen::{Arrival, Listening, Socket, Sockets, Visitor, WorkerQueue};
 use crate::metrics;
 use crate::module::{LoadRequest, Source};
-use crate::net::connection::{Worker, serve};
+use crate::net::connection::{ConnectionState, Worker, serve};
 use crate::reactions;
 use crate::server::Server;
 
@@ -51,13 +53,13 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         let metrics = metrics::open(&config)?;
         load_modules(server, startup)?;
         tracing::info!("Server initialized");
-        let workers: Vec<_> =
-            (0..server.workers()).map(|index| spawn_worker(server, index)).collect::<Result<_, _>>()?;
+        let workers = spawn_workers(server)?;
         reactions::install(server, Listening::start(server, sockets, workers)?);
         if let Some(socket) = metrics {
             tokio::task::spawn(metrics::serve(server, socket));
         }
         cron::spawn(server);
+        balance::spawn(server);
         tracing::info!("Ready to accept connections");
         tokio::select! {
             () = server.stopped() => {}
@@ -130,55 +132,93 @@ async fn shut_down(server: &'static Server) {
     tracing::warn!("Sandkey is now ready to exit, bye bye...");
 }
 
-fn spawn_worker(server: &'static Server, index: usize) -> anyhow::Result<WorkerQueue> {
-    let (sender, mut receiver) = mpsc::unbounded_channel();
-    let body = move || {
-        let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-            Ok(runtime) => runtime,
-            Err(error) => {
-                tracing::error!("worker {index} cannot start: {error}");
-                return server.stop();
-            }
-        };
-        let worker = Rc::new(Worker::new(Executor::new(server, index)));
-        runtime.block_on(async move {
-            while let Some(accepted) = receiver.recv().await {
-                tokio::task::spawn_local(serve_accepted(server, accepted, Rc::clone(&worker), index));
-            }
-        });
-    };
-    std::thread::Builder::new()
-        .name(format!("worker-{index}"))
-        .spawn(body)
-        .context("cannot start a worker")?;
-    Ok(sender)
+/// Start the workers. Each is reached through its queue, by the acceptor and by the others.
+fn spawn_workers(server: &'static Server) -> anyhow::Result<Arc<[WorkerQueue]>> {
+    let (queues, arrivals): (Vec<_>, Vec<_>) =
+        (0..server.workers()).map(|_| mpsc::unbounded_channel()).unzip();
+    let queues: Arc<[WorkerQueue]> = queues.into();
+    for (index, arrivals) in arrivals.into_iter().enumerate() {
+        let queues = Arc::clone(&queues);
+        std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || run_worker(server, index, arrivals, &queues))
+            .context("cannot start a worker")?;
+    }
+    Ok(queues)
 }
 
-async fn serve_accepted(server: &'static Server, accepted: Accepted, worker: Rc<Worker>, index: usize) {
-    let id = match &accepted {
-        Accepted::Tcp(_, client) | Accepted::Tls(_, client, _) | Accepted::Unix(_, client) => client.id,
+fn run_worker(
+    server: &'static Server,
+    index: usize,
+    mut arrivals: mpsc::UnboundedReceiver<Arrival>,
+    queues: &Arc<[WorkerQueue]>,
+) {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("worker {index} cannot start: {error}");
+            return server.stop();
+        }
     };
-    let result: std::io::Result<()> = async {
-        match accepted {
-            Accepted::Tcp(stream, client) => {
-                serve(tokio::net::TcpStream::from_std(stream)?, worker, client).await;
-            }
-            Accepted::Unix(stream, client) => {
-                serve(tokio::net::UnixStream::from_std(stream)?, worker, client).await;
-            }
-            Accepted::Tls(stream, client, tls) => {
-                let stream = tokio::net::TcpStream::from_std(stream)?;
-                let handshake = tokio::time::timeout(limits::TLS_HANDSHAKE_MAX, tls.accept(stream)).await;
-                let stream = handshake.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
-                serve(stream, worker, client).await;
+    server.balance.start_worker(index);
+    let worker = Rc::new(Worker::new(Executor::new(server, index)));
+    runtime.block_on(async move {
+        while let Some(arrival) = arrivals.recv().await {
+            tokio::task::spawn_local(serve_arrival(server, arrival, Rc::clone(&worker), Arc::clone(queues)));
+        }
+    });
+}
+
+/// Serve a connection on this worker until it ends or goes to another one.
+async fn serve_arrival(
+    server: &'static Server,
+    arrival: Arrival,
+    worker: Rc<Worker>,
+    queues: Arc<[WorkerQueue]>,
+) {
+    let index = worker.executor.borrow().worker;
+    let mut state = match arrival.visitor {
+        Visitor::New(client) => Box::new(ConnectionState::new(client, &worker)),
+        Visitor::Moved(state) => state,
+    };
+    let ended = serve_socket(arrival.socket, worker, &mut state).await;
+    server.balance.leave(index);
+    match ended {
+        Ok(Some((socket, to))) => {
+            server.balance.arrive(to);
+            if queues[to].send(Arrival { socket, visitor: Visitor::Moved(state) }).is_err() {
+                tracing::error!("worker {to} is gone");
             }
         }
-        Ok(())
+        Ok(None) => state.disconnect(server),
+        Err(error) => {
+            tracing::debug!("Error accepting a client connection: {error}");
+            state.disconnect(server);
+        }
     }
-    .await;
-    if let Err(error) = result {
-        tracing::debug!("Error accepting a client connection: {error}");
+}
+
+/// The same by kind of socket. One that moves leaves this worker's event loop.
+async fn serve_socket(
+    socket: Socket,
+    worker: Rc<Worker>,
+    state: &mut ConnectionState,
+) -> std::io::Result<Option<(Socket, usize)>> {
+    match socket {
+        Socket::Tcp(stream) => {
+            let moved = serve(TcpStream::from_std(stream)?, worker, state, true).await;
+            moved.map(|(stream, to)| Ok((Socket::Tcp(stream.into_std()?), to))).transpose()
+        }
+        Socket::Unix(stream) => {
+            let moved = serve(UnixStream::from_std(stream)?, worker, state, true).await;
+            moved.map(|(stream, to)| Ok((Socket::Unix(stream.into_std()?), to))).transpose()
+        }
+        Socket::Tls(stream, tls) => {
+            let handshake = tls.accept(TcpStream::from_std(stream)?);
+            let stream = tokio::time::timeout(limits::TLS_HANDSHAKE_MAX, handshake).await;
+            let stream = stream.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+            serve(stream, worker, state, false).await;
+            Ok(None)
+        }
     }
-    server.clients.leave(id);
-    server.connections[index].fetch_sub(1, Relaxed);
 }

@@ -308,13 +308,14 @@ fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
     writeln!(
         line,
         " qbuf={query} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events=r \
-         cmd={command} user={} redir=-1 resp={} lib-name={} lib-ver={}",
+         cmd={command} user={} redir=-1 resp={} lib-name={} lib-ver={} io-thread={}",
         usize::from(output > 0),
         query + output + size_of::<Client>(),
         names.user,
         client.resp.load(Relaxed),
         names.lib_name,
         names.lib_ver,
+        client.worker.load(Relaxed),
     )
     .expect("writing to a string cannot fail");
     line

@@ -73,6 +73,8 @@ pub struct Client {
     pub transport: Transport,
     /// When it connected.
     pub created_ms: u64,
+    /// The worker that serves it.
+    pub worker: AtomicUsize,
     /// What it calls itself.
     pub names: Mutex<Names>,
     /// 2 or 3.
@@ -115,6 +117,7 @@ impl Client {
             fd,
             transport,
             created_ms: now_ms,
+            worker: AtomicUsize::new(0),
             names: Mutex::new(Names { user: "default".into(), ..Names::default() }),
             resp: AtomicU8::new(2),
             db: AtomicU32::new(0),

@@ -20,6 +20,7 @@ use crate::command::dispatch::{Executor, Outcome};
 use crate::command::session::Session;
 use crate::config::OutputLimit;
 use crate::limits;
+use crate::server::Server;
 
 use super::argv::OwnedArgv;
 use super::client::Client;
@@ -59,14 +60,23 @@ enum Turn {
     Sleep(Duration),
     /// The reply of the last command comes from a job, and the next command has to wait for it.
     Job,
+    /// All is answered, and this other worker is to go on.
+    Move(usize),
     /// It is over.
     Close,
 }
 
-/// One connection.
-pub struct Connection<S> {
+/// One connection, on the worker that serves it.
+struct Connection<'s, S> {
     stream: S,
     worker: Rc<Worker>,
+    state: &'s mut ConnectionState,
+    /// Whether another worker could go on with it.
+    movable: bool,
+}
+
+/// What a connection is beside its socket: all that it takes along to another worker.
+pub struct ConnectionState {
     session: Session,
     parser: Parser,
     /// Received, and not executed yet: the beginning of a command.
@@ -82,55 +92,69 @@ pub struct Connection<S> {
     missing: usize,
 }
 
-/// Serve a client until it leaves.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, worker: Rc<Worker>, client: Arc<Client>) {
-    let authenticated = {
+impl ConnectionState {
+    /// Of a client that has just connected to this worker.
+    pub fn new(client: Arc<Client>, worker: &Worker) -> Self {
         let mut executor = worker.executor.borrow_mut();
         // A password that was set a moment ago holds for this connection.
         executor.begin();
-        executor.config().requirepass.is_empty()
-    };
-    let mut connection = Connection {
-        stream,
-        session: Session::new(client, authenticated),
-        worker,
-        parser: Parser::new(),
-        input: Vec::new(),
-        deferred: VecDeque::new(),
-        output: Vec::new(),
-        written: 0,
-        over_soft_since_ms: None,
-        missing: 0,
-    };
+        let authenticated = executor.config().requirepass.is_empty();
+        Self {
+            session: Session::new(client, authenticated),
+            parser: Parser::new(),
+            input: Vec::new(),
+            deferred: VecDeque::new(),
+            output: Vec::new(),
+            written: 0,
+            over_soft_since_ms: None,
+            missing: 0,
+        }
+    }
+
+    /// It has ended: take the client out of everything that it was in.
+    pub fn disconnect(mut self, server: &Server) {
+        server.disconnect(&mut self.session);
+    }
+}
+
+/// Serve a client until it leaves, or until another worker is to go on: then its number is returned, and the socket.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    worker: Rc<Worker>,
+    state: &mut ConnectionState,
+    movable: bool,
+) -> Option<(S, usize)> {
+    state.session.client.worker.store(worker.executor.borrow().worker, Relaxed);
+    let mut connection = Connection { stream, worker, state, movable };
     loop {
         match poll_fn(|cx| connection.poll_turn(cx)).await {
             Turn::Yield => tokio::task::yield_now().await,
             Turn::Sleep(time) => tokio::time::sleep(time).await,
             Turn::Job => connection.await_job().await,
-            Turn::Close => break,
+            Turn::Move(to) => return Some((connection.stream, to)),
+            Turn::Close => return None,
         }
     }
-    connection.worker.executor.borrow_mut().server.disconnect(&mut connection.session);
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Work until nothing is left to do. Registers for what could bring more.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         loop {
-            if self.session.client.is_killed() {
+            if self.state.session.client.is_killed() {
                 return Poll::Ready(Turn::Close);
             }
-            self.session.client.collect_mail(&mut self.output);
+            self.state.session.client.collect_mail(&mut self.state.output);
             let flushed = match self.poll_flush(cx) {
                 Poll::Ready(Ok(())) => true,
                 Poll::Ready(Err(_)) => return Poll::Ready(Turn::Close),
                 Poll::Pending => false,
             };
-            if flushed && self.session.closing {
+            if flushed && self.state.session.closing {
                 return Poll::Ready(Turn::Close);
             }
-            if (flushed || self.may_grow_output()) && !self.session.closing {
-                let progress = if self.deferred.is_empty() {
+            if (flushed || self.may_grow_output()) && !self.state.session.closing {
+                let progress = if self.state.deferred.is_empty() {
                     self.poll_receive(cx)
                 } else {
                     Poll::Ready(self.execute_deferred())
@@ -141,11 +165,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Poll::Pending => {}
                 }
             }
-            self.session.client.register(cx.waker());
-            if !self.session.client.has_news() {
+            if flushed && let Some(to) = self.must_move() {
+                return Poll::Ready(Turn::Move(to));
+            }
+            self.state.session.client.register(cx.waker());
+            if !self.state.session.client.has_news() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// The worker that is to go on. Asked when nothing waits, neither to be executed nor to be written.
+    fn must_move(&self) -> Option<usize> {
+        if !self.movable {
+            return None;
+        }
+        let executor = self.worker.executor.borrow();
+        executor.server.balance.take_order(executor.worker)
     }
 
     /// Read once and execute what came. `None`: go on.
@@ -153,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let worker = Rc::clone(&self.worker);
         let mut buffers = worker.buffers.borrow_mut();
         let Buffers { input, batch, reply } = &mut *buffers;
-        let (n, filled) = if self.input.is_empty() {
+        let (n, filled) = if self.state.input.is_empty() {
             let mut buffer = ReadBuf::new(input);
             if ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)).is_err() {
                 return Poll::Ready(Some(Turn::Close));
@@ -161,19 +197,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let n = buffer.filled().len();
             (n, n == input.len())
         } else {
-            self.input.reserve(self.missing.clamp(limits::READ_BUFFER, limits::READ_STEP_MAX));
-            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input)) {
-                Ok(n) => (n, self.input.len() == self.input.capacity()),
+            self.state.input.reserve(self.state.missing.clamp(limits::READ_BUFFER, limits::READ_STEP_MAX));
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
+                Ok(n) => (n, self.state.input.len() == self.state.input.capacity()),
                 Err(_) => return Poll::Ready(Some(Turn::Close)),
             }
         };
         if n == 0 {
             return Poll::Ready(Some(Turn::Close));
         }
-        let turn = if self.input.is_empty() {
+        let turn = if self.state.input.is_empty() {
             self.execute_input(&input[..n], batch, reply, n)
         } else {
-            let received = std::mem::take(&mut self.input);
+            let received = std::mem::take(&mut self.state.input);
             self.execute_input(&received, batch, reply, n)
         };
         self.send(cx, reply);
@@ -190,20 +226,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     ) -> Option<Turn> {
         let worker = Rc::clone(&self.worker);
         let mut executor = worker.executor.borrow_mut();
-        let client = Arc::clone(&self.session.client);
+        let client = Arc::clone(&self.state.session.client);
         executor.begin();
         executor.count_input(n as u64);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
-        reply.set_protocol(self.session.protocol);
+        reply.set_protocol(self.state.session.protocol);
         let mut offset = 0;
         let mut turn = None;
         loop {
             let rest = &received[offset..];
             let limits = RequestLimits {
                 bulk_len_max: executor.config().proto_max_bulk_len as u64,
-                unauthenticated: !self.session.authenticated,
+                unauthenticated: !self.state.session.authenticated,
             };
-            let parsed = self.parser.parse(rest, batch, &limits);
+            let parsed = self.state.parser.parse(rest, batch, &limits);
             if parsed.stop == Stop::CrossProtocol {
                 tracing::warn!(
                     "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to the \
@@ -213,23 +249,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Some(Turn::Close);
             }
             if batch.len() > 1 {
-                executor.prefetch(self.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
+                executor.prefetch(self.state.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
             }
             for i in 0..batch.len() {
                 let argv = batch.argv(rest, i);
                 if turn.is_some() {
-                    self.deferred.push_back(OwnedArgv::from(argv));
+                    self.state.deferred.push_back(OwnedArgv::from(argv));
                     continue;
                 }
-                match executor.execute(&mut self.session, argv, reply) {
+                match executor.execute(&mut self.state.session, argv, reply) {
                     Outcome::Done => {}
                     Outcome::Job => turn = Some(Turn::Job),
                     Outcome::Delay(time) => {
                         turn = Some(Turn::Sleep(time));
-                        self.deferred.push_back(OwnedArgv::from(argv));
+                        self.state.deferred.push_back(OwnedArgv::from(argv));
                     }
                 }
-                if self.session.closing {
+                if self.state.session.closing {
                     break;
                 }
             }
@@ -239,7 +275,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             offset += parsed.consumed;
             match parsed.stop {
-                _ if self.session.closing => break,
+                _ if self.state.session.closing => break,
                 Stop::BatchFull if turn.is_none() => {}
                 Stop::BatchFull => {
                     self.keep_input(&received[offset..], 1, &executor);
@@ -252,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Stop::Error(error) => {
                     reply.raw(&error.reply());
                     executor.server.count_error(executor.worker, "ERR");
-                    self.session.closing = true;
+                    self.state.session.closing = true;
                     break;
                 }
                 Stop::CrossProtocol => break,
@@ -263,18 +299,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Keep the beginning of a command until the rest has come.
     fn keep_input(&mut self, rest: &[u8], missing: usize, executor: &Executor) {
-        self.missing = missing;
-        self.input.clear();
-        self.input.extend_from_slice(rest);
-        self.session.client.query_bytes.store(rest.len(), Relaxed);
+        self.state.missing = missing;
+        self.state.input.clear();
+        self.state.input.extend_from_slice(rest);
+        self.state.session.client.query_bytes.store(rest.len(), Relaxed);
         let limit = executor.config().client_query_buffer_limit;
         if rest.len() > limit {
             tracing::warn!(
                 "Closing client that reached max query buffer length: {}",
-                self.session.client.addr
+                self.state.session.client.addr
             );
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
-            self.session.client.kill();
+            self.state.session.client.kill();
         }
     }
 
@@ -284,29 +320,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut buffers = worker.buffers.borrow_mut();
         let mut executor = worker.executor.borrow_mut();
         let reply = &mut buffers.reply;
-        reply.set_protocol(self.session.protocol);
+        reply.set_protocol(self.state.session.protocol);
         executor.begin();
         let mut turn = None;
-        while let Some(argv) = self.deferred.pop_front() {
-            match executor.execute(&mut self.session, argv.as_argv(), reply) {
+        while let Some(argv) = self.state.deferred.pop_front() {
+            match executor.execute(&mut self.state.session, argv.as_argv(), reply) {
                 Outcome::Done => {}
                 Outcome::Job => {
                     turn = Some(Turn::Job);
                     break;
                 }
                 Outcome::Delay(time) => {
-                    self.deferred.push_front(argv);
+                    self.state.deferred.push_front(argv);
                     turn = Some(Turn::Sleep(time));
                     break;
                 }
             }
-            if self.session.closing || reply.len() > limits::FLUSH_BYTES {
+            if self.state.session.closing || reply.len() > limits::FLUSH_BYTES {
                 break;
             }
         }
         self.take_reply(reply);
-        if self.deferred.is_empty() && !self.input.is_empty() && turn.is_none() && !self.session.closing {
-            let received = std::mem::take(&mut self.input);
+        if self.state.deferred.is_empty()
+            && !self.state.input.is_empty()
+            && turn.is_none()
+            && !self.state.session.closing
+        {
+            let received = std::mem::take(&mut self.state.input);
             let Buffers { batch, reply, .. } = &mut *buffers;
             drop(executor);
             turn = self.execute_input(&received, batch, reply, 0);
@@ -317,8 +357,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Run the session's job on a thread of its own, and put its reply behind those that are on their way.
     async fn await_job(&mut self) {
-        let Some(job) = self.session.job.take() else { return };
-        let protocol = self.session.protocol;
+        let Some(job) = self.state.session.job.take() else { return };
+        let protocol = self.state.session.protocol;
         let (server, index) = {
             let executor = self.worker.executor.borrow();
             (executor.server, executor.worker)
@@ -334,18 +374,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok((bytes, error)) => {
-                self.output.extend_from_slice(&bytes);
+                self.state.output.extend_from_slice(&bytes);
                 if let Some(error) = error {
                     server.count_error(index, &error.code());
                 }
             }
-            Err(_) => self.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
+            Err(_) => self.state.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
         }
     }
 
     /// Write the replies at once if nothing waits before them, and keep what the socket does not take.
     fn send(&mut self, cx: &mut Context<'_>, reply: &mut ReplyWriter) {
-        if self.output.is_empty() && !reply.is_empty() {
+        if self.state.output.is_empty() && !reply.is_empty() {
             let bytes = reply.as_bytes();
             if let Poll::Ready(Ok(n)) = Pin::new(&mut self.stream).poll_write(cx, bytes) {
                 self.count_output(n);
@@ -353,7 +393,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     reply.clear();
                     return;
                 }
-                self.output.extend_from_slice(&bytes[n..]);
+                self.state.output.extend_from_slice(&bytes[n..]);
                 reply.clear();
                 return;
             }
@@ -363,7 +403,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Move the replies behind what waits to be written.
     fn take_reply(&mut self, reply: &mut ReplyWriter) {
-        self.output.extend_from_slice(reply.as_bytes());
+        self.state.output.extend_from_slice(reply.as_bytes());
         reply.clear();
     }
 
@@ -376,27 +416,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Write what waits. Ends the client when too much does.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        while self.written < self.output.len() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.output[self.written..]) {
+        while self.state.written < self.state.output.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.state.output[self.state.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
-                    self.written += n;
+                    self.state.written += n;
                     self.count_output(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.output.drain(..self.written);
-                    self.written = 0;
+                    self.state.output.drain(..self.state.written);
+                    self.state.written = 0;
                     return self.check_output_limit().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
-        if !self.output.is_empty() {
-            self.output.clear();
-            self.output.shrink_to(limits::OUTPUT_KEPT);
-            self.written = 0;
-            self.over_soft_since_ms = None;
-            self.session.client.output_bytes.store(0, Relaxed);
+        if !self.state.output.is_empty() {
+            self.state.output.clear();
+            self.state.output.shrink_to(limits::OUTPUT_KEPT);
+            self.state.written = 0;
+            self.state.over_soft_since_ms = None;
+            self.state.session.client.output_bytes.store(0, Relaxed);
         }
         // TLS keeps records of its own; for the others this is free.
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -405,7 +445,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn output_limit(&self) -> OutputLimit {
         let executor = self.worker.executor.borrow();
         let limits = executor.config().client_output_buffer_limit;
-        if self.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
+        if self.state.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
     }
 
     /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
@@ -417,19 +457,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// that time is noticed even where nothing happens.
     fn check_output_limit(&mut self) -> Option<std::io::Error> {
         let limit = self.output_limit();
-        let waiting = self.output.len() as u64;
-        self.session.client.output_bytes.store(self.output.len(), Relaxed);
+        let waiting = self.state.output.len() as u64;
+        self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
         let executor = self.worker.executor.borrow();
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
-        self.over_soft_since_ms = over_soft.then(|| self.over_soft_since_ms.unwrap_or(now_ms));
-        let over_soft_ms = self.over_soft_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));
+        let over_soft_ms =
+            self.state.over_soft_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
         let too_long = over_soft_ms > limit.soft_seconds.saturating_mul(1000);
         let too_much = limit.hard_bytes != 0 && waiting > limit.hard_bytes;
         if !too_long && !too_much {
             return None;
         }
-        tracing::warn!("Client {} closed for overcoming of output buffer limits.", self.session.client.addr);
+        tracing::warn!(
+            "Client {} closed for overcoming of output buffer limits.",
+            self.state.session.client.addr
+        );
         executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
         Some(std::io::ErrorKind::OutOfMemory.into())
     }

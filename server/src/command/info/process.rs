@@ -39,6 +39,7 @@ pub(super) fn server(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("uptime_in_days", uptime_s / 86_400);
     lines.put_all(&["hz", "configured_hz"], config.hz);
     lines.put("worker_threads", server.workers());
+    lines.put("worker_threads_active", server.balance.active());
     lines.put("lru_clock", (now_us / 1_000_000) & 0xff_ffff);
     let executable = std::env::current_exe().unwrap_or_default();
     lines.put("executable", executable.display());

@@ -1,0 +1,248 @@
+//! How many workers serve, and which connections go from one to another.
+//!
+//! There is a worker for each core, and as many of them serve as the load fills. A worker that is busy finds several requests
+//! each time it asks the kernel, one that is not sleeps and is woken for each of them; so two workers that are half busy
+//! cost more than one that is busy (docs/adr/0002-workers-join-when-needed.md has the figures). When those that serve are
+//! full another one joins, and when one fewer would do one leaves.
+//!
+//! Ten times a second the main thread looks at what each worker used of a core, and says who gives how many connections to
+//! whom. A connection goes when it has just answered all that it was asked: one that is idle stays where it is until
+//! its client sends something. How it goes is in `start`.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::server::Server;
+
+/// How often the load is looked at.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// Thousandths of a core from which on a worker is full. Not all of it: what is missing is time in which it found nothing to
+/// do, and with less of that its clients wait.
+const FULL: u32 = 850;
+/// Below this a worker has room for what another one gives.
+const ROOM: u32 = 600;
+/// If the load came to no more than this on each of one worker less, one leaves.
+const SPARE: u32 = 500;
+/// For so many periods together, so that a load with gaps keeps its workers.
+const SPARE_PERIODS: u32 = 20;
+
+/// The workers, as those see them who hand out connections.
+#[derive(Debug)]
+pub struct Balance {
+    workers: Box<[Load]>,
+    /// The first so many workers serve.
+    active: AtomicUsize,
+    /// For how many periods one worker less would have done.
+    spare: AtomicU32,
+}
+
+/// One worker.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Load {
+    connections: AtomicUsize,
+    /// Thousandths of a core in the last period.
+    busy: AtomicU32,
+    /// How many connections it is to give away.
+    gives: AtomicUsize,
+    /// And to whom.
+    to: AtomicUsize,
+    /// Where the kernel says how long its thread has run.
+    times: OnceLock<PathBuf>,
+}
+
+impl Load {
+    /// Nanoseconds for which the thread has run. Asked from outside, because a worker that is in a long command is the one
+    /// that matters most and cannot say so.
+    fn ran_ns(&self) -> Option<u64> {
+        let text = std::fs::read_to_string(self.times.get()?).ok()?;
+        text.split(' ').next()?.parse().ok()
+    }
+}
+
+impl Balance {
+    /// One worker serves at first.
+    pub fn new(workers: usize) -> Self {
+        Self {
+            workers: (0..workers).map(|_| Load::default()).collect(),
+            active: AtomicUsize::new(1),
+            spare: AtomicU32::new(0),
+        }
+    }
+
+    /// The thread that calls this is that worker. Where the kernel does not tell how long threads have run, all workers
+    /// serve.
+    pub fn start_worker(&self, worker: usize) {
+        let thread =
+            std::fs::read_link("/proc/thread-self").map(|thread| PathBuf::from("/proc").join(thread));
+        let load = &self.workers[worker];
+        // It is set once: a worker starts once.
+        let _ = thread.map(|thread| load.times.set(thread.join("schedstat")));
+        if load.ran_ns().is_none() {
+            self.active.store(self.workers.len(), Relaxed);
+        }
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// How many of them serve.
+    pub fn active(&self) -> usize {
+        self.active.load(Relaxed)
+    }
+
+    /// The worker for a new connection, which is counted as its own: the one with the fewest among those that serve, or,
+    /// for a connection that cannot move later, among all.
+    pub fn enter(&self, movable: bool) -> usize {
+        let among = if movable { self.active() } else { self.workers.len() };
+        let count = |&index: &usize| self.workers[index].connections.load(Relaxed);
+        let worker = (0..among).min_by_key(count).unwrap_or_default();
+        self.arrive(worker);
+        worker
+    }
+
+    /// A connection has come to a worker.
+    pub fn arrive(&self, worker: usize) {
+        self.workers[worker].connections.fetch_add(1, Relaxed);
+    }
+
+    /// A connection has left a worker.
+    pub fn leave(&self, worker: usize) {
+        self.workers[worker].connections.fetch_sub(1, Relaxed);
+    }
+
+    #[cfg(test)]
+    fn report(&self, worker: usize, busy: u32) {
+        self.workers[worker].busy.store(busy, Relaxed);
+    }
+
+    /// The worker that takes over a connection of this one. Only the worker itself asks, for a connection that can go.
+    #[inline]
+    pub fn take_order(&self, worker: usize) -> Option<usize> {
+        let load = &self.workers[worker];
+        let left = load.gives.load(Relaxed).checked_sub(1)?;
+        load.gives.store(left, Relaxed);
+        let to = load.to.load(Relaxed);
+        (to != worker).then_some(to)
+    }
+
+    /// Look at the last period, and give orders for the next one.
+    fn adjust(&self) {
+        let busy: Vec<u32> = self.workers.iter().map(|load| load.busy.load(Relaxed)).collect();
+        let spare = self.spare.load(Relaxed);
+        let (active, spare) = next_active(&busy, self.active(), spare);
+        self.active.store(active, Relaxed);
+        self.spare.store(spare, Relaxed);
+        let lightest = (0..active).min_by_key(|&index| busy[index]).unwrap_or_default();
+        for (index, load) in self.workers.iter().enumerate() {
+            let gives = given(busy[index], busy[lightest], index < active, load.connections.load(Relaxed));
+            load.to.store(lightest, Relaxed);
+            load.gives.store(if index == lightest { 0 } else { gives }, Relaxed);
+        }
+    }
+}
+
+/// Keep looking.
+pub fn spawn(server: &'static Server) {
+    let workers = &server.balance.workers;
+    if workers.len() == 1 {
+        return;
+    }
+    tokio::task::spawn(async move {
+        let (mut then, mut before) = (Instant::now(), vec![0; workers.len()]);
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            // Nothing is known of a worker that has not started yet; and of none where the kernel does not tell.
+            let ran: Option<Vec<u64>> = workers.iter().map(Load::ran_ns).collect();
+            let Some(ran) = ran else { continue };
+            let now = Instant::now();
+            let period_ns = now.duration_since(then).as_nanos().max(1) as u64;
+            for ((load, ran_ns), before_ns) in workers.iter().zip(&ran).zip(&before) {
+                let busy = ran_ns.saturating_sub(*before_ns).saturating_mul(1000) / period_ns;
+                load.busy.store(busy.min(1000) as u32, Relaxed);
+            }
+            (then, before) = (now, ran);
+            server.balance.adjust();
+        }
+    });
+}
+
+/// How many workers are to serve from now on, and for how many periods one less would have done.
+fn next_active(busy: &[u32], active: usize, spare: u32) -> (usize, u32) {
+    let total: u32 = busy.iter().sum();
+    // Their mean: a worker with one demanding connection gives the others away, and needs no third.
+    if total >= FULL * active as u32 && active < busy.len() {
+        return (active + 1, 0);
+    }
+    if active == 1 || total > SPARE * (active as u32 - 1) {
+        return (active, 0);
+    }
+    if spare + 1 < SPARE_PERIODS { (active, spare + 1) } else { (active - 1, 0) }
+}
+
+/// How many of its connections a worker gives away: all if it no longer serves, half if it is full and another has room.
+fn given(busy: u32, lightest: u32, serves: bool, connections: usize) -> usize {
+    match serves {
+        false => connections,
+        true if busy >= FULL && lightest < ROOM => connections / 2,
+        true => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_join_at_once_and_leave_slowly() {
+        assert_eq!(next_active(&[900, 0, 0], 1, 0), (2, 0));
+        assert_eq!(next_active(&[800, 0, 0], 1, 0), (1, 0));
+        assert_eq!(next_active(&[900, 900, 900], 3, 0), (3, 0), "there is no fourth");
+        assert_eq!(next_active(&[1000, 100, 0], 2, 0), (2, 0), "one demanding connection");
+        let mut state = (2, 0);
+        for period in 1..SPARE_PERIODS {
+            state = next_active(&[200, 200], state.0, state.1);
+            assert_eq!(state, (2, period));
+        }
+        assert_eq!(next_active(&[200, 200], state.0, state.1), (1, 0));
+        assert_eq!(next_active(&[400, 200], state.0, state.1), (2, 0), "a gap in a load is no end of it");
+    }
+
+    #[test]
+    fn the_full_give_to_the_one_with_room() {
+        let balance = Balance::new(3);
+        for expected in [0, 0, 0, 0] {
+            assert_eq!(balance.enter(true), expected);
+        }
+        assert_eq!(balance.enter(false), 1, "it cannot move, so it goes where there is nobody");
+        balance.report(0, 1000);
+        balance.adjust();
+        assert_eq!(balance.active(), 2);
+        assert_eq!(balance.take_order(1), None);
+        let orders: Vec<_> = std::iter::from_fn(|| balance.take_order(0)).collect();
+        assert_eq!(orders, [1, 1]);
+        assert_eq!(balance.enter(true), 1);
+    }
+
+    #[test]
+    fn one_that_leaves_gives_all_it_has() {
+        let balance = Balance::new(2);
+        balance.report(0, 1000);
+        balance.adjust();
+        balance.arrive(0);
+        (0..3).for_each(|_| balance.arrive(1));
+        for _ in 0..SPARE_PERIODS {
+            balance.report(0, 100);
+            balance.report(1, 100);
+            balance.adjust();
+        }
+        assert_eq!(balance.active(), 1);
+        assert_eq!(std::iter::from_fn(|| balance.take_order(1)).collect::<Vec<_>>(), [0, 0, 0]);
+        assert_eq!(balance.take_order(0), None);
+    }
+}
