@@ -1,5 +1,5 @@
 //! The server: what all threads share, and what is done to it from more than one place.
-//! A worker is a thread with an event loop of its own that serves its connections to the end. The acceptor, one more
+//! A worker is a thread with an event loop of its own that serves its connections. The acceptor, one more
 //! thread, takes connections in and hands each to a worker (`listen`, `balance`). The main thread starts them all
 //! (`start`), and then keeps time (`cron`).
 

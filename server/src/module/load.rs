@@ -19,7 +19,7 @@ use crate::stats::PerWorker;
 
 use super::command::ModuleCommand;
 use super::starting::Starting;
-use super::{LoadedModule, Slot};
+use super::{LoadedModule, ModuleCounters, Slot};
 
 /// Where the bytes of a module come from.
 pub enum Source {
@@ -143,6 +143,8 @@ fn assemble(
     let slots = if manifest.state == State::Global { 1 } else { workers };
     let mut slots: Box<[Mutex<Slot>]> = (0..slots).map(|_| Mutex::default()).collect();
     slots[0].get_mut().instance = Some(instance);
+    let counters = PerWorker::<ModuleCounters>::new(workers);
+    counters.of(0).instances.add(1);
     Arc::new(LoadedModule {
         id,
         name: manifest.name.clone(),
@@ -156,7 +158,7 @@ fn assemble(
         configs: RwLock::new(BTreeMap::new()),
         revision: AtomicU64::new(0),
         slots,
-        counters: PerWorker::new(workers),
+        counters,
         throttled_ns: AtomicU64::new(0),
         throttle: Mutex::new(Throttle::new(limits.fuel_per_second, server.clock.now_ns())),
         blocked_until_ns: AtomicU64::new(0),
