@@ -23,6 +23,7 @@ pub mod introspection;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
+pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
 pub mod module;

@@ -4,7 +4,8 @@ use sandkey_runtime as rt;
 use sandkey_runtime::{ArgvBuf, Error, HostResult, Reply};
 
 use crate::command::context::CommandContext;
-use crate::command::dispatch::{for_each_key, resolve, run_nested};
+use crate::command::dispatch::{resolve, run_nested};
+use crate::command::lock_plan::for_each_key;
 use crate::command::spec::Flags;
 use crate::config::glob;
 use crate::keyspace::ShardId;

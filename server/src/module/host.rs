@@ -13,8 +13,8 @@ use sandkey_runtime::{
 use smallvec::SmallVec;
 
 use crate::command::context::CommandContext;
-use crate::command::dispatch::for_each_key;
 use crate::command::error::CommandError;
+use crate::command::lock_plan::for_each_key;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
 use crate::limits;
@@ -279,7 +279,7 @@ impl Host for ModuleHost<'_, '_, '_> {
             None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
             None => return Err(Error::UndeclaredKey.into()),
         };
-        let key = Key::new(&name);
+        let key = self.ctx.key_of(&name);
         let (hash, slot) = (key.hash, key.slot);
         self.handles.push(Handle { name, hash, slot, mode });
         Ok(self.handles.len() as u32 - 1)

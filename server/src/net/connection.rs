@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::command::dispatch::{Executor, Outcome};
+use crate::command::dispatch::{Executor, Outcome, Prepared};
 use crate::command::session::Session;
 use crate::config::OutputLimit;
 use crate::limits;
@@ -212,8 +212,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 );
                 return Some(Turn::Close);
             }
+            let mut prepared = Prepared::default();
             if batch.len() > 1 {
-                executor.prefetch(self.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
+                let commands = (0..batch.len()).map(|i| batch.argv(rest, i));
+                prepared = executor.prepare(self.session.db, commands);
             }
             for i in 0..batch.len() {
                 let argv = batch.argv(rest, i);
@@ -221,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     self.deferred.push_back(OwnedArgv::from(argv));
                     continue;
                 }
-                match executor.execute(&mut self.session, argv, reply) {
+                match executor.execute_prepared(&mut self.session, argv, prepared.key(i), reply) {
                     Outcome::Done => {}
                     Outcome::Job => turn = Some(Turn::Job),
                     Outcome::Delay(time) => {
