@@ -28,6 +28,7 @@ pub mod long_double;
 pub mod memory_command;
 pub mod module;
 pub mod monitor;
+mod name_key;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
