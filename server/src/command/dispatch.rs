@@ -51,8 +51,8 @@ impl<'b> Prepared<'b> {
         self.0.get(command).copied().flatten()
     }
 
-    fn keys(&self) -> impl Iterator<Item = &Key<'b>> {
-        self.0.iter().flatten()
+    fn keys(&self) -> impl Iterator<Item = Key<'b>> + Clone {
+        self.0.iter().copied().flatten()
     }
 }
 
@@ -124,12 +124,10 @@ impl Executor {
     /// Hash the keys of the coming commands, and bring what they need into the cache: first the slots of all, then the
     /// entries. One command alone gains nothing from it.
     pub fn prepare<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>>) -> Prepared<'b> {
-        let keyspace = &self.server.tenant.keyspace;
         // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
         let bytes = batch.map(|argv| argv.get(1).filter(|bytes| bytes.len() <= limits::PREPARED_KEY_BYTES));
         let prepared = Prepared(bytes.map(|bytes| bytes.map(Key::new)).collect());
-        prepared.keys().for_each(|key| keyspace.prefetch_slot(key, db));
-        prepared.keys().for_each(|key| keyspace.prefetch_block(key, db));
+        self.server.tenant.keyspace.prefetch(prepared.keys(), db);
         prepared
     }
 
