@@ -144,6 +144,9 @@ pub const TTL_SAMPLES: usize = 2;
 /// How long a paused client sleeps before it looks again, so that CLIENT UNPAUSE is noticed soon.
 pub const PAUSE_STEP: Duration = Duration::from_millis(20);
 
+/// Values and records of undo that a worker keeps room for once a command is over.
+pub const SCRATCH_KEPT: usize = 1024;
+
 /// Records of effects that a worker keeps room for once they are delivered.
 pub const EFFECTS_KEPT: usize = 1024;
 

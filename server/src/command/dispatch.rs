@@ -24,10 +24,10 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
 use super::table::{Command, CommandTable, unknown_command};
-use super::undo::UndoLog;
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub struct Executor {
     config: Arc<Config>,
     generation: (u64, u64),
     effects: Effects,
+    scratch: Scratch,
     tick: u64,
 }
 
@@ -84,6 +85,7 @@ impl Executor {
             config: server.config.current(),
             generation: (u64::MAX, u64::MAX),
             effects: Effects::default(),
+            scratch: Scratch::default(),
             tick: 0,
         };
         executor.begin();
@@ -317,9 +319,7 @@ impl Executor {
             stats: server.stats.of(self.worker),
             effects: &mut self.effects,
             locked: plan.lock_shards(server),
-            undo: UndoLog::default(),
-            garbage: Vec::new(),
-            flushed: Vec::new(),
+            scratch: &mut self.scratch,
         };
         let mut ctx = CommandContext {
             server,
@@ -339,6 +339,7 @@ impl Executor {
         ctx.keys.collect_expired();
         // Unlocks.
         drop(ctx);
+        self.scratch.clear();
         self.deliver();
     }
 

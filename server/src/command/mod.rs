@@ -32,6 +32,7 @@ mod name_key;
 pub mod object;
 pub mod pubsub;
 pub mod scan;
+pub mod scratch;
 pub mod secrets;
 pub mod session;
 pub mod slowlog;

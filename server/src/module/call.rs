@@ -40,7 +40,7 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
         return Err(Error::UndeclaredKey.into());
     }
     let ctx = &mut *host.ctx;
-    if ctx.keys.undo.depth() >= limits::CALL_DEPTH {
+    if ctx.keys.scratch.undo.depth() >= limits::CALL_DEPTH {
         return Err(Error::NotCallable.into());
     }
     let mut writer = ReplyWriter::new(Vec::new(), Protocol::Resp3);

@@ -158,7 +158,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.undo.record_field(index, &key, field, old);
+        keys.scratch.undo.record_field(index, &key, field, old);
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -250,7 +250,7 @@ impl Host for ModuleHost<'_, '_, '_> {
             in_multi: self.ctx.in_transaction,
             replaying: false,
             out_of_memory: config.maxmemory != 0 && self.ctx.server.memory.used() as u64 > config.maxmemory,
-            called: self.ctx.keys.undo.depth() > 1,
+            called: self.ctx.keys.scratch.undo.depth() > 1,
         }
     }
 
@@ -516,7 +516,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.undo.record_field(index, &key, field, Some(old));
+        keys.scratch.undo.record_field(index, &key, field, Some(old));
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {
