@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group};
-use sandkey_server::command::dispatch::{Executor, Outcome};
+use sandkey_server::command::dispatch::{Executor, Outcome, Prepared};
 use sandkey_server::command::session::Session;
 use sandkey_server::config::{Config, ConfigStore};
 use sandkey_server::module::{LoadRequest, Source};
@@ -66,12 +66,15 @@ impl Bench {
     fn execute(&mut self, input: &[u8], batch: &Batch) {
         self.reply.clear();
         self.executor.begin();
+        let mut prepared = Prepared::default();
         if batch.len() > 1 {
-            self.executor.prefetch(self.session.db, (0..batch.len()).map(|index| batch.argv(input, index)));
+            let commands = (0..batch.len()).map(|index| batch.argv(input, index));
+            prepared = self.executor.prepare(self.session.db, commands);
         }
         for index in 0..batch.len() {
-            let outcome = self.executor.execute(&mut self.session, batch.argv(input, index), &mut self.reply);
-            assert_eq!(outcome, Outcome::Done, "{:?}", batch.argv(input, index));
+            let (argv, key) = (batch.argv(input, index), prepared.key(index));
+            let outcome = self.executor.execute_prepared(&mut self.session, argv, key, &mut self.reply);
+            assert_eq!(outcome, Outcome::Done, "{argv:?}");
         }
         assert_ne!(self.reply.as_bytes().first(), Some(&b'-'), "{}", self.reply.as_bytes().escape_ascii());
     }

@@ -49,6 +49,10 @@ pub const RANDOM_KEY_TRIES: usize = 100;
 /// behind each other, few enough that the keys are still in the cache when their command runs.
 pub const BATCH_COMMANDS_MAX: usize = 16;
 
+/// Bytes of an argument that is hashed as a key before it is known to be one. A longer one is most likely a message or a
+/// value, and hashing it in vain would take longer than the cache misses that it saves.
+pub const PREPARED_KEY_BYTES: usize = 512;
+
 /// Bytes of one line: an inline request, or the count line of a multibulk request or bulk string. Redis's
 /// `PROTO_INLINE_MAX_SIZE`. A longer one is an attack or another protocol.
 pub const LINE_LEN_MAX: usize = 64 * 1024;
@@ -139,6 +143,9 @@ pub const TTL_SAMPLES: usize = 2;
 
 /// How long a paused client sleeps before it looks again, so that CLIENT UNPAUSE is noticed soon.
 pub const PAUSE_STEP: Duration = Duration::from_millis(20);
+
+/// Values and records of undo that a worker keeps room for once a command is over.
+pub const SCRATCH_KEPT: usize = 1024;
 
 /// Records of effects that a worker keeps room for once they are delivered.
 pub const EFFECTS_KEPT: usize = 1024;

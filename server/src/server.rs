@@ -218,7 +218,7 @@ impl Server {
     /// End all subscriptions of a session.
     pub fn unsubscribe_all(&self, session: &mut Session) {
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
-            for name in session.subscriptions[kind as usize].drain(..) {
+            for name in session.take_subscriptions(kind) {
                 self.tenant.pubsub.unsubscribe(kind, &name, &session.client);
             }
         }

@@ -37,6 +37,8 @@ pub struct CommandContext<'a> {
     pub in_transaction: bool,
     /// The instances that it has locked.
     pub instances: InstanceGuards<'a>,
+    /// One of its keys, hashed when its shard was looked up.
+    pub known_key: Option<Key<'a>>,
     /// The keys that it has locked.
     pub keys: Keys<'a>,
 }
@@ -57,7 +59,13 @@ impl CommandContext<'_> {
     /// The key at a position of the arguments, which arity has checked.
     #[inline]
     pub fn key_at<'k>(&self, argv: Argv<'k>, position: usize) -> Key<'k> {
-        Key::new(argv.get(position).unwrap_or_default())
+        self.key_of(argv.get(position).unwrap_or_default())
+    }
+
+    /// The key with this name, without hashing it again if it is the argument that dispatch has hashed.
+    #[inline]
+    pub fn key_of<'k>(&self, name: &'k [u8]) -> Key<'k> {
+        Key::known_or_new(self.known_key, name)
     }
 
     /// Choose a database.

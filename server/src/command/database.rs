@@ -73,8 +73,8 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
         if old.is_empty() {
             continue;
         }
-        if ctx.keys.undo.is_active() {
-            ctx.keys.undo.record_flush(index, old);
+        if ctx.keys.scratch.undo.is_active() {
+            ctx.keys.scratch.undo.record_flush(index, old);
         } else {
             flushed.extend(old);
         }
@@ -82,7 +82,7 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
     if is_async {
         free_in_background(flushed);
     } else {
-        ctx.keys.flushed.extend(flushed);
+        ctx.keys.scratch.flushed.extend(flushed);
     }
     ctx.reply.ok();
     Ok(())
@@ -117,8 +117,8 @@ fn swapdb(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     if a != b {
         ctx.keys.locked.swapdb(a, b);
-        if ctx.keys.undo.is_active() {
-            ctx.keys.undo.record_swap(a, b);
+        if ctx.keys.scratch.undo.is_active() {
+            ctx.keys.scratch.undo.record_swap(a, b);
         }
     }
     ctx.keys.effects.dirty += 1;

@@ -13,22 +13,21 @@ use smallvec::SmallVec;
 
 use crate::config::Config;
 use crate::effects::Effects;
-use crate::keyspace::{HashLimits, Key, Locked, ShardId, key};
+use crate::keyspace::{HashLimits, Key};
 use crate::limits;
-use crate::module::{InstanceGuards, ModuleRef};
 use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
-use super::args::parse_i64;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
+use super::lock_plan::LockPlan;
 use super::monitor;
+use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
-use super::spec::{Find, Flags, KeySpec};
+use super::spec::Flags;
 use super::table::{Command, CommandTable, unknown_command};
-use super::undo::UndoLog;
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +38,22 @@ pub enum Outcome {
     Delay(Duration),
     /// The session has a job, from which the reply comes.
     Job,
+}
+
+/// The first argument of every command of a batch as a key, which it nearly always is.
+#[derive(Default)]
+pub struct Prepared<'b>(SmallVec<[Option<Key<'b>>; limits::BATCH_COMMANDS_MAX]>);
+
+impl<'b> Prepared<'b> {
+    /// What was prepared for a command of the batch.
+    #[inline]
+    pub fn key(&self, command: usize) -> Option<Key<'b>> {
+        self.0.get(command).copied().flatten()
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key<'b>> + Clone {
+        self.0.iter().copied().flatten()
+    }
 }
 
 /// What one worker needs to execute commands.
@@ -55,6 +70,7 @@ pub struct Executor {
     config: Arc<Config>,
     generation: (u64, u64),
     effects: Effects,
+    scratch: Scratch,
     tick: u64,
 }
 
@@ -69,6 +85,7 @@ impl Executor {
             config: server.config.current(),
             generation: (u64::MAX, u64::MAX),
             effects: Effects::default(),
+            scratch: Scratch::default(),
             tick: 0,
         };
         executor.begin();
@@ -106,30 +123,33 @@ impl Executor {
         stats.reads.add(1);
     }
 
-    /// Bring what the keys of the coming commands need into the cache: first the slots of all, then the entries.
-    /// One command alone gains nothing from it.
-    pub fn prefetch<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>> + Clone) {
-        let keyspace = &self.server.tenant.keyspace;
-        let mut keys: SmallVec<[Key<'b>; limits::BATCH_COMMANDS_MAX]> = SmallVec::new();
-        for argv in batch {
-            // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
-            if let Some(bytes) = argv.get(1) {
-                let key = Key::new(bytes);
-                keyspace.prefetch_slot(&key, db);
-                keys.push(key);
-            }
-        }
-        for key in &keys {
-            keyspace.prefetch_block(key, db);
-        }
+    /// Hash the keys of the coming commands, and bring what they need into the cache: first the slots of all, then the
+    /// entries. One command alone gains nothing from it.
+    pub fn prepare<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>>) -> Prepared<'b> {
+        // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
+        let bytes = batch.map(|argv| argv.get(1).filter(|bytes| bytes.len() <= limits::PREPARED_KEY_BYTES));
+        let prepared = Prepared(bytes.map(|bytes| bytes.map(Key::new)).collect());
+        self.server.tenant.keyspace.prefetch(prepared.keys(), db);
+        prepared
     }
 
     /// Execute what a client sent.
     pub fn execute(&mut self, session: &mut Session, argv: Argv<'_>, reply: &mut ReplyWriter) -> Outcome {
+        self.execute_prepared(session, argv, None, reply)
+    }
+
+    /// Execute a command of a batch that was prepared. `key` is one of its arguments.
+    pub fn execute_prepared<'b>(
+        &mut self,
+        session: &mut Session,
+        argv: Argv<'b>,
+        key: Option<Key<'b>>,
+        reply: &mut ReplyWriter,
+    ) -> Outcome {
         let mark = reply.len();
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
         let outcome = match resolve(&table, argv) {
-            Ok(command) => self.execute_command(session, command, argv, reply),
+            Ok(command) => self.execute_command(session, command, argv, key, reply),
             Err(error) => {
                 self.refuse(session, None, &error, reply);
                 Outcome::Done
@@ -149,6 +169,7 @@ impl Executor {
         session: &mut Session,
         command: &Arc<Command>,
         argv: Argv<'_>,
+        key: Option<Key<'_>>,
         reply: &mut ReplyWriter,
     ) -> Outcome {
         session.client.last_command.store(command.id, Relaxed);
@@ -169,7 +190,7 @@ impl Executor {
             reply.simple("QUEUED");
             return Outcome::Done;
         }
-        let plan = LockPlan::of(self.server, session, command, argv);
+        let plan = LockPlan::of(self.server, session, command, argv, key);
         if let Some(wait) = plan.throttled(self.server) {
             return self.wait_for_fuel(session, &plan, wait, command, reply);
         }
@@ -266,7 +287,7 @@ impl Executor {
             return Outcome::Delay(wait.min(limits::THROTTLE_STEP));
         }
         session.waiting_since_us = 0;
-        let name = plan.modules.first().map_or("", |module| module.name.as_str());
+        let name = plan.module_name();
         let error = CommandError::Other(
             format!("THROTTLED module '{name}' has used up its fuel for now, try again later").into(),
         );
@@ -284,8 +305,7 @@ impl Executor {
         plan: &LockPlan<'_>,
     ) {
         let server = self.server;
-        // Instances before shards: nobody waits for a module while holding a key.
-        let instances = InstanceGuards::lock(&plan.modules, self.worker);
+        let instances = plan.lock_instances(self.worker);
         let keys = Keys {
             db: session.db,
             now_ms: self.now_us / 1000,
@@ -299,9 +319,7 @@ impl Executor {
             stats: server.stats.of(self.worker),
             effects: &mut self.effects,
             locked: plan.lock_shards(server),
-            undo: UndoLog::default(),
-            garbage: Vec::new(),
-            flushed: Vec::new(),
+            scratch: &mut self.scratch,
         };
         let mut ctx = CommandContext {
             server,
@@ -314,12 +332,14 @@ impl Executor {
             command_id: command.id,
             in_transaction: false,
             instances,
+            known_key: plan.key(),
             keys,
         };
         run_counted(&mut ctx, command, argv, &mut self.tick);
         ctx.keys.collect_expired();
         // Unlocks.
         drop(ctx);
+        self.scratch.clear();
         self.deliver();
     }
 
@@ -438,137 +458,4 @@ pub fn run_nested(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_
     }
     ctx.command_id = outer;
     result
-}
-
-/// What a command locks. It is known before the first lock is taken.
-pub struct LockPlan<'t> {
-    /// The modules whose code may run, in load order.
-    modules: SmallVec<[ModuleRef<'t>; 1]>,
-    shards: Shards,
-}
-
-enum Shards {
-    Some(SmallVec<[ShardId; 4]>),
-    All,
-}
-
-impl<'t> LockPlan<'t> {
-    /// For a command with these arguments.
-    fn of(server: &Server, session: &Session, command: &'t Command, argv: Argv<'_>) -> Self {
-        let mut plan = Self { modules: SmallVec::new(), shards: Shards::Some(SmallVec::new()) };
-        match &session.transaction {
-            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
-                for (queued, argv) in &transaction.queue {
-                    if let Some(module) = queued.run.module() {
-                        plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
-                    }
-                    if queued.flags.has(Flags::WALKS_KEYS) {
-                        plan.shards = Shards::All;
-                    }
-                    plan.add_keys(server, queued, argv.as_argv());
-                }
-                for watched in &session.watched {
-                    plan.add_key(server, &watched.key);
-                }
-            }
-            _ => {
-                if let Some(module) = command.run.module() {
-                    plan.add_module(server, ModuleRef::Borrowed(module));
-                }
-                plan.add_keys(server, command, argv);
-            }
-        }
-        if let Shards::Some(shards) = &mut plan.shards
-            && shards.len() > 1
-        {
-            shards.sort_unstable();
-            shards.dedup();
-        }
-        if plan.modules.len() > 1 {
-            plan.modules.sort_unstable_by_key(|module| module.id);
-            plan.modules.dedup_by_key(|module| module.id);
-        }
-        plan
-    }
-
-    /// A module, and those that it may call.
-    fn add_module(&mut self, server: &Server, module: ModuleRef<'t>) {
-        if !module.manifest.calls.is_empty() {
-            let table = server.tenant.commands();
-            let called = module.manifest.calls.iter().filter_map(|name| table.find(name));
-            let callees = called.filter_map(|command| command.run.module());
-            self.modules.extend(callees.map(|callee| ModuleRef::Owned(Arc::clone(callee))));
-        }
-        self.modules.push(module);
-    }
-
-    fn add_keys(&mut self, server: &Server, command: &Command, argv: Argv<'_>) {
-        if command.flags.has(Flags::ALL_KEYS) {
-            self.shards = Shards::All;
-            return;
-        }
-        for_each_key(&command.keys, argv, |_, key| self.add_key(server, key));
-    }
-
-    fn add_key(&mut self, server: &Server, key: &[u8]) {
-        if let Shards::Some(shards) = &mut self.shards {
-            let keyspace = &server.tenant.keyspace;
-            shards.push(keyspace.shard_of(key::slot(key)));
-        }
-    }
-
-    /// How long the commands of some module must wait for fuel.
-    fn throttled(&self, server: &Server) -> Option<Duration> {
-        self.modules.iter().filter_map(|module| module.must_wait(|| server.clock.now_ns())).max()
-    }
-
-    fn count_waiting(&self, wait: Duration) {
-        if let Some(module) = self.modules.first() {
-            module.count_throttled(wait);
-        }
-    }
-
-    fn lock_shards<'s>(&self, server: &'s Server) -> Locked<'s> {
-        let keyspace = &server.tenant.keyspace;
-        match &self.shards {
-            Shards::Some(ids) => match ids.as_slice() {
-                [id] => keyspace.lock_one(*id),
-                ids => keyspace.lock_many(ids),
-            },
-            Shards::All => keyspace.lock_all(),
-        }
-    }
-}
-
-/// Call `f` with the position and the bytes of every key among the arguments.
-pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8])) {
-    for spec in specs {
-        match spec.find {
-            Find::Range { first, last, step } => {
-                let last = if last < 0 { argv.len() as isize + last } else { last };
-                let mut position = first;
-                while position as isize <= last {
-                    let Some(key) = argv.get(position) else { break };
-                    f(position, key);
-                    position += step;
-                }
-            }
-            Find::Count { count, first, step } => {
-                let n =
-                    argv.get(count).and_then(parse_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-                let positions = (0..n).map(|i| first + i * step);
-                for position in positions.take_while(|&position| position < argv.len()) {
-                    f(position, argv.get(position).expect("checked against the number of arguments"));
-                }
-            }
-            Find::Keyword { word, from } => {
-                let found = (from..argv.len()).find(|&i| super::args::is(&argv[i], word));
-                if let Some(position) = found.map(|i| i + 1)
-                    && let Some(key) = argv.get(position)
-                {
-                    f(position, key);
-                }
-            }
-        }
-    }
 }

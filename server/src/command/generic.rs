@@ -66,7 +66,7 @@ fn count(
 ) -> CommandResult {
     let mut counted = 0;
     for name in argv.iter().skip(1) {
-        counted += i64::from(holds(ctx, &Key::new(name))?);
+        counted += i64::from(holds(ctx, &ctx.key_of(name))?);
     }
     ctx.reply.integer(counted);
     Ok(())

@@ -113,7 +113,7 @@ fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result
     let key = ctx.key_at(argv, 1);
     let (now_ms, limits) = (ctx.now_ms(), ctx.keys.hash_limits);
     // What is wrong with the type must be found before anything is recorded for undo.
-    let db = if ctx.keys.undo.is_active() {
+    let db = if ctx.keys.scratch.undo.is_active() {
         ctx.keys.peek_hash(&key)?;
         for at in (2..argv.len()).step_by(2) {
             ctx.keys.write_field(&key, argv.at(at))?;
@@ -241,7 +241,7 @@ fn hdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     };
     let fields = argv.tail(2);
     // The hash may go as a whole: then it must be recorded as a whole.
-    if ctx.keys.undo.is_active() && len > fields.len() {
+    if ctx.keys.scratch.undo.is_active() && len > fields.len() {
         for field in fields {
             ctx.keys.write_field(&key, field)?;
         }

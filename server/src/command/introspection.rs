@@ -11,9 +11,10 @@ use crate::net::reply::ReplyWriter;
 use super::args;
 use super::context::CommandContext;
 use super::describe::{access_flags, write_docs, write_info};
-use super::dispatch::{for_each_key, resolve};
+use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
 use super::help;
+use super::lock_plan::for_each_key;
 use super::spec::{Access, Family, Find, Spec, access, tips};
 use super::table::{Command, CommandTable};
 

@@ -4,13 +4,12 @@
 use crate::effects::Effects;
 use crate::effects::notify::Class;
 use crate::keyspace::{
-    Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, ShardId, StringRef,
-    ValueType,
+    Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, StringRef, ValueType,
 };
 use crate::stats::Stats;
 
 use super::error::CommandError;
-use super::undo::UndoLog;
+use super::scratch::Scratch;
 
 /// What a command may do to keys. A field of its own in the context, so that a value can be read while the reply is written.
 pub struct Keys<'a> {
@@ -32,12 +31,8 @@ pub struct Keys<'a> {
     pub effects: &'a mut Effects,
     /// The shards that are locked.
     pub locked: Locked<'a>,
-    /// What a module's command has changed so far.
-    pub undo: UndoLog,
-    /// Values that were replaced or deleted and take long to free: dropped after the locks.
-    pub garbage: Vec<Entry>,
-    /// Databases that were emptied: dropped after the locks, too.
-    pub flushed: Vec<(ShardId, Db)>,
+    /// What it must undo, and what is freed after the locks.
+    pub scratch: &'a mut Scratch,
 }
 
 /// Reading and writing.
@@ -155,8 +150,8 @@ impl Keys<'_> {
             return Err(CommandError::ReadOnly);
         }
         let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
-        if self.undo.is_active() {
-            self.undo.record_key(index, key, db, self.now_ms);
+        if self.scratch.undo.is_active() {
+            self.scratch.undo.record_key(index, key, db, self.now_ms);
         }
         Ok(db)
     }
@@ -164,11 +159,11 @@ impl Keys<'_> {
     /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
     /// instead of a copy of the whole hash if that is large. The hash must not become empty.
     pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
-        if self.undo.is_active() && self.may_write {
+        if self.scratch.undo.is_active() && self.may_write {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
             if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
                 let old = hash.get(field).map(StringRef::to_vec);
-                self.undo.record_field(self.db, key, field, old);
+                self.scratch.undo.record_field(self.db, key, field, old);
                 return self.db_of(key);
             }
         }
@@ -193,7 +188,7 @@ impl Keys<'_> {
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
         // Below a module's command this happens when it has succeeded.
-        if !self.undo.is_active()
+        if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
         {
             shard.touch(index, key);
@@ -228,7 +223,7 @@ impl Keys<'_> {
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {
-            self.garbage.push(entry);
+            self.scratch.garbage.push(entry);
         }
     }
 }
@@ -248,7 +243,7 @@ impl Keys<'_> {
                 self.stats.expired_keys.add(1);
                 self.effects.event(self.notify, Class::EXPIRED, "expired", index, key.bytes);
                 shard.touch(index, &key);
-                self.garbage.push(entry);
+                self.scratch.garbage.push(entry);
             }
         }
     }
@@ -268,12 +263,12 @@ impl Keys<'_> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: usize) {
-        self.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, &mut self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
-        self.undo.keep(&mut self.locked);
+        self.scratch.undo.keep(&mut self.locked);
     }
 }
 
@@ -286,7 +281,7 @@ mod tests {
 
     fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
         let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
-        let mut effects = Effects::default();
+        let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
         let mut keys = Keys {
             db: 0,
             now_ms: NOW_MS,
@@ -297,9 +292,7 @@ mod tests {
             stats: Box::leak(Box::default()),
             effects: &mut effects,
             locked: keyspace.lock_all(),
-            undo: UndoLog::default(),
-            garbage: Vec::new(),
-            flushed: Vec::new(),
+            scratch: &mut scratch,
         };
         test(&mut keys);
     }
@@ -329,7 +322,7 @@ mod tests {
                 }
                 let value = Value::Hash(Box::new(hash));
                 keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
-                let mark = keys.undo.enter();
+                let mark = keys.scratch.undo.enter();
                 edit_hash(keys, &key, "f1", Some("new"));
                 edit_hash(keys, &key, "f1", Some("newer"));
                 edit_hash(keys, &key, "fresh", Some("new"));
@@ -349,12 +342,12 @@ mod tests {
         with_keys(|keys| {
             let (a, b) = (Key::new(b"a"), Key::new(b"b"));
             keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
-            let mark = keys.undo.enter();
+            let mark = keys.scratch.undo.enter();
             keys.locked.swapdb(0, 1);
-            keys.undo.record_swap(0, 1);
+            keys.scratch.undo.record_swap(0, 1);
             keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
             let old = keys.locked.flush(1);
-            keys.undo.record_flush(1, old);
+            keys.scratch.undo.record_flush(1, old);
             keys.write_in(1, &a).expect("locked").set_string(&a, b"3", Expire::Clear, NOW_MS);
             keys.write(&b).expect("locked").set_string(&b, b"4", Expire::Clear, NOW_MS);
             keys.undo_to(mark);

@@ -212,8 +212,7 @@ fn sunsubscribe(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn enter(ctx: &mut CommandContext<'_>, argv: Argv<'_>, kind: Kind) -> CommandResult {
     for name in argv.iter().skip(1) {
-        if !ctx.session.subscriptions[kind as usize].iter().any(|known| **known == *name) {
-            ctx.session.subscriptions[kind as usize].push(name.into());
+        if ctx.session.add_subscription(kind, name) {
             ctx.tenant.pubsub.subscribe(kind, name, &ctx.session.client);
         }
         confirm(ctx, kind, 0, Some(name));
@@ -224,13 +223,11 @@ fn enter(ctx: &mut CommandContext<'_>, argv: Argv<'_>, kind: Kind) -> CommandRes
 
 fn leave(ctx: &mut CommandContext<'_>, argv: Argv<'_>, kind: Kind) -> CommandResult {
     let names: Vec<Box<[u8]>> = match argv.len() {
-        1 => ctx.session.subscriptions[kind as usize].clone(),
+        1 => ctx.session.subscriptions(kind).to_vec(),
         _ => argv.iter().skip(1).map(Into::into).collect(),
     };
     for name in &names {
-        let own = &mut ctx.session.subscriptions[kind as usize];
-        if let Some(position) = own.iter().position(|known| known == name) {
-            own.swap_remove(position);
+        if ctx.session.remove_subscription(kind, name) {
             ctx.tenant.pubsub.unsubscribe(kind, name, &ctx.session.client);
         }
         confirm(ctx, kind, 1, Some(name));
@@ -244,8 +241,9 @@ fn leave(ctx: &mut CommandContext<'_>, argv: Argv<'_>, kind: Kind) -> CommandRes
 }
 
 fn confirm(ctx: &mut CommandContext<'_>, kind: Kind, verb: usize, name: Option<&[u8]>) {
-    let [channels, patterns, shard] = &ctx.session.subscriptions;
-    let count = if kind == Kind::Shard { shard.len() } else { channels.len() + patterns.len() };
+    let count = |kind| ctx.session.subscriptions(kind).len();
+    // Shard channels are counted for themselves.
+    let count = if kind == Kind::Shard { count(kind) } else { count(Kind::Channel) + count(Kind::Pattern) };
     ctx.reply.push_header(3);
     ctx.reply.bulk(VERBS[kind as usize][verb]);
     ctx.reply.bulk_or_null(name);

@@ -125,7 +125,7 @@ fn scan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let cursor = parse_cursor(argv.at(1))?;
     let options = ScanOptions::parse(argv.tail(2), true)?;
     let everything = ctx.keys.locked.is_all();
-    if !everything && (ctx.keys.undo.is_active() || ctx.keys.locked.shards_mut().next().is_some()) {
+    if !everything && (ctx.keys.scratch.undo.is_active() || ctx.keys.locked.shards_mut().next().is_some()) {
         return Err(CommandError::UndeclaredKey);
     }
     let (index, now_ms) = (ctx.keys.db, ctx.keys.now_ms);

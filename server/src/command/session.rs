@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use crate::effects::pubsub::Kind;
 use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -66,7 +67,9 @@ pub struct Session {
     /// Whether commands are answered.
     pub reply_mode: ReplyMode,
     /// Names of channels, patterns and shard channels.
-    pub subscriptions: [Vec<Box<[u8]>>; 3],
+    subscriptions: [Vec<Box<[u8]>>; 3],
+    /// How many names these are: every command asks whether there are any.
+    subscribed: usize,
     /// Close when the replies are written.
     pub closing: bool,
     /// In MONITOR.
@@ -92,6 +95,7 @@ impl Session {
             watch_dirty: Arc::new(AtomicBool::new(false)),
             reply_mode: ReplyMode::On,
             subscriptions: Default::default(),
+            subscribed: 0,
             closing: false,
             monitor: false,
             no_touch: false,
@@ -113,8 +117,43 @@ impl Session {
     }
 
     /// Whether a RESP2 client is subscribed and may therefore only run a few commands.
+    #[inline]
     pub fn in_pubsub_mode(&self) -> bool {
-        self.protocol == Protocol::Resp2 && self.subscriptions.iter().any(|names| !names.is_empty())
+        self.subscribed != 0 && self.protocol == Protocol::Resp2
+    }
+
+    /// The names of one kind that it is subscribed to.
+    pub fn subscriptions(&self, kind: Kind) -> &[Box<[u8]>] {
+        &self.subscriptions[kind as usize]
+    }
+
+    /// Add a subscription. False if it is there already.
+    pub fn add_subscription(&mut self, kind: Kind, name: &[u8]) -> bool {
+        let names = &mut self.subscriptions[kind as usize];
+        let new = !names.iter().any(|known| **known == *name);
+        if new {
+            names.push(name.into());
+            self.subscribed += 1;
+        }
+        new
+    }
+
+    /// Take a subscription out. False if there is none.
+    pub fn remove_subscription(&mut self, kind: Kind, name: &[u8]) -> bool {
+        let names = &mut self.subscriptions[kind as usize];
+        let position = names.iter().position(|known| **known == *name);
+        if let Some(position) = position {
+            names.swap_remove(position);
+            self.subscribed -= 1;
+        }
+        position.is_some()
+    }
+
+    /// Take all subscriptions of one kind out.
+    pub fn take_subscriptions(&mut self, kind: Kind) -> Vec<Box<[u8]>> {
+        let names = std::mem::take(&mut self.subscriptions[kind as usize]);
+        self.subscribed -= names.len();
+        names
     }
 
     /// Leave MULTI, forgetting what is queued.
@@ -122,5 +161,30 @@ impl Session {
         self.client.set_flag(flag::MULTI, false);
         self.client.multi.store(u32::MAX, Relaxed);
         self.transaction.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::client::Transport;
+
+    #[test]
+    fn a_client_is_in_pubsub_mode_while_it_has_any_subscription() {
+        let client = Client::new(1, String::new(), String::new(), -1, Transport::Internal, 0);
+        let mut session = Session::new(Arc::new(client), true);
+        assert!(!session.in_pubsub_mode());
+        assert!(
+            session.add_subscription(Kind::Channel, b"a") && session.add_subscription(Kind::Pattern, b"a")
+        );
+        assert!(!session.add_subscription(Kind::Channel, b"a"), "it is there already");
+        assert!(session.remove_subscription(Kind::Channel, b"a"));
+        assert!(!session.remove_subscription(Kind::Channel, b"a"), "it is gone already");
+        assert!(session.in_pubsub_mode(), "the pattern is left");
+        session.protocol = Protocol::Resp3;
+        assert!(!session.in_pubsub_mode());
+        session.protocol = Protocol::Resp2;
+        assert_eq!(session.take_subscriptions(Kind::Pattern), [Box::from(*b"a")]);
+        assert!(!session.in_pubsub_mode() && session.take_subscriptions(Kind::Shard).is_empty());
     }
 }

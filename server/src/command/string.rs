@@ -3,7 +3,7 @@
 //! Parts of strings are in `substring`, numbers in `increment`.
 
 use crate::effects::notify::Class;
-use crate::keyspace::{Expire, Key, StringRef};
+use crate::keyspace::{EntryRef, Expire, Key, StringRef};
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
@@ -211,7 +211,7 @@ fn getex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 fn mget(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.reply.array_header(argv.len() - 1);
     for name in argv.iter().skip(1) {
-        match ctx.keys.read(&Key::new(name))?.and_then(super::super::keyspace::entry_ref::EntryRef::string) {
+        match ctx.keys.read(&ctx.key_of(name))?.and_then(EntryRef::string) {
             Some(value) => reply_string(ctx.reply, value),
             None => ctx.reply.null(),
         }

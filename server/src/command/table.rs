@@ -14,6 +14,7 @@ use crate::stats::{CommandCounters, PerWorker};
 
 use super::context::CommandContext;
 use super::error::CommandResult;
+use super::name_key::NameKey;
 use super::spec::{Family, Flags, KeySpec, Native, Spec};
 
 /// What happens when a command is called. A native function, or a function of a module.
@@ -139,6 +140,11 @@ impl Command {
         command
     }
 
+    #[inline]
+    fn is_named(&self, key: &NameKey, name: &[u8]) -> bool {
+        self.key == *key && (key.is_whole() || self.name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
     /// Whether this number of arguments is right.
     #[inline]
     pub fn takes(&self, argc: usize) -> bool {
@@ -186,28 +192,6 @@ pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<St
     all
 }
 
-/// Up to sixteen bytes of a name with letters made small: what look-ups hash and compare first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct NameKey(u128);
-
-impl NameKey {
-    #[inline]
-    fn new(name: &[u8]) -> Self {
-        const SMALL: u128 = u128::from_ne_bytes([0x20; 16]);
-        let mut bytes = [0u8; 16];
-        let n = name.len().min(16);
-        bytes[..n].copy_from_slice(&name[..n]);
-        Self((u128::from_le_bytes(bytes) | SMALL) ^ ((name.len() as u128) << 120))
-    }
-
-    #[inline]
-    fn hash(self) -> u64 {
-        let folded = (self.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (self.0 >> 64) as u64;
-        let product = u128::from(folded).wrapping_mul(0xD6E8_FEB8_6659_FD93_u128);
-        (product as u64) ^ (product >> 64) as u64
-    }
-}
-
 /// All commands.
 #[derive(Default)]
 pub struct CommandTable {
@@ -240,7 +224,7 @@ impl CommandTable {
     /// Take a command out.
     pub fn remove(&mut self, name: &str) -> Option<Arc<Command>> {
         let key = NameKey::new(name.as_bytes());
-        let entry = self.by_name.find_entry(key.hash(), |command| command.name.eq_ignore_ascii_case(name));
+        let entry = self.by_name.find_entry(key.hash(), |command| command.is_named(&key, name.as_bytes()));
         entry.ok().map(|entry| entry.remove().0)
     }
 
@@ -248,9 +232,7 @@ impl CommandTable {
     #[inline]
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Command>> {
         let key = NameKey::new(name);
-        self.by_name.find(key.hash(), |command| {
-            command.key == key && command.name.as_bytes().eq_ignore_ascii_case(name)
-        })
+        self.by_name.find(key.hash(), |command| command.is_named(&key, name))
     }
 
     /// Look a full name such as `config|get` up.
@@ -301,4 +283,42 @@ pub fn unknown_command(argv: Argv<'_>) -> Vec<u8> {
         line.extend_from_slice(b"' ");
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(name: &str) -> Arc<Command> {
+        let text = || Cow::Borrowed("");
+        let docs = Docs { summary: text(), since: text(), group: text(), complexity: text(), syntax: text() };
+        Arc::new(Command::new(name, 1, Flags::NONE, &[][..], docs, Box::new(NativeCommand(|_, _| Ok(()))), 1))
+    }
+
+    #[test]
+    fn names_are_found_in_any_case_and_at_any_length() {
+        let name = "a.rather-long.name@of[a]module`s{command}";
+        let mut table = CommandTable::default();
+        (1..=name.len()).for_each(|len| table.insert(command(&name[..len])));
+        for len in 1..=name.len() {
+            let name = &name[..len];
+            for asked in [name.to_owned(), name.to_ascii_uppercase()] {
+                assert_eq!(table.get(asked.as_bytes()).map(|found| &*found.name), Some(name));
+            }
+            let mut other = name.as_bytes().to_vec();
+            for at in 0..len {
+                // The bit that is the case of a letter: any other byte becomes another one by it.
+                other[at] ^= 0x20;
+                let same = name.as_bytes()[at].is_ascii_alphabetic();
+                assert_eq!(table.get(&other).is_some(), same, "{}", other.escape_ascii());
+                other[at] ^= 0x20;
+            }
+        }
+        assert!(table.get(b"").is_none());
+        assert_eq!(
+            table.remove(&name.to_ascii_uppercase()).map(|gone| gone.name.clone()).as_deref(),
+            Some(name)
+        );
+        assert!(table.get(name.as_bytes()).is_none());
+    }
 }

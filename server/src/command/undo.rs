@@ -134,6 +134,7 @@ impl UndoLog {
         if mark > limits::UNDO_LOOKED_THROUGH {
             self.add_to_index(0);
         }
+        self.give_back_room();
     }
 
     /// The changes stand: tell those who watch the keys, and forget.
@@ -143,6 +144,21 @@ impl UndoLog {
         }
         self.index.clear();
         self.since = 0;
+        self.give_back_room();
+    }
+
+    /// Whether nothing is recorded and no module's command runs.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.depth == 0 && self.records.is_empty()
+    }
+
+    /// The log is used again by the next command, which hardly ever records as much.
+    fn give_back_room(&mut self) {
+        if self.records.capacity() > limits::SCRATCH_KEPT && self.records.is_empty() {
+            self.records = Vec::new();
+            self.index = HashTable::new();
+        }
     }
 }
 

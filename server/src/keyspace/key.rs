@@ -26,6 +26,16 @@ impl<'a> Key<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Key { bytes, hash: hash(bytes), slot: slot(bytes) }
     }
+
+    /// The key with this name, hashed only if `known` is not of the very same slice. Another slice with the same bytes is
+    /// hashed, since a command has many arguments and most of them are not the key.
+    #[inline]
+    pub fn known_or_new(known: Option<Key<'_>>, bytes: &'a [u8]) -> Self {
+        match known {
+            Some(Key { bytes: same, hash, slot }) if std::ptr::eq(same, bytes) => Key { bytes, hash, slot },
+            _ => Key::new(bytes),
+        }
+    }
 }
 
 /// Seeded hash of a name, the same for the life of the process.
@@ -139,6 +149,18 @@ mod tests {
         assert_eq!(hash_tag(b"foo{bar}{zap}"), b"bar");
         assert_eq!(hash_tag(b"foo{bar"), b"foo{bar");
         assert_eq!(hash_tag(b"}{a}"), b"a");
+    }
+
+    #[test]
+    fn a_known_key_is_taken_for_its_own_slice_alone() {
+        let (name, copy) = (*b"abcabc", *b"abcabc");
+        // A hash that no key has tells which one was taken.
+        let known = Key { hash: 1 ^ hash(&name), ..Key::new(&name) };
+        assert_eq!(Key::known_or_new(Some(known), &name).hash, known.hash);
+        for other in [&copy[..], &name[..3], &name[3..]] {
+            assert_eq!(Key::known_or_new(Some(known), other).hash, hash(other));
+        }
+        assert_eq!(Key::known_or_new(None, &name).hash, hash(&name));
     }
 
     #[test]

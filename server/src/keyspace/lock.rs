@@ -11,9 +11,10 @@ use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::Key;
+use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::table::below;
-use crate::limits::HASH_SLOTS;
+use crate::limits::{BATCH_COMMANDS_MAX, HASH_SLOTS};
 
 /// Bits of a SCAN cursor that belong to the walk inside of a shard.
 const SHARD_CURSOR_BITS: u32 = 52;
@@ -99,30 +100,27 @@ impl Keyspace {
         }
     }
 
-    /// First stage of preparing a batch: asks for the slots of a key, unless its shard is locked at the moment.
-    #[inline]
-    pub fn prefetch_slot(&self, key: &Key<'_>, db: usize) {
-        if let Some(shard) = self.shards[usize::from(self.shard_of(key.slot))].0.try_lock()
-            && let Some(db) = shard.dbs().get(db)
-        {
-            db.prefetch_slot(key);
-        }
-    }
-
-    /// Second stage, for each key of the batch after the first stage of all of them: asks for the entry.
-    #[inline]
-    pub fn prefetch_block(&self, key: &Key<'_>, db: usize) {
-        if let Some(shard) = self.shards[usize::from(self.shard_of(key.slot))].0.try_lock()
-            && let Some(db) = shard.dbs().get(db)
-        {
-            db.prefetch_block(key);
-        }
-    }
-
-    /// Both stages for a batch of keys of one database.
-    pub fn prefetch(&self, keys: &[Key<'_>], db: usize) {
-        keys.iter().for_each(|key| self.prefetch_slot(key, db));
-        keys.iter().for_each(|key| self.prefetch_block(key, db));
+    /// Asks for what looking up these keys of one database will touch: the shards of all of them, then the slots, then the
+    /// entries, so that no key waits for memory alone. A shard that somebody else has locked is left out: nobody is waited
+    /// for, and so the order of these locks does not matter.
+    ///
+    /// A lock is a barrier that reads before and after it do not cross. So all of them are taken before the first walk.
+    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = Key<'k>> + Clone, db: usize) {
+        let ids: SmallVec<[ShardId; BATCH_COMMANDS_MAX]> =
+            keys.clone().map(|key| self.shard_of(key.slot)).collect();
+        ids.iter().for_each(|&id| prefetch((&raw const self.shards[usize::from(id)]).cast()));
+        // The first key of the same shard, whose guard does for the others.
+        let firsts: SmallVec<[usize; BATCH_COMMANDS_MAX]> =
+            ids.iter().enumerate().map(|(at, id)| ids.iter().position(|it| it == id).unwrap_or(at)).collect();
+        let try_lock = |(at, &first): (usize, &usize)| {
+            if first == at { self.shards[usize::from(ids[at])].0.try_lock() } else { None }
+        };
+        let guards: SmallVec<[Option<MutexGuard<'_, Shard>>; BATCH_COMMANDS_MAX]> =
+            firsts.iter().enumerate().map(try_lock).collect();
+        let dbs = firsts.iter().map(|&first| guards[first].as_ref()?.dbs().get(db));
+        let found = dbs.zip(keys).filter_map(|(db, key)| Some((db?, key)));
+        found.clone().for_each(|(db, key)| db.prefetch_slot(&key));
+        found.for_each(|(db, key)| db.prefetch_block(&key));
     }
 
     /// Changes what access clocks record: `maxmemory-policy` and the LFU directives.

@@ -4,7 +4,8 @@ use sandkey_runtime as rt;
 use sandkey_runtime::{ArgvBuf, Error, HostResult, Reply};
 
 use crate::command::context::CommandContext;
-use crate::command::dispatch::{for_each_key, resolve, run_nested};
+use crate::command::dispatch::{resolve, run_nested};
+use crate::command::lock_plan::for_each_key;
 use crate::command::spec::Flags;
 use crate::config::glob;
 use crate::keyspace::ShardId;
@@ -39,7 +40,7 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
         return Err(Error::UndeclaredKey.into());
     }
     let ctx = &mut *host.ctx;
-    if ctx.keys.undo.depth() >= limits::CALL_DEPTH {
+    if ctx.keys.scratch.undo.depth() >= limits::CALL_DEPTH {
         return Err(Error::NotCallable.into());
     }
     let mut writer = ReplyWriter::new(Vec::new(), Protocol::Resp3);

@@ -35,9 +35,9 @@ impl Run for ModuleCommand {
         };
         let effects = ctx.keys.effects.mark();
         let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
-        let undo = ctx.keys.undo.enter();
+        let undo = ctx.keys.scratch.undo.enter();
         let result = self.run_in(&mut slot, ctx, argv);
-        let outermost = ctx.keys.undo.leave();
+        let outermost = ctx.keys.scratch.undo.leave();
         ctx.keys.may_write = outer_write;
         ctx.instances.put_back(module.id, slot);
         match &result {

@@ -13,8 +13,8 @@ use sandkey_runtime::{
 use smallvec::SmallVec;
 
 use crate::command::context::CommandContext;
-use crate::command::dispatch::for_each_key;
 use crate::command::error::CommandError;
+use crate::command::lock_plan::for_each_key;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
 use crate::limits;
@@ -158,7 +158,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.undo.record_field(index, &key, field, old);
+        keys.scratch.undo.record_field(index, &key, field, old);
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -250,7 +250,7 @@ impl Host for ModuleHost<'_, '_, '_> {
             in_multi: self.ctx.in_transaction,
             replaying: false,
             out_of_memory: config.maxmemory != 0 && self.ctx.server.memory.used() as u64 > config.maxmemory,
-            called: self.ctx.keys.undo.depth() > 1,
+            called: self.ctx.keys.scratch.undo.depth() > 1,
         }
     }
 
@@ -279,7 +279,7 @@ impl Host for ModuleHost<'_, '_, '_> {
             None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
             None => return Err(Error::UndeclaredKey.into()),
         };
-        let key = Key::new(&name);
+        let key = self.ctx.key_of(&name);
         let (hash, slot) = (key.hash, key.slot);
         self.handles.push(Handle { name, hash, slot, mode });
         Ok(self.handles.len() as u32 - 1)
@@ -516,7 +516,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.undo.record_field(index, &key, field, Some(old));
+        keys.scratch.undo.record_field(index, &key, field, Some(old));
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {

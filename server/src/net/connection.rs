@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::command::dispatch::{Executor, Outcome};
+use crate::command::dispatch::{Executor, Outcome, Prepared};
 use crate::command::session::Session;
 use crate::config::OutputLimit;
 use crate::limits;
@@ -248,8 +248,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 );
                 return Some(Turn::Close);
             }
+            let mut prepared = Prepared::default();
             if batch.len() > 1 {
-                executor.prefetch(self.state.session.db, (0..batch.len()).map(|i| batch.argv(rest, i)));
+                let commands = (0..batch.len()).map(|i| batch.argv(rest, i));
+                prepared = executor.prepare(self.state.session.db, commands);
             }
             for i in 0..batch.len() {
                 let argv = batch.argv(rest, i);
@@ -257,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     self.state.deferred.push_back(OwnedArgv::from(argv));
                     continue;
                 }
-                match executor.execute(&mut self.state.session, argv, reply) {
+                match executor.execute_prepared(&mut self.state.session, argv, prepared.key(i), reply) {
                     Outcome::Done => {}
                     Outcome::Job => turn = Some(Turn::Job),
                     Outcome::Delay(time) => {

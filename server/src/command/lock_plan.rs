@@ -1,0 +1,199 @@
+//! What a command locks, known before it takes the first lock: instances of modules in load order, then the shards of its
+//! keys, ascending. Finding the keys among the arguments is here too. Who waits, and what runs under the locks, is in
+//! `dispatch`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::keyspace::{Key, Locked, ShardId, key};
+use crate::module::{InstanceGuards, ModuleRef};
+use crate::net::argv::Argv;
+use crate::server::Server;
+
+use super::args::parse_i64;
+use super::session::Session;
+use super::spec::{Find, Flags, KeySpec};
+use super::table::Command;
+
+/// What a command locks. It is known before the first lock is taken.
+pub struct LockPlan<'p> {
+    /// The modules whose code may run, in load order.
+    modules: SmallVec<[ModuleRef<'p>; 1]>,
+    shards: Shards,
+    /// A key of the command, nearly always its only one: hashed here for its shard, and not again when it runs.
+    key: Option<Key<'p>>,
+}
+
+enum Shards {
+    Some(SmallVec<[ShardId; 4]>),
+    All,
+}
+
+impl<'p> LockPlan<'p> {
+    /// For a command with these arguments; `known` is one of them that has been hashed already.
+    pub fn of(
+        server: &Server,
+        session: &Session,
+        command: &'p Command,
+        argv: Argv<'p>,
+        known: Option<Key<'p>>,
+    ) -> Self {
+        let mut plan = Self { modules: SmallVec::new(), shards: Shards::Some(SmallVec::new()), key: known };
+        match &session.transaction {
+            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
+                for (queued, argv) in &transaction.queue {
+                    if let Some(module) = queued.run.module() {
+                        plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
+                    }
+                    if queued.flags.has(Flags::WALKS_KEYS) {
+                        plan.shards = Shards::All;
+                    }
+                    plan.add_keys(server, queued, argv.as_argv(), |_, key| key::slot(key));
+                }
+                for watched in &session.watched {
+                    plan.add_slot(server, key::slot(&watched.key));
+                }
+            }
+            _ => {
+                if let Some(module) = command.run.module() {
+                    plan.add_module(server, ModuleRef::Borrowed(module));
+                }
+                plan.add_keys(server, command, argv, Self::slot_of);
+            }
+        }
+        if let Shards::Some(shards) = &mut plan.shards
+            && shards.len() > 1
+        {
+            shards.sort_unstable();
+            shards.dedup();
+        }
+        if plan.modules.len() > 1 {
+            plan.modules.sort_unstable_by_key(|module| module.id);
+            plan.modules.dedup_by_key(|module| module.id);
+        }
+        plan
+    }
+
+    /// A module, and those that it may call.
+    fn add_module(&mut self, server: &Server, module: ModuleRef<'p>) {
+        if !module.manifest.calls.is_empty() {
+            let table = server.tenant.commands();
+            let called = module.manifest.calls.iter().filter_map(|name| table.find(name));
+            let callees = called.filter_map(|command| command.run.module());
+            self.modules.extend(callees.map(|callee| ModuleRef::Owned(Arc::clone(callee))));
+        }
+        self.modules.push(module);
+    }
+
+    #[inline]
+    fn add_keys<'b>(
+        &mut self,
+        server: &Server,
+        command: &Command,
+        argv: Argv<'b>,
+        slot_of: impl Fn(&mut Self, &'b [u8]) -> u16,
+    ) {
+        if command.flags.has(Flags::ALL_KEYS) {
+            self.shards = Shards::All;
+            return;
+        }
+        for_each_key(&command.keys, argv, |_, key| {
+            let slot = slot_of(self, key);
+            self.add_slot(server, slot);
+        });
+    }
+
+    /// The slot of one of the command's own keys. The first is hashed for all that follows.
+    #[inline]
+    fn slot_of(&mut self, bytes: &'p [u8]) -> u16 {
+        match self.key {
+            Some(key) if std::ptr::eq(key.bytes, bytes) => key.slot,
+            Some(_) => key::slot(bytes),
+            None => self.key.insert(Key::new(bytes)).slot,
+        }
+    }
+
+    #[inline]
+    fn add_slot(&mut self, server: &Server, slot: u16) {
+        if let Shards::Some(shards) = &mut self.shards {
+            shards.push(server.tenant.keyspace.shard_of(slot));
+        }
+    }
+
+    /// A key of the command with its hash, if it has one.
+    pub fn key(&self) -> Option<Key<'p>> {
+        self.key
+    }
+
+    /// The name of the first module that it needs.
+    pub fn module_name(&self) -> &str {
+        self.modules.first().map_or("", |module| module.name.as_str())
+    }
+
+    /// How long the commands of some module must wait for fuel.
+    #[inline]
+    pub fn throttled(&self, server: &Server) -> Option<Duration> {
+        self.modules.iter().filter_map(|module| module.must_wait(|| server.clock.now_ns())).max()
+    }
+
+    /// Count that a command of the first module waits.
+    pub fn count_waiting(&self, wait: Duration) {
+        if let Some(module) = self.modules.first() {
+            module.count_throttled(wait);
+        }
+    }
+
+    /// Lock the instances, which come before the shards: nobody waits for a module while holding a key.
+    #[inline]
+    pub fn lock_instances(&self, worker: usize) -> InstanceGuards<'_> {
+        InstanceGuards::lock(&self.modules, worker)
+    }
+
+    /// Lock the shards.
+    #[inline]
+    pub fn lock_shards<'s>(&self, server: &'s Server) -> Locked<'s> {
+        let keyspace = &server.tenant.keyspace;
+        match &self.shards {
+            Shards::Some(ids) => match ids.as_slice() {
+                [id] => keyspace.lock_one(*id),
+                ids => keyspace.lock_many(ids),
+            },
+            Shards::All => keyspace.lock_all(),
+        }
+    }
+}
+
+/// Call `f` with the position and the bytes of every key among the arguments.
+pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8])) {
+    for spec in specs {
+        match spec.find {
+            Find::Range { first, last, step } => {
+                let last = if last < 0 { argv.len() as isize + last } else { last };
+                let mut position = first;
+                while position as isize <= last {
+                    let Some(key) = argv.get(position) else { break };
+                    f(position, key);
+                    position += step;
+                }
+            }
+            Find::Count { count, first, step } => {
+                let n =
+                    argv.get(count).and_then(parse_i64).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+                let positions = (0..n).map(|i| first + i * step);
+                for position in positions.take_while(|&position| position < argv.len()) {
+                    f(position, argv.get(position).expect("checked against the number of arguments"));
+                }
+            }
+            Find::Keyword { word, from } => {
+                let found = (from..argv.len()).find(|&i| super::args::is(&argv[i], word));
+                if let Some(position) = found.map(|i| i + 1)
+                    && let Some(key) = argv.get(position)
+                {
+                    f(position, key);
+                }
+            }
+        }
+    }
+}
