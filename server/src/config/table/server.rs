@@ -124,7 +124,7 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
         "Who may run MODULE. Modules run in a sandbox, so clients on this machine may load them."),
     row("hz", Int(0, INT_MAX, Plain), "10", MUTABLE, Acts,
         "How often in a second the server looks after expired keys and idle clients; at least 1, at most 500."),
-    row("dynamic-hz", Bool, "yes", MUTABLE, Stored("each worker looks after its own clients"),
+    row("dynamic-hz", Bool, "yes", MUTABLE, Stored("cron looks at a client in some nanoseconds, so that hz need not follow their number"),
         "Raise hz with the number of clients."),
     row("shutdown-timeout", Int(0, INT_MAX, Plain), "10", MUTABLE,
         Stored("there are no replicas to wait for yet"), "Seconds that a shutdown waits for replicas."),
