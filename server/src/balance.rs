@@ -11,7 +11,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
@@ -37,6 +37,8 @@ pub struct Balance {
     active: AtomicUsize,
     /// For how many periods one worker less would have done.
     spare: AtomicU32,
+    /// The kernel does not tell how long threads have run, so that nothing can be decided.
+    blind: AtomicBool,
 }
 
 /// One worker.
@@ -70,6 +72,7 @@ impl Balance {
             workers: (0..workers).map(|_| Load::default()).collect(),
             active: AtomicUsize::new(1),
             spare: AtomicU32::new(0),
+            blind: AtomicBool::new(false),
         }
     }
 
@@ -82,6 +85,7 @@ impl Balance {
         // It is set once: a worker starts once.
         let _ = thread.map(|thread| load.times.set(thread.join("schedstat")));
         if load.ran_ns().is_none() {
+            self.blind.store(true, Relaxed);
             self.active.store(self.workers.len(), Relaxed);
         }
     }
@@ -154,19 +158,28 @@ pub fn spawn(server: &'static Server) {
         return;
     }
     tokio::task::spawn(async move {
-        let (mut then, mut before) = (Instant::now(), vec![0; workers.len()]);
+        let (mut then, mut before) = (Instant::now(), vec![None; workers.len()]);
         loop {
             tokio::time::sleep(PERIOD).await;
-            // Nothing is known of a worker that has not started yet; and of none where the kernel does not tell.
-            let ran: Option<Vec<u64>> = workers.iter().map(Load::ran_ns).collect();
-            let Some(ran) = ran else { continue };
+            if server.balance.blind.load(Relaxed) {
+                return;
+            }
             let now = Instant::now();
             let period_ns = now.duration_since(then).as_nanos().max(1) as u64;
-            for ((load, ran_ns), before_ns) in workers.iter().zip(&ran).zip(&before) {
-                let busy = ran_ns.saturating_sub(*before_ns).saturating_mul(1000) / period_ns;
+            then = now;
+            for (load, before) in workers.iter().zip(&mut before) {
+                // Nothing is asked of those who serve nobody: on a large machine they are many.
+                let serves = load.connections.load(Relaxed) != 0;
+                let ran = if serves { load.ran_ns() } else { None };
+                let busy = match (*before, ran) {
+                    (Some(before), Some(ran)) => {
+                        u64::saturating_sub(ran, before).saturating_mul(1000) / period_ns
+                    }
+                    _ => 0,
+                };
                 load.busy.store(busy.min(1000) as u32, Relaxed);
+                *before = ran;
             }
-            (then, before) = (now, ran);
             server.balance.adjust();
         }
     });

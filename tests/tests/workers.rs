@@ -59,7 +59,7 @@ fn clients_move_to_a_worker_with_room_and_notice_nothing() {
     std::thread::scope(|scope| {
         let spinners: Vec<_> = (0..4).map(|_| scope.spawn(|| spin(&server, &stop))).collect();
         let mut others: Vec<Client> = (0..20).map(|_| server.client()).collect();
-        eventually("both workers serve", Duration::from_secs(20), || {
+        eventually("both workers serve", Duration::from_secs(60), || {
             others.iter_mut().for_each(|other| assert_eq!(other.run("PING"), "PONG"));
             active(&mut admin) == "2" && workers(&mut admin) == ["0", "1"]
         });
@@ -80,7 +80,7 @@ fn clients_move_to_a_worker_with_room_and_notice_nothing() {
             spinner.join().expect("it is served to its end");
         }
     });
-    eventually("one worker serves", Duration::from_secs(20), || {
+    eventually("one worker serves", Duration::from_secs(60), || {
         subscriber.run("PING");
         doomed.run("PING");
         transaction.run("PING");
