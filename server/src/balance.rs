@@ -21,13 +21,13 @@ const PERIOD: Duration = Duration::from_millis(100);
 
 /// Thousandths of a core from which on a worker is full. Not all of it: what is missing is time in which it found nothing to
 /// do, and with less of that its clients wait.
-const FULL: u32 = 850;
+const FULL: u32 = 900;
 /// Below this a worker has room for what another one gives.
 const ROOM: u32 = 600;
 /// If the load came to no more than this on each of one worker less, one leaves.
-const SPARE: u32 = 500;
+const SPARE: u32 = 750;
 /// For so many periods together, so that a load with gaps keeps its workers.
-const SPARE_PERIODS: u32 = 20;
+const SPARE_PERIODS: u32 = 5;
 
 /// The workers, as those see them who hand out connections.
 #[derive(Debug)]
@@ -223,7 +223,7 @@ mod tests {
             assert_eq!(state, (2, period));
         }
         assert_eq!(next_active(&[200, 200], state.0, state.1), (1, 0));
-        assert_eq!(next_active(&[400, 200], state.0, state.1), (2, 0), "a gap in a load is no end of it");
+        assert_eq!(next_active(&[500, 400], state.0, state.1), (2, 0), "a gap in a load is no end of it");
     }
 
     #[test]
