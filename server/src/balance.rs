@@ -11,7 +11,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
@@ -35,8 +35,6 @@ pub struct Balance {
     workers: Box<[Load]>,
     /// The first so many workers serve.
     active: AtomicUsize,
-    /// For how many periods one worker less would have done.
-    spare: AtomicU32,
     /// The kernel does not tell how long threads have run, so that nothing can be decided.
     blind: AtomicBool,
 }
@@ -46,8 +44,6 @@ pub struct Balance {
 #[repr(align(128))]
 struct Load {
     connections: AtomicUsize,
-    /// Thousandths of a core in the last period.
-    busy: AtomicU32,
     /// How many connections it is to give away.
     gives: AtomicUsize,
     /// And to whom.
@@ -71,7 +67,6 @@ impl Balance {
         Self {
             workers: (0..workers).map(|_| Load::default()).collect(),
             active: AtomicUsize::new(1),
-            spare: AtomicU32::new(0),
             blind: AtomicBool::new(false),
         }
     }
@@ -120,11 +115,6 @@ impl Balance {
         self.workers[worker].connections.fetch_sub(1, Relaxed);
     }
 
-    #[cfg(test)]
-    fn report(&self, worker: usize, busy: u32) {
-        self.workers[worker].busy.store(busy, Relaxed);
-    }
-
     /// The worker that takes over a connection of this one. Only the worker itself asks, for a connection that can go.
     #[inline]
     pub fn take_order(&self, worker: usize) -> Option<usize> {
@@ -132,16 +122,16 @@ impl Balance {
         let left = load.gives.load(Relaxed).checked_sub(1)?;
         load.gives.store(left, Relaxed);
         let to = load.to.load(Relaxed);
+        // An order may change between the two looks, and then the receiver be the worker itself.
         (to != worker).then_some(to)
     }
 
-    /// Look at the last period, and give orders for the next one.
-    fn adjust(&self) {
-        let busy: Vec<u32> = self.workers.iter().map(|load| load.busy.load(Relaxed)).collect();
-        let spare = self.spare.load(Relaxed);
-        let (active, spare) = next_active(&busy, self.active(), spare);
+    /// Give orders for the next period. `busy` has the thousandths of a core that each worker used in the last one, and
+    /// `spare` counts the periods for which one worker less would have done.
+    fn adjust(&self, busy: &[u32], spare: &mut u32) {
+        let active;
+        (active, *spare) = next_active(busy, self.active(), *spare);
         self.active.store(active, Relaxed);
-        self.spare.store(spare, Relaxed);
         let lightest = (0..active).min_by_key(|&index| busy[index]).unwrap_or_default();
         for (index, load) in self.workers.iter().enumerate() {
             let gives = given(busy[index], busy[lightest], index < active, load.connections.load(Relaxed));
@@ -159,6 +149,7 @@ pub fn spawn(server: &'static Server) {
     }
     tokio::task::spawn(async move {
         let (mut then, mut before) = (Instant::now(), vec![None; workers.len()]);
+        let (mut busy, mut spare) = (vec![0; workers.len()], 0);
         loop {
             tokio::time::sleep(PERIOD).await;
             if server.balance.blind.load(Relaxed) {
@@ -167,22 +158,23 @@ pub fn spawn(server: &'static Server) {
             let now = Instant::now();
             let period_ns = now.duration_since(then).as_nanos().max(1) as u64;
             then = now;
-            for (load, before) in workers.iter().zip(&mut before) {
+            for (index, load) in workers.iter().enumerate() {
                 // Nothing is asked of those who serve nobody: on a large machine they are many.
                 let serves = load.connections.load(Relaxed) != 0;
                 let ran = if serves { load.ran_ns() } else { None };
-                let busy = match (*before, ran) {
-                    (Some(before), Some(ran)) => {
-                        u64::saturating_sub(ran, before).saturating_mul(1000) / period_ns
-                    }
+                busy[index] = match (before[index], ran) {
+                    (Some(before), Some(ran)) => thousandths(u64::saturating_sub(ran, before), period_ns),
                     _ => 0,
                 };
-                load.busy.store(busy.min(1000) as u32, Relaxed);
-                *before = ran;
+                before[index] = ran;
             }
-            server.balance.adjust();
+            server.balance.adjust(&busy, &mut spare);
         }
     });
+}
+
+fn thousandths(part: u64, whole: u64) -> u32 {
+    (part.saturating_mul(1000) / whole).min(1000) as u32
 }
 
 /// How many workers are to serve from now on, and for how many periods one less would have done.
@@ -200,10 +192,12 @@ fn next_active(busy: &[u32], active: usize, spare: u32) -> (usize, u32) {
 
 /// How many of its connections a worker gives away: all if it no longer serves, half if it is full and another has room.
 fn given(busy: u32, lightest: u32, serves: bool, connections: usize) -> usize {
-    match serves {
-        false => connections,
-        true if busy >= FULL && lightest < ROOM => connections / 2,
-        true => 0,
+    if !serves {
+        connections
+    } else if busy >= FULL && lightest < ROOM {
+        connections / 2
+    } else {
+        0
     }
 }
 
@@ -233,8 +227,7 @@ mod tests {
             assert_eq!(balance.enter(true), expected);
         }
         assert_eq!(balance.enter(false), 1, "it cannot move, so it goes where there is nobody");
-        balance.report(0, 1000);
-        balance.adjust();
+        balance.adjust(&[1000, 0, 0], &mut 0);
         assert_eq!(balance.active(), 2);
         assert_eq!(balance.take_order(1), None);
         let orders: Vec<_> = std::iter::from_fn(|| balance.take_order(0)).collect();
@@ -245,14 +238,12 @@ mod tests {
     #[test]
     fn one_that_leaves_gives_all_it_has() {
         let balance = Balance::new(2);
-        balance.report(0, 1000);
-        balance.adjust();
+        let mut spare = 0;
+        balance.adjust(&[1000, 0], &mut spare);
         balance.arrive(0);
         (0..3).for_each(|_| balance.arrive(1));
         for _ in 0..SPARE_PERIODS {
-            balance.report(0, 100);
-            balance.report(1, 100);
-            balance.adjust();
+            balance.adjust(&[100, 100], &mut spare);
         }
         assert_eq!(balance.active(), 1);
         assert_eq!(std::iter::from_fn(|| balance.take_order(1)).collect::<Vec<_>>(), [0, 0, 0]);
