@@ -68,7 +68,7 @@ pub use value::Value;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
-pub use entry::call;
+pub use entry::{argument_space, call};
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub use exports::HasModule;

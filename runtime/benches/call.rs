@@ -1,4 +1,4 @@
-//! What it costs to enter a module: by arguments, by reply, by host call; and to make an instance.
+//! What it costs to enter a module: by arguments, by reply, by host call, directly and as a component; and to make an instance.
 //!
 //! The guests are those of the tests: a few instructions each, so that the figures are the boundary's.
 
@@ -14,20 +14,31 @@ use sandkey_runtime::{Argv, ArgvBuf, Limits, Mode};
 use support::*;
 
 fn bench_call(c: &mut Criterion, name: &str, guest: &Guest, args: &[&[u8]]) {
-    let mut instance = start(guest);
     let mut host = TestHost::default();
     host.keys.insert(b"key".to_vec(), Value::String(b"0123456789abcdef".to_vec()));
     host.open.push((b"key".to_vec(), Mode::Write));
     let argv: ArgvBuf = args.iter().copied().collect();
-    c.bench_function(name, |b| {
-        b.iter(|| black_box(instance.call(&mut host, 0, black_box(argv.as_argv()), FUEL)));
-    });
+    let mut group = c.benchmark_group(name);
+    for (way, direct) in [("direct", true), ("component", false)] {
+        let module = engine_entering(direct).load(&guest.core()).unwrap_or_else(|error| panic!("{error}"));
+        let made = module.instantiate(&Limits::default(), Argv::EMPTY, &mut host, None);
+        let (mut instance, _) = made.unwrap_or_else(|error| panic!("{error}"));
+        group.bench_function(way, |b| {
+            b.iter(|| black_box(instance.call(&mut host, 0, black_box(argv.as_argv()), FUEL)));
+        });
+    }
+    group.finish();
 }
 
 fn call(c: &mut Criterion) {
     let value = vec![b'x'; 1000];
     bench_call(c, "nop, no arguments", &calling(""), &[]);
     bench_call(c, "nop, 1 argument", &calling(""), &[b"test.run"]);
+    let with_space = Guest {
+        fields: r#"(func (export "sandkey_argument_space") (param i32) (result i32) (i32.const 8192))"#.into(),
+        ..calling("")
+    };
+    bench_call(c, "nop, 1 argument, space for it", &with_space, &[b"test.run"]);
     bench_call(c, "nop, 3 arguments", &calling(""), &[b"test.run", b"key", b"val"]);
     bench_call(c, "nop, 1 kB", &calling(""), &[b"test.run", b"key", &value]);
     let integer = calling(&reply(2, "(i64.store (i32.const 1040) (i64.const 5))"));

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use wit_component::ComponentEncoder;
 
 use crate::composed;
+use crate::direct;
 use crate::engine_config;
 use crate::load_error::LoadError;
 use crate::probe::{Kind, probe};
@@ -75,6 +76,8 @@ pub(crate) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Vec<u8>,
     if composed::calls_between_parts(component).map_err(|error| invalid(&error.to_string()))? {
         return Err(LoadError::Composed);
     }
+    let with_export = direct::export_core_module(component).map_err(|error| invalid(&error.to_string()))?;
+    let component = with_export.as_deref().unwrap_or(component);
     engine.precompile_component(component).map_err(|error| invalid(&format!("{error:#}")))
 }
 

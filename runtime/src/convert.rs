@@ -17,23 +17,37 @@ use crate::trap::{Trap, TrapCause};
 #[inline]
 pub(crate) fn outcome(wire: WireReply, fuel_used: u64) -> Outcome {
     let good = |reply| Outcome { result: Ok(Ok(reply)), fuel_used };
-    let bad = |sentence| Outcome { result: Err(Trap::new(TrapCause::BadReply(sentence))), fuel_used };
     match wire {
         WireReply::Ok => good(Reply::Ok),
         WireReply::Null => good(Reply::Null),
         WireReply::Integer(number) => good(Reply::Integer(number)),
         WireReply::Double(number) => good(Reply::Double(number)),
         WireReply::Boolean(truth) => good(Reply::Boolean(truth)),
-        WireReply::Simple(text) if text.contains(['\r', '\n']) => {
-            bad("the reply is a status line with a line break".into())
-        }
-        WireReply::Simple(text) => good(Reply::Simple(text)),
+        WireReply::Simple(text) => simple(text, fuel_used),
         WireReply::Bulk(bytes) => good(Reply::Bulk(bytes)),
-        WireReply::Resp3(bytes) => match Resp3::parse(bytes) {
-            Ok(value) => good(Reply::Resp3(value)),
-            Err(invalid) => bad(format!("the reply is not valid RESP3: {invalid}")),
-        },
+        WireReply::Resp3(bytes) => resp3(bytes, fuel_used),
     }
+}
+
+/// The outcome of a command that answered with a status line.
+pub(crate) fn simple(text: String, fuel_used: u64) -> Outcome {
+    if text.contains(['\r', '\n']) {
+        return bad("the reply is a status line with a line break".into(), fuel_used);
+    }
+    Outcome { result: Ok(Ok(Reply::Simple(text))), fuel_used }
+}
+
+/// The outcome of a command that answered with RESP3.
+pub(crate) fn resp3(bytes: Vec<u8>, fuel_used: u64) -> Outcome {
+    match Resp3::parse(bytes) {
+        Ok(value) => Outcome { result: Ok(Ok(Reply::Resp3(value))), fuel_used },
+        Err(invalid) => bad(format!("the reply is not valid RESP3: {invalid}"), fuel_used),
+    }
+}
+
+#[cold]
+fn bad(sentence: String, fuel_used: u64) -> Outcome {
+    Outcome { result: Err(Trap::new(TrapCause::BadReply(sentence))), fuel_used }
 }
 
 impl From<Reply> for WireReply {

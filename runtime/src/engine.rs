@@ -5,24 +5,22 @@
 //! can be prepared once: imports resolved, exports found.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tracing::warn;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Component;
 
 use crate::cache::{self, Cache};
 use crate::compile::{self, CompileLimits, Compiler};
 use crate::engine_config;
-use crate::guest::Guest;
-use crate::imports;
 use crate::interfaces::Interfaces;
 use crate::limits::{COMPILE_MEMORY, COMPILE_TIME, MODULE_BYTES};
+use crate::linkers::Linkers;
 use crate::load_error::LoadError;
 use crate::module::Module;
 use crate::probe::probe;
-use crate::wasi;
 
 /// How an [`Engine`] works.
 #[derive(Clone, Debug)]
@@ -37,6 +35,8 @@ pub struct EngineConfig {
     pub compile_memory: u64,
     /// The largest file.
     pub module_bytes: usize,
+    /// Enter a module that is one core module past the component model. Off only to compare the two.
+    pub direct: bool,
 }
 
 impl EngineConfig {
@@ -48,6 +48,7 @@ impl EngineConfig {
             compile_time: COMPILE_TIME,
             compile_memory: COMPILE_MEMORY,
             module_bytes: MODULE_BYTES,
+            direct: true,
         }
     }
 }
@@ -62,9 +63,7 @@ struct Inner {
     config: EngineConfig,
     engine: wasmtime::Engine,
     cache: Option<Cache>,
-    linker: Linker<Guest>,
-    /// Made when the first module wants it.
-    wasi_linker: OnceLock<Linker<Guest>>,
+    linkers: Linkers,
 }
 
 /// The engine cannot work on this machine. For whoever starts the server.
@@ -84,9 +83,8 @@ impl Engine {
                 })
                 .ok()
         });
-        let mut linker = Linker::new(&engine);
-        imports::define(&mut linker).map_err(broken)?;
-        Ok(Self { inner: Arc::new(Inner { config, engine, cache, linker, wasi_linker: OnceLock::new() }) })
+        let linkers = Linkers::new(&engine, config.direct).map_err(broken)?;
+        Ok(Self { inner: Arc::new(Inner { config, engine, cache, linkers }) })
     }
 
     /// Load a module: a component, or a core module that carries its WIT. This takes as long as compiling does, so it is
@@ -100,8 +98,7 @@ impl Engine {
         let digest: [u8; 32] = Sha256::digest(wasm).into();
         let component = self.component(&digest, wasm)?;
         let interfaces = Interfaces::of(&component, &inner.engine)?;
-        let linker = if interfaces.wasi { self.wasi_linker()? } else { &inner.linker };
-        Module::prepare(linker, &component, interfaces, cache::hex(&digest), wasm.len())
+        Module::prepare(&inner.linkers, &component, interfaces, cache::hex(&digest), wasm.len())
     }
 
     /// From the cache or from the compiler.
@@ -123,15 +120,5 @@ impl Engine {
             cache.put(digest, &artifact);
         }
         Ok(component)
-    }
-
-    fn wasi_linker(&self) -> Result<&Linker<Guest>, LoadError> {
-        let inner = &*self.inner;
-        if let Some(linker) = inner.wasi_linker.get() {
-            return Ok(linker);
-        }
-        let mut linker = inner.linker.clone();
-        wasi::define(&mut linker).map_err(|error| LoadError::Compiler(format!("{error:#}")))?;
-        Ok(inner.wasi_linker.get_or_init(|| linker))
     }
 }

@@ -6,6 +6,7 @@
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::direct::CORE_MODULE;
 use crate::imports::{PACKAGE, VERSION};
 use crate::load_error::LoadError;
 
@@ -45,7 +46,10 @@ impl Interfaces {
             }
         }
         for (name, _) in types.exports(engine) {
-            interfaces.exports.push(name.to_owned());
+            // The compiler's process added that one.
+            if name != CORE_MODULE {
+                interfaces.exports.push(name.to_owned());
+            }
         }
         for required in ["lifecycle", "commands"] {
             interfaces
@@ -59,23 +63,40 @@ impl Interfaces {
 
     /// Whether an interface of the contract is exported; an error when it is, in another version.
     fn exports(&self, wanted: &str) -> Result<bool, LoadError> {
-        for name in &self.exports {
-            let Some(interface) = name.strip_prefix(PACKAGE) else { continue };
-            if interface.split('@').next() == Some(wanted) {
-                return Ok(of_our_version(interface)? == wanted);
-            }
+        match self.export(wanted).and_then(|name| name.strip_prefix(PACKAGE)) {
+            Some(interface) => Ok(of_our_version(interface)? == wanted),
+            None => Ok(false),
         }
-        Ok(false)
+    }
+
+    /// The full name under which an interface of the contract is exported.
+    pub(crate) fn export(&self, wanted: &str) -> Option<&str> {
+        let is_wanted = |name: &&String| {
+            name.strip_prefix(PACKAGE).and_then(|interface| interface.split('@').next()) == Some(wanted)
+        };
+        self.exports.iter().find(is_wanted).map(String::as_str)
     }
 }
 
-/// The interface's name without its version, if that is one we serve: below 1.0.0, any with the same second number.
+/// The interface's name without its version, if that is one we serve.
 fn of_our_version(interface: &str) -> Result<&str, LoadError> {
     let package = PACKAGE.trim_end_matches('/');
     let wrong = |wants: String| Err(LoadError::WrongVersion { wants });
     let Some((interface, version)) = interface.split_once('@') else {
         return wrong(format!("{package} without a version"));
     };
+    if is_our_version(version) { Ok(interface) } else { wrong(format!("{package}@{version}")) }
+}
+
+/// Below 1.0.0, any with the same second number.
+fn is_our_version(version: &str) -> bool {
     let series = |version: &str| version.rsplit_once('.').map(|(series, _)| series.to_owned());
-    if series(version) == series(VERSION) { Ok(interface) } else { wrong(format!("{package}@{version}")) }
+    series(version) == series(VERSION)
+}
+
+/// Whether this is the full name of an interface of the contract, in a version that we serve.
+pub(crate) fn is_of_the_contract(name: &str) -> bool {
+    name.strip_prefix(PACKAGE)
+        .and_then(|interface| interface.split_once('@'))
+        .is_some_and(|(_, version)| is_our_version(version))
 }

@@ -77,7 +77,7 @@ pub const SCAN_COUNT: u32 = 1000;
 /// Frames of a backtrace: enough to see where a module went, even when it recursed.
 pub const BACKTRACE_FRAMES: usize = 24;
 
-/// Fuel that any host function costs beside its bytes. Entering and leaving the host takes 55 to 75 ns, in which a guest
+/// Fuel that any host function costs beside its bytes. Entering and leaving the host takes 35 to 110 ns, in which a guest
 /// executes about this many instructions; without it a loop of host calls would outlive its budget tenfold.
 pub const HOST_CALL_FUEL: u64 = 100;
 

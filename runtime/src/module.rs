@@ -1,18 +1,23 @@
 //! A compiled module, ready to be instantiated any number of times.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use wasmtime::Store;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::Component;
+use wasmtime::{InstancePre, Store};
 
-use crate::bindings::exports::sandkey::module::{commands, configs, lifecycle};
 use crate::contract::{Argv, Manifest};
-use crate::guest::Guest;
+use crate::direct::CORE_MODULE;
+use crate::entry::component::{Prepared, Unfit};
+use crate::entry::{self, Entry};
+use crate::guest::{Guest, Phase};
 use crate::host::Host;
-use crate::instance::Instance;
+use crate::imports::VERSION;
+use crate::instance::{self, Instance};
 use crate::interfaces::Interfaces;
 use crate::limits::Limits;
+use crate::linkers::Linkers;
 use crate::load_error::LoadError;
 use crate::log_gate::LogGate;
 use crate::text::one_line;
@@ -27,33 +32,40 @@ pub struct Module {
 pub(crate) struct Inner {
     digest: String,
     wasm_bytes: usize,
-    pub(crate) interfaces: Interfaces,
-    pub(crate) pre: InstancePre<Guest>,
-    pub(crate) lifecycle: lifecycle::GuestIndices,
-    pub(crate) commands: commands::GuestIndices,
-    pub(crate) configs: Option<configs::GuestIndices>,
+    interfaces: Interfaces,
+    component: Prepared,
+    /// For a component that is entered past the component model.
+    core: Option<Core>,
     log: LogGate,
+}
+
+/// The core module of a component, with its imports resolved. A component gives it out only once it is instantiated, so that is
+/// when it is found.
+struct Core {
+    linker: Arc<wasmtime::Linker<Guest>>,
+    found: OnceLock<InstancePre<Guest>>,
 }
 
 impl Module {
     /// Resolve the imports and find the exports.
     pub(crate) fn prepare(
-        linker: &Linker<Guest>,
+        linkers: &Linkers,
         component: &Component,
         interfaces: Interfaces,
         digest: String,
         wasm_bytes: usize,
     ) -> Result<Self, LoadError> {
-        let pre = linker.instantiate_pre(component).map_err(|error| bad_import(&error))?;
-        let bad = |error: wasmtime::Error| LoadError::BadExport(one_line(&format!("{error:#}"), 500));
-        let lifecycle = lifecycle::GuestIndices::new(&pre).map_err(bad)?;
-        let commands = commands::GuestIndices::new(&pre).map_err(bad)?;
-        let configs =
-            interfaces.configs.then(|| configs::GuestIndices::new(&pre)).transpose().map_err(bad)?;
+        let linker = linkers.of_components(interfaces.wasi)?;
+        let prepared = Prepared::new(linker, component, interfaces.configs).map_err(|unfit| match unfit {
+            Unfit::Imports(error) => bad_import(&error),
+            Unfit::Exports(error) => bad_export(&error),
+        })?;
+        let core = linkers
+            .of_core_modules()
+            .filter(|_| component.get_export_index(None, CORE_MODULE).is_some())
+            .map(|linker| Core { linker, found: OnceLock::new() });
         let log = LogGate::default();
-        Ok(Self {
-            inner: Arc::new(Inner { digest, wasm_bytes, interfaces, pre, lifecycle, commands, configs, log }),
-        })
+        Ok(Self { inner: Arc::new(Inner { digest, wasm_bytes, interfaces, component: prepared, core, log }) })
     }
 
     /// SHA-256 of the file, in hexadecimal digits.
@@ -76,6 +88,11 @@ impl Module {
         &self.inner.interfaces.exports
     }
 
+    /// Whether it is entered past the component model, as one core module.
+    pub fn is_entered_directly(&self) -> bool {
+        self.inner.core.is_some()
+    }
+
     /// Make an instance: start it, call its `init` with `args`, check what it declares. Both within
     /// [`Limits::fuel_init`].
     ///
@@ -87,12 +104,59 @@ impl Module {
         host: &mut dyn Host,
         expected: Option<&Manifest>,
     ) -> Result<(Instance, Manifest), LoadError> {
+        let inner = &*self.inner;
+        let core = inner.core.as_ref().map(|core| self.core_module(core, limits, host)).transpose()?;
+        let mut store = self.begin(limits);
+        let entry = match core {
+            Some(core) => {
+                let instance = entry::core::Entry::instantiate(core, &mut store, host)
+                    .map_err(|error| bad_start(&store, &error))?;
+                entry::core::Entry::find(&instance, &mut store, &inner.interfaces).map(Entry::Core)
+            }
+            None => {
+                let instance = inner
+                    .component
+                    .instantiate(&mut store, host)
+                    .map_err(|error| bad_start(&store, &error))?;
+                entry::component::Entry::find(&inner.component, &mut store, &instance).map(Entry::Component)
+            }
+        };
+        let entry = entry.map_err(|error| bad_export(&error))?;
+        Instance::start(store, entry, limits, args, host, expected)
+    }
+
+    /// A store whose guest can start.
+    fn begin(&self, limits: &Limits) -> Store<Guest> {
         let wasi = self.inner.interfaces.wasi.then(|| Box::new(Wasi::new()));
         let guest = Guest::new(limits, self.inner.log.clone(), wasi);
-        let mut store = Store::new(self.inner.pre.engine(), guest);
+        let mut store = Store::new(self.inner.component.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(limits.reply_bytes);
-        Instance::start(self, store, limits, args, host, expected)
+        entry::begin(&mut store, Phase::Start, limits.fuel_init);
+        store
+    }
+
+    /// The core module of the component; found when it is first asked for.
+    fn core_module<'m>(
+        &self,
+        core: &'m Core,
+        limits: &Limits,
+        host: &mut dyn Host,
+    ) -> Result<&'m InstancePre<Guest>, LoadError> {
+        if let Some(found) = core.found.get() {
+            return Ok(found);
+        }
+        let mut store = self.begin(limits);
+        let component = &self.inner.component;
+        let instance = component.instantiate(&mut store, host).map_err(|error| bad_start(&store, &error))?;
+        // This is where the types of its exports are compared with the contract's.
+        entry::component::Entry::find(component, &mut store, &instance)
+            .map_err(|error| bad_export(&error))?;
+        let module = instance
+            .get_module(&mut store, CORE_MODULE)
+            .ok_or_else(|| LoadError::BadExport(format!("{CORE_MODULE} is no module")))?;
+        let found = resolve(&core.linker, &module).map_err(|error| bad_import(&error))?;
+        Ok(core.found.get_or_init(|| found))
     }
 }
 
@@ -100,6 +164,33 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module").field("digest", &self.inner.digest).finish_non_exhaustive()
     }
+}
+
+/// Resolve the imports of a core module. It may name interfaces in another version of the same series; these are ours, too.
+fn resolve(
+    linker: &wasmtime::Linker<Guest>,
+    module: &wasmtime::Module,
+) -> wasmtime::Result<InstancePre<Guest>> {
+    let mut linker = linker.clone();
+    let ours = format!("@{VERSION}");
+    let mut seen = HashSet::new();
+    for import in module.imports() {
+        if let Some((interface, _)) = import.module().split_once('@')
+            && !import.module().ends_with(&ours)
+            && seen.insert(import.module())
+        {
+            linker.alias_module(&format!("{interface}{ours}"), import.module())?;
+        }
+    }
+    linker.instantiate_pre(module)
+}
+
+fn bad_start(store: &Store<Guest>, error: &wasmtime::Error) -> LoadError {
+    LoadError::Start(instance::trap(store, error))
+}
+
+fn bad_export(error: &wasmtime::Error) -> LoadError {
+    LoadError::BadExport(one_line(&format!("{error:#}"), 500))
 }
 
 /// What the linker refused. wasmtime's chain of reasons names the interface first, then the function, and why last.

@@ -19,6 +19,11 @@ pub struct Trap {
     pub backtrace: Vec<String>,
 }
 
+/// More bytes than may cross to the server at once: the error that becomes [`TrapCause::TooLarge`].
+#[derive(Debug, thiserror::Error)]
+#[error("more bytes at once than may cross to the server")]
+pub(crate) struct TooLarge;
+
 /// Why a command trapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TrapCause {
@@ -102,6 +107,9 @@ fn cause(error: &wasmtime::Error, memory_refused: bool) -> TrapCause {
     }
     if let Some(exit) = error.downcast_ref::<wasmtime_wasi::I32Exit>() {
         return TrapCause::Exit(exit.0);
+    }
+    if error.is::<TooLarge>() {
+        return TrapCause::TooLarge;
     }
     match error.downcast_ref::<wasmtime::Trap>() {
         Some(wasmtime::Trap::OutOfFuel) => TrapCause::Fuel,

@@ -14,7 +14,7 @@ use sandkey_runtime::{
     Argv, Compiler, Engine, EngineConfig, Limits, LoadError, Module, Reply, compile_child,
 };
 use support::guest::embed;
-use support::{Guest, TestHost, run};
+use support::{Guest, TestHost, calling, run};
 
 fn main() {
     compile_child::main_if_asked();
@@ -82,6 +82,7 @@ fn a_component_and_a_core_module_load_through_the_child() {
         let module = load(&wasm).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(module.exports(), ["sandkey:module/lifecycle@0.1.0", "sandkey:module/commands@0.1.0"]);
         assert_eq!((module.digest().len(), module.wasm_bytes()), (64, wasm.len()));
+        assert!(module.is_entered_directly());
         works(&module);
     }
 }
@@ -157,8 +158,14 @@ fn wrong_versions_and_worlds() {
     );
     // A later version of the same series passes as long as it needs nothing that is new.
     let patch = altered("package sandkey:module@0.1.0", "package sandkey:module@0.1.7");
-    let text = Guest::default().text().replace("@0.1.0#", "@0.1.7#");
-    works(&load(&embed(&text, &patch, "module")).unwrap_or_else(|error| panic!("{error}")));
+    let importing = Guest {
+        fields: r#"(import "sandkey:module/context@0.1.7" "random" (func $random (result i64)))"#.into(),
+        ..calling("(drop (call $random))")
+    };
+    let later = embed(&importing.text().replace("@0.1.0#", "@0.1.7#"), &patch, "module");
+    let later = load(&later).unwrap_or_else(|error| panic!("{error}"));
+    assert!(later.is_entered_directly());
+    works(&later);
     let missing = |export: &str| {
         format!(
             "the module does not export sandkey:module/{export}, so it is not a module for sandkey:module@0.1.0"

@@ -312,6 +312,7 @@ fn inspect_tells_what_a_module_is_and_did() {
             "fuel",
             "memory",
             "throttled",
+            "direct",
         ] {
             assert!(seen.to_lowercase().contains(word), "{word}:\n{seen}");
         }

@@ -147,6 +147,12 @@ fn write(table: &Table) -> TokenStream {
                 // SAFETY: the server calls this by the component model's rules, which promise what is asked for.
                 unsafe { ::sandkey::call(&MODULE, command, data, data_len, ends, ends_len) }
             }
+
+            #[unsafe(export_name = "sandkey_argument_space")]
+            extern "C" fn argument_space(bytes: usize) -> *mut u8 {
+                // SAFETY: the server asks between commands.
+                unsafe { ::sandkey::argument_space(bytes) }
+            }
             #parameters
         };
     }

@@ -1,60 +1,34 @@
 //! `hashes`: keys that hold hashes.
 
-use wasmtime::component::{LinkerInstance, WasmList};
-
-use crate::bindings::sandkey::module::types::ArgvParam;
-use crate::guest::{self, ArgvIn, Guest};
 use crate::host::HostFault;
-use crate::lend::{MaybeBytes, define_bytes, define_list, define_values};
 use crate::limits::SCAN_COUNT;
+use crate::linking::{Argv, Bytes, Interface, MaybeBytes, PairPage, Strings, Values};
 
-/// `page`, with the pairs lent.
-#[derive(wasmtime::component::ComponentType, wasmtime::component::Lower)]
-#[component(record)]
-struct Page {
-    cursor: u64,
-    pairs: ArgvParam<'static>,
-}
-
-pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    define_bytes::<_, MaybeBytes>(linker, "get", |host, store, (key, field): (u32, WasmList<u8>)| {
-        host.hash_get(key, field.as_le_slice(store))
+pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
+    on.refusable::<(u32, Bytes), MaybeBytes>("get", |c, (key, field)| c.host.hash_get(key, field))?;
+    on.refusable::<(u32, Argv), Values>("get-many", |c, (key, fields)| {
+        c.values(|host, values| host.hash_get_many(key, fields, values))
     })?;
-    define_values(linker, "get-many", |host, store, (key, fields): (u32, ArgvIn), values| {
-        host.hash_get_many(key, fields.read(store)?, values)
+    on.refusable::<(u32,), Strings>("get-all", |c, (key,)| {
+        let ((), pairs) = c.list(|host, pairs| host.hash_get_all(key, pairs))?;
+        Ok(pairs)
     })?;
-    define_list(
-        linker,
-        "get-all",
-        |host, _, (key,): (u32,), pairs| host.hash_get_all(key, pairs),
-        |(), pairs| pairs,
-    )?;
-    guest::define(linker, "set", |host, store, (key, field, value): (u32, WasmList<u8>, WasmList<u8>)| {
-        host.hash_set(key, field.as_le_slice(store), value.as_le_slice(store))
+    on.refusable::<(u32, Bytes, Bytes), bool>("set", |c, (key, field, value)| {
+        c.host.hash_set(key, field, value)
     })?;
-    guest::define(linker, "set-many", |host, store, (key, pairs): (u32, ArgvIn)| {
-        let pairs = pairs.read(store)?;
+    on.refusable::<(u32, Argv), u32>("set-many", |c, (key, pairs)| {
         if pairs.len() % 2 != 0 {
             return Err(HostFault::Other("set-many was given a field without a value".into()).into());
         }
-        host.hash_set_many(key, pairs)
+        c.host.hash_set_many(key, pairs)
     })?;
-    guest::define(linker, "delete", |host, store, (key, fields): (u32, ArgvIn)| {
-        host.hash_delete(key, fields.read(store)?)
+    on.refusable::<(u32, Argv), u32>("delete", |c, (key, fields)| c.host.hash_delete(key, fields))?;
+    on.refusable::<(u32, Bytes), bool>("exists", |c, (key, field)| c.host.hash_exists(key, field))?;
+    on.refusable::<(u32,), u64>("len", |c, (key,)| c.host.hash_len(key))?;
+    on.refusable::<(u32, Bytes, i64), i64>("incr-by", |c, (key, field, by)| {
+        c.host.hash_incr_by(key, field, by)
     })?;
-    guest::define(linker, "exists", |host, store, (key, field): (u32, WasmList<u8>)| {
-        host.hash_exists(key, field.as_le_slice(store))
-    })?;
-    guest::define(linker, "len", |host, _, (key,): (u32,)| host.hash_len(key))?;
-    guest::define(linker, "incr-by", |host, store, (key, field, by): (u32, WasmList<u8>, i64)| {
-        host.hash_incr_by(key, field.as_le_slice(store), by)
-    })?;
-    define_list(
-        linker,
-        "scan",
-        |host, _, (key, cursor, count): (u32, u64, u32), pairs| {
-            host.hash_scan(key, cursor, count.clamp(1, SCAN_COUNT), pairs)
-        },
-        |cursor, pairs| Page { cursor, pairs },
-    )
+    on.refusable::<(u32, u64, u32), PairPage>("scan", |c, (key, cursor, count)| {
+        c.list(|host, pairs| host.hash_scan(key, cursor, count.clamp(1, SCAN_COUNT), pairs))
+    })
 }

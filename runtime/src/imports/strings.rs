@@ -1,27 +1,18 @@
 //! `strings`: keys that hold strings.
 
-use wasmtime::component::{LinkerInstance, WasmList};
+use crate::linking::{AnswerBytes, Bytes, Interface, MaybeBytes};
 
-use crate::guest::{self, Guest};
-use crate::lend::{Bytes, MaybeBytes, define_bytes};
-
-pub(super) fn define(linker: &mut LinkerInstance<'_, Guest>) -> wasmtime::Result<()> {
-    define_bytes::<_, MaybeBytes>(linker, "get", |host, _, (key,): (u32,)| host.string_get(key))?;
-    define_bytes::<_, Bytes>(linker, "get-range", |host, _, (key, start, end): (u32, i64, i64)| {
-        host.string_get_range(key, start, end)
+pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
+    on.refusable::<(u32,), MaybeBytes>("get", |c, (key,)| c.host.string_get(key))?;
+    on.refusable::<(u32, i64, i64), AnswerBytes>("get-range", |c, (key, start, end)| {
+        c.host.string_get_range(key, start, end)
     })?;
-    guest::define(linker, "len", |host, _, (key,): (u32,)| host.string_len(key))?;
-    guest::define(linker, "set", |host, store, (key, value): (u32, WasmList<u8>)| {
-        host.string_set(key, value.as_le_slice(store))
+    on.refusable::<(u32,), u64>("len", |c, (key,)| c.host.string_len(key))?;
+    on.refusable::<(u32, Bytes), ()>("set", |c, (key, value)| c.host.string_set(key, value))?;
+    on.refusable::<(u32, Bytes), ()>("replace", |c, (key, value)| c.host.string_replace(key, value))?;
+    on.refusable::<(u32, Bytes), u64>("append", |c, (key, value)| c.host.string_append(key, value))?;
+    on.refusable::<(u32, u64, Bytes), u64>("set-range", |c, (key, offset, value)| {
+        c.host.string_set_range(key, offset, value)
     })?;
-    guest::define(linker, "replace", |host, store, (key, value): (u32, WasmList<u8>)| {
-        host.string_replace(key, value.as_le_slice(store))
-    })?;
-    guest::define(linker, "append", |host, store, (key, value): (u32, WasmList<u8>)| {
-        host.string_append(key, value.as_le_slice(store))
-    })?;
-    guest::define(linker, "set-range", |host, store, (key, offset, value): (u32, u64, WasmList<u8>)| {
-        host.string_set_range(key, offset, value.as_le_slice(store))
-    })?;
-    guest::define(linker, "incr-by", |host, _, (key, by): (u32, i64)| host.string_incr_by(key, by))
+    on.refusable::<(u32, i64), i64>("incr-by", |c, (key, by)| c.host.string_incr_by(key, by))
 }

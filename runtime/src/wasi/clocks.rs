@@ -12,7 +12,7 @@ use crate::wasi::io::Ready;
 impl wall_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<Datetime> {
         self.pay(0)?;
-        let now = self.with_host(|host| host.now_us())?;
+        let now = self.with_host(|c| c.host.now_us())?;
         let micros = u32::try_from(now % 1_000_000).expect("a remainder of a million");
         Ok(Datetime { seconds: now / 1_000_000, nanoseconds: micros * 1000 })
     }
@@ -26,7 +26,7 @@ impl wall_clock::Host for Guest {
 impl monotonic_clock::Host for Guest {
     fn now(&mut self) -> wasmtime::Result<Instant> {
         self.pay(0)?;
-        Ok(self.with_host(|host| host.now_us())?.saturating_mul(1000))
+        Ok(self.with_host(|c| c.host.now_us())?.saturating_mul(1000))
     }
 
     fn resolution(&mut self) -> wasmtime::Result<Instant> {

@@ -91,8 +91,7 @@ impl Guest {
 
     fn write_line(&mut self, line: &[u8]) -> StreamResult<()> {
         let text = String::from_utf8_lossy(line);
-        let gate = self.log.clone();
-        self.with_host(|host| gate.write(host, LogLevel::Notice, text.trim_end_matches('\r')))
+        self.with_host(|c| c.log.write(c.host, LogLevel::Notice, text.trim_end_matches('\r')))
             .map_err(StreamError::Trap)
     }
 

@@ -13,7 +13,7 @@ const DRAW: u64 = 8;
 impl Guest {
     fn draw(&mut self) -> wasmtime::Result<u64> {
         self.pay(0)?;
-        self.with_host(|host| host.random())
+        self.with_host(|c| c.host.random())
     }
 
     fn draw_bytes(&mut self, length: u64) -> wasmtime::Result<Vec<u8>> {
@@ -22,10 +22,10 @@ impl Guest {
             wasmtime::bail!("{length} random bytes at once, of {MOST} allowed");
         }
         let length = usize::try_from(length).expect("it is at most MOST");
-        self.with_host(|host| {
+        self.with_host(|c| {
             let mut bytes = Vec::with_capacity(length + 8);
             while bytes.len() < length {
-                bytes.extend_from_slice(&host.random().to_le_bytes());
+                bytes.extend_from_slice(&c.host.random().to_le_bytes());
             }
             bytes.truncate(length);
             bytes

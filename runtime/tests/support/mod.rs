@@ -14,9 +14,16 @@ use sandkey_runtime::{
 
 pub const FUEL: u64 = 10_000_000;
 
-/// An engine that compiles in this process.
+/// An engine that compiles in this process, and enters modules as the tests around it want.
 pub fn engine() -> Engine {
-    Engine::new(EngineConfig::new(Compiler::InProcess)).expect("the engine starts")
+    // The same tests once more, in `by_component.rs`.
+    engine_entering(!module_path!().starts_with("by_component"))
+}
+
+/// An engine that enters modules directly where that is possible, or never.
+pub fn engine_entering(direct: bool) -> Engine {
+    let config = EngineConfig { direct, ..EngineConfig::new(Compiler::InProcess) };
+    Engine::new(config).expect("the engine starts")
 }
 
 pub fn load(guest: &Guest) -> Module {

@@ -210,6 +210,9 @@ impl Keys<'_> {
     #[inline]
     pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], expire: Expire) -> Result<bool, CommandError> {
         let now_ms = self.now_ms;
+        if self.scratch.undo.is_active() {
+            return self.set_string_undoably(key, value, expire);
+        }
         Ok(match self.write(key)?.set_string(key, value, expire, now_ms) {
             Overwritten::Nothing => false,
             Overwritten::String => true,
@@ -218,6 +221,35 @@ impl Keys<'_> {
                 true
             }
         })
+    }
+
+    /// The same below a module's command: the first time, what was there goes into the undo log as it is, without a copy.
+    fn set_string_undoably(
+        &mut self,
+        key: &Key<'_>,
+        value: &[u8],
+        expire: Expire,
+    ) -> Result<bool, CommandError> {
+        if !self.may_write {
+            return Err(CommandError::ReadOnly);
+        }
+        let (index, now_ms) = (self.db, self.now_ms);
+        let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
+        let undo = &mut self.scratch.undo;
+        if undo.has_key(index, key) {
+            return Ok(match db.set_string(key, value, expire, now_ms) {
+                Overwritten::Nothing => false,
+                Overwritten::String => true,
+                Overwritten::Other(entry) => {
+                    self.drop_later(entry);
+                    true
+                }
+            });
+        }
+        let old = db.displace_string(key, value, expire, now_ms);
+        let was_there = old.is_some();
+        undo.record_entry(index, key, old);
+        Ok(was_there)
     }
 
     /// Free a value after the locks if that may take long.
@@ -268,7 +300,7 @@ impl Keys<'_> {
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
-        self.scratch.undo.keep(&mut self.locked);
+        self.scratch.undo.keep(&mut self.locked, &mut self.scratch.garbage);
     }
 }
 

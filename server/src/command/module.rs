@@ -280,13 +280,14 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let module = find(ctx, argv.at(2))?;
     let manifest = &module.manifest;
     let reply = &mut *ctx.reply;
-    reply.map_header(13);
+    reply.map_header(14);
     for (name, value) in [
         ("name", manifest.name.as_str()),
         ("summary", &manifest.summary),
         ("path", &module.path),
         ("digest", module.code.digest()),
         ("state", if module.is_pinned() { "global" } else { "none" }),
+        ("entry", if module.code.is_entered_directly() { "direct" } else { "component" }),
     ] {
         reply.bulk(name);
         reply.bulk(value);

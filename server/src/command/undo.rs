@@ -6,7 +6,7 @@
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Db, Entry, Key, Locked, ShardId};
+use crate::keyspace::{Db, Entry, Key, Locked, ShardId, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -22,14 +22,31 @@ pub struct UndoLog {
 }
 
 enum Record {
-    /// The key was like this, or was not there.
-    Key { db: usize, name: Box<[u8]>, hash: u64, slot: u16, entry: Option<Entry> },
+    /// The key was like this.
+    Key { db: usize, hash: u64, slot: u16, was: Was },
     /// A field of a hash was like this, or was not there.
     Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
     /// The database was like this.
     Flush { db: usize, old: Vec<(ShardId, Db)> },
     /// These were exchanged.
     Swap(usize, usize),
+}
+
+/// What a key was.
+enum Was {
+    /// This, which has the key's name in it.
+    Entry(Entry),
+    /// Nothing; its name.
+    Missing(Box<[u8]>),
+}
+
+impl Was {
+    fn name(&self) -> &[u8] {
+        match self {
+            Self::Entry(entry) => entry.as_ref().key(),
+            Self::Missing(name) => name,
+        }
+    }
 }
 
 impl UndoLog {
@@ -61,14 +78,13 @@ impl UndoLog {
         if self.has_key(index, key) {
             return;
         }
-        let entry = db.snapshot(key, now_ms);
-        self.push_key(Record::Key {
-            db: index,
-            name: key.bytes.into(),
-            hash: key.hash,
-            slot: key.slot,
-            entry,
-        });
+        self.record_entry(index, key, db.snapshot(key, now_ms));
+    }
+
+    /// A key, of which nothing is recorded yet, was changed: this is what it was.
+    pub fn record_entry(&mut self, index: usize, key: &Key<'_>, entry: Option<Entry>) {
+        let was = entry.map_or_else(|| Was::Missing(key.bytes.into()), Was::Entry);
+        self.push_key(Record::Key { db: index, hash: key.hash, slot: key.slot, was });
     }
 
     /// A field of a hash that exists is about to be changed.
@@ -111,8 +127,8 @@ impl UndoLog {
         }
     }
 
-    /// Whether the key was copied already.
-    fn has_key(&self, index: usize, key: &Key<'_>) -> bool {
+    /// Whether it is recorded already what the key was.
+    pub fn has_key(&self, index: usize, key: &Key<'_>) -> bool {
         if self.records.len() <= limits::UNDO_LOOKED_THROUGH {
             return self.records[self.since..].iter().any(|record| record.is_key(index, key));
         }
@@ -137,10 +153,15 @@ impl UndoLog {
         self.give_back_room();
     }
 
-    /// The changes stand: tell those who watch the keys, and forget.
-    pub fn keep(&mut self, keyspace: &mut Locked<'_>) {
+    /// The changes stand: tell those who watch the keys, and forget. What may take long to free goes to the garbage.
+    pub fn keep(&mut self, keyspace: &mut Locked<'_>, garbage: &mut Vec<Entry>) {
         for record in self.records.drain(..) {
             record.tell_watchers(keyspace);
+            if let Record::Key { was: Was::Entry(entry), .. } = record
+                && entry.as_ref().value_type() != ValueType::String
+            {
+                garbage.push(entry);
+            }
         }
         self.index.clear();
         self.since = 0;
@@ -171,7 +192,7 @@ impl Record {
     }
 
     fn is_key(&self, index: usize, key: &Key<'_>) -> bool {
-        matches!(self, Self::Key { db, name, .. } if *db == index && **name == *key.bytes)
+        matches!(self, Self::Key { db, was, .. } if *db == index && was.name() == key.bytes)
     }
 
     fn is_whole(&self) -> bool {
@@ -180,13 +201,13 @@ impl Record {
 
     fn undo(self, keyspace: &mut Locked<'_>) {
         match self {
-            Self::Key { db, name, hash, slot, entry } => {
-                let key = Key { bytes: &name, hash, slot };
+            Self::Key { db, hash, slot, was } => {
+                let key = Key { bytes: was.name(), hash, slot };
                 let Some(keys) = keyspace.db(&key, db) else { return };
-                match entry {
+                match was {
                     // The time of a live entry may have come meanwhile; then the next look-up finds that.
-                    Some(entry) => drop(keys.restore(entry)),
-                    None => drop(keys.remove(&key, 0)),
+                    Was::Entry(entry) => drop(keys.restore(entry)),
+                    Was::Missing(_) => drop(keys.remove(&key, 0)),
                 }
             }
             Self::Field { db, name, hash, slot, field, value } => {
@@ -206,11 +227,14 @@ impl Record {
     }
 
     fn tell_watchers(&self, keyspace: &mut Locked<'_>) {
-        if let Self::Key { db, name, hash, slot, .. } | Self::Field { db, name, hash, slot, .. } = self {
-            let key = Key { bytes: name, hash: *hash, slot: *slot };
-            if let Some(shard) = keyspace.shard(&key) {
-                shard.touch(*db, &key);
-            }
+        let (db, name, hash, slot) = match self {
+            Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
+            Self::Field { db, name, hash, slot, .. } => (db, &**name, hash, slot),
+            Self::Flush { .. } | Self::Swap(..) => return,
+        };
+        let key = Key { bytes: name, hash: *hash, slot: *slot };
+        if let Some(shard) = keyspace.shard(&key) {
+            shard.touch(*db, &key);
         }
     }
 }

@@ -276,7 +276,29 @@ impl Db {
         Overwritten::String
     }
 
-    /// The same, but not as an integer even if it reads as one: what INCRBYFLOAT leaves.
+    /// The same in a block of its own, so that the old entry stays whole and can be put back. Returns that entry.
+    pub fn displace_string(
+        &mut self,
+        key: &Key<'_>,
+        bytes: &[u8],
+        expire: Expire,
+        now_ms: u64,
+    ) -> Option<Entry> {
+        let Some(place) = self.find(key, now_ms) else {
+            let clock = self.access.initial(now_ms);
+            self.add(key.hash, Entry::string(key.bytes, bytes, expire.over(None), clock));
+            return None;
+        };
+        let old = self.table.at(place);
+        let clock = match old.value_type() {
+            ValueType::String => self.access.touched(old.clock(), now_ms, || split_mix(&mut self.random)),
+            _ => self.access.initial(now_ms),
+        };
+        let new = Entry::string(key.bytes, bytes, expire.over(old.expire_at()), clock);
+        Some(self.edit(place, |entry| std::mem::replace(entry, new)))
+    }
+
+    /// The same as `set_string`, but not as an integer even if it reads as one: what INCRBYFLOAT leaves.
     pub fn set_text(&mut self, key: &Key<'_>, bytes: &[u8], expire: Expire, now_ms: u64) -> bool {
         let Some(place) = self.find(key, now_ms) else {
             let clock = self.access.initial(now_ms);

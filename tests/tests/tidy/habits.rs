@@ -17,6 +17,14 @@ const UNSAFE: &[(&str, &str)] = &[
     ("guest-sdk/src/entry.rs", "takes a command's arguments from the server and hands it the reply"),
     ("runtime/src/artifact.rs", "machine code that this server compiled becomes a component again"),
     ("runtime/src/lend.rs", "a store's data is 'static, and the host of a command is a borrow"),
+    (
+        "runtime/src/linking/component.rs",
+        "wasmtime takes only 'static answers from host functions, and copies them at once",
+    ),
+    (
+        "runtime/src/linking/core.rs",
+        "host functions that read their arguments as raw values, by the types that they declare",
+    ),
     ("runtime/src/rlimit.rs", "limits of the compiler's process are calls of the system"),
     ("sample-modules/hostile/src/raw.rs", "attacks that safe Rust does not let anybody write"),
     ("server/src/allocator.rs", "jemalloc reads its settings from a symbol of the binary"),

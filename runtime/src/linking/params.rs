@@ -1,0 +1,282 @@
+//! The shapes of parameters. What carries bytes is lent: it is read where it lies in the guest's memory.
+
+use std::borrow::Cow;
+
+use wasmtime::component::{ComponentNamedList, ComponentType, Lift, WasmList, WasmStr};
+use wasmtime::{StoreContextMut, ValType};
+
+use crate::bindings::sandkey::module::keyspace::Mode as WireMode;
+use crate::bindings::sandkey::module::log::Level as WireLevel;
+use crate::canonical::{Arguments, Memory, unknown_case};
+use crate::contract;
+use crate::guest::Guest;
+use crate::host::{HostFault, LogLevel, Mode};
+
+/// A store whose guest stands still.
+pub(crate) type Stopped<'m> = StoreContextMut<'m, Guest>;
+
+/// The shape of one parameter.
+pub(crate) trait Param: 'static {
+    /// What a definition gets.
+    type In<'m>;
+    /// What wasmtime lifts out of a component.
+    type Wire: ComponentType + Lift + 'static;
+    /// Its core types.
+    const FLAT: &'static [ValType];
+
+    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Self::In<'m>>;
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Self::In<'m>>;
+
+    /// How many bytes it brings from the guest.
+    #[inline]
+    fn moved(_: &Self::In<'_>) -> usize {
+        0
+    }
+}
+
+/// The shapes of all parameters of a function.
+pub(crate) trait Params: 'static {
+    /// What a definition gets, a tuple.
+    type In<'m>;
+    /// What wasmtime lifts out of a component.
+    type Wire: ComponentNamedList + Lift + 'static;
+
+    fn flat() -> Vec<ValType>;
+    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Self::In<'m>>;
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Self::In<'m>>;
+    fn moved(params: &Self::In<'_>) -> usize;
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)*))*) => {
+        $(
+            #[allow(non_snake_case, reason = "each variable is named after its type")]
+            #[allow(clippy::unused_unit, unused_variables, reason = "there is a tuple of nothing")]
+            impl<$($name: Param),*> Params for ($($name,)*) {
+                type In<'m> = ($($name::In<'m>,)*);
+                type Wire = ($($name::Wire,)*);
+
+                fn flat() -> Vec<ValType> {
+                    let all: &[&[ValType]] = &[$($name::FLAT),*];
+                    all.concat()
+                }
+
+                #[inline]
+                fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Self::In<'m>> {
+                    let ($($name,)*) = wire;
+                    Ok(($($name::of_wire($name, store)?,)*))
+                }
+
+                #[inline]
+                fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Self::In<'m>> {
+                    Ok(($($name::of_core(arguments, memory)?,)*))
+                }
+
+                #[inline]
+                fn moved(params: &Self::In<'_>) -> usize {
+                    let ($($name,)*) = params;
+                    0 $(+ $name::moved($name))*
+                }
+            }
+        )*
+    };
+}
+
+tuples! { () (A) (A B) (A B C) }
+
+/// Numbers, which are what they are in both.
+macro_rules! numbers {
+    ($($ty:ty: $flat:ident = $take:expr;)*) => {
+        $(impl Param for $ty {
+            type In<'m> = $ty;
+            type Wire = $ty;
+            const FLAT: &'static [ValType] = &[ValType::$flat];
+
+            #[inline]
+            fn of_wire<'m>(wire: &'m $ty, _: &'m Stopped<'_>) -> wasmtime::Result<$ty> {
+                Ok(*wire)
+            }
+
+            #[inline]
+            fn of_core<'m>(arguments: &mut Arguments<'_>, _: Memory<'m>) -> wasmtime::Result<$ty> {
+                let take: fn(&mut Arguments<'_>) -> $ty = $take;
+                Ok(take(arguments))
+            }
+        })*
+    };
+}
+
+numbers! {
+    u32: I32 = |arguments| arguments.u32();
+    u64: I64 = |arguments| arguments.u64();
+    i64: I64 = |arguments| arguments.u64().cast_signed();
+}
+
+/// `option<u64>`.
+impl Param for Option<u64> {
+    type In<'m> = Self;
+    type Wire = Self;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I64];
+
+    fn of_wire<'m>(wire: &'m Self, _: &'m Stopped<'_>) -> wasmtime::Result<Self> {
+        Ok(*wire)
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, _: Memory<'m>) -> wasmtime::Result<Self> {
+        let (case, number) = (arguments.u32(), arguments.u64());
+        Ok(is_some(case)?.then_some(number))
+    }
+}
+
+/// The discriminant of an option.
+fn is_some(case: u32) -> wasmtime::Result<bool> {
+    match case {
+        0 => Ok(false),
+        1 => Ok(true),
+        case => Err(unknown(case)),
+    }
+}
+
+/// A discriminant on the stack has 32 bits, and only the first 256 values mean something in a message.
+fn unknown(case: u32) -> wasmtime::Error {
+    unknown_case(u8::try_from(case).unwrap_or(u8::MAX))
+}
+
+/// `list<u8>`.
+pub(crate) struct Bytes;
+
+impl Param for Bytes {
+    type In<'m> = &'m [u8];
+    type Wire = WasmList<u8>;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32];
+
+    #[inline]
+    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<&'m [u8]> {
+        Ok(wire.as_le_slice(store))
+    }
+
+    #[inline]
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<&'m [u8]> {
+        let (at, len) = (arguments.size(), arguments.size());
+        memory.slice(at, len)
+    }
+
+    #[inline]
+    fn moved(bytes: &&[u8]) -> usize {
+        bytes.len()
+    }
+}
+
+/// `option<list<u8>>`.
+pub(crate) struct MaybePattern;
+
+impl Param for MaybePattern {
+    type In<'m> = Option<&'m [u8]>;
+    type Wire = Option<WasmList<u8>>;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Option<&'m [u8]>> {
+        Ok(wire.as_ref().map(|bytes| bytes.as_le_slice(store)))
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Option<&'m [u8]>> {
+        let (case, at, len) = (arguments.u32(), arguments.size(), arguments.size());
+        is_some(case)?.then(|| memory.slice(at, len)).transpose()
+    }
+
+    fn moved(bytes: &Option<&[u8]>) -> usize {
+        bytes.map_or(0, <[u8]>::len)
+    }
+}
+
+/// `string`.
+pub(crate) struct Utf8;
+
+impl Param for Utf8 {
+    type In<'m> = Cow<'m, str>;
+    type Wire = WasmStr;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m WasmStr, store: &'m Stopped<'_>) -> wasmtime::Result<Cow<'m, str>> {
+        wire.to_str(store)
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Cow<'m, str>> {
+        let (at, len) = (arguments.size(), arguments.size());
+        Ok(Cow::Borrowed(std::str::from_utf8(memory.slice(at, len)?)?))
+    }
+
+    fn moved(text: &Cow<'_, str>) -> usize {
+        text.len()
+    }
+}
+
+/// `types.argv`.
+pub(crate) struct Argv;
+
+/// `argv` as wasmtime lifts it.
+#[derive(wasmtime::component::ComponentType, wasmtime::component::Lift)]
+#[component(record)]
+pub(crate) struct WireArgv {
+    data: WasmList<u8>,
+    ends: WasmList<u32>,
+}
+
+/// The strings, once their ends have been checked.
+fn argv<'m>(data: &'m [u8], ends: &'m [u32]) -> wasmtime::Result<contract::Argv<'m>> {
+    contract::Argv::new(data, ends).ok_or_else(|| {
+        HostFault::Other("the ends of an argv do not ascend to the length of its data".into()).into()
+    })
+}
+
+impl Param for Argv {
+    type In<'m> = contract::Argv<'m>;
+    type Wire = WireArgv;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32, ValType::I32, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m WireArgv, store: &'m Stopped<'_>) -> wasmtime::Result<contract::Argv<'m>> {
+        argv(wire.data.as_le_slice(store), wire.ends.as_le_slice(store))
+    }
+
+    fn of_core<'m>(
+        arguments: &mut Arguments<'_>,
+        memory: Memory<'m>,
+    ) -> wasmtime::Result<contract::Argv<'m>> {
+        let (data, data_len, ends, count) =
+            (arguments.size(), arguments.size(), arguments.size(), arguments.size());
+        argv(memory.slice(data, data_len)?, memory.words(ends, count)?)
+    }
+
+    fn moved(argv: &contract::Argv<'_>) -> usize {
+        argv.data().len() + 4 * argv.len()
+    }
+}
+
+/// Enums, in the order of their cases in `wit/`.
+macro_rules! enums {
+    ($($ty:ident, $wire:ident { $($number:literal $case:ident)* })*) => {
+        $(impl Param for $ty {
+            type In<'m> = Self;
+            type Wire = $wire;
+            const FLAT: &'static [ValType] = &[ValType::I32];
+
+            fn of_wire<'m>(wire: &'m $wire, _: &'m Stopped<'_>) -> wasmtime::Result<Self> {
+                Ok(match wire {
+                    $($wire::$case => Self::$case,)*
+                })
+            }
+
+            fn of_core<'m>(arguments: &mut Arguments<'_>, _: Memory<'m>) -> wasmtime::Result<Self> {
+                match arguments.u32() {
+                    $($number => Ok(Self::$case),)*
+                    case => Err(unknown(case)),
+                }
+            }
+        })*
+    };
+}
+
+enums! {
+    Mode, WireMode { 0 Read 1 Write }
+    LogLevel, WireLevel { 0 Debug 1 Verbose 2 Notice 3 Warning }
+}
