@@ -153,6 +153,9 @@ pub const EFFECTS_KEPT: usize = 1024;
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;
 
+/// Keys that a module's command declared, likewise.
+pub const DECLARED_LOOKED_THROUGH: usize = 16;
+
 /// Fields that HRANDFIELD draws at the most when it may draw one twice: its reply grows with a number that the client
 /// merely names. Redis goes on until memory is full.
 pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;

@@ -10,6 +10,7 @@ use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
+use super::undo::Mark;
 
 /// What a command may do to keys. A field of its own in the context, so that a value can be read while the reply is written.
 pub struct Keys<'a> {
@@ -294,13 +295,14 @@ impl Keys<'_> {
     }
 
     /// Undo what was written since, newest first.
-    pub fn undo_to(&mut self, mark: usize) {
+    pub fn undo_to(&mut self, mark: Mark) {
         self.scratch.undo.undo_to(mark, &mut self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
-        self.scratch.undo.keep(&mut self.locked, &mut self.scratch.garbage);
+        let Scratch { undo, garbage, flushed } = &mut *self.scratch;
+        undo.keep(&mut self.locked, garbage, flushed);
     }
 }
 
@@ -367,6 +369,136 @@ mod tests {
                 assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
             });
         }
+    }
+
+    fn number(keys: &mut Keys<'_>, key: &Key<'_>) -> Option<i64> {
+        keys.peek_string(key).ok().flatten().and_then(StringRef::int)
+    }
+
+    #[test]
+    fn a_command_that_fails_below_another_is_undone_alone() {
+        for (inner_fails, outer_fails, left) in
+            [(true, false, Some(1)), (false, false, Some(2)), (true, true, Some(0)), (false, true, Some(0))]
+        {
+            with_keys(|keys| {
+                let (key, hash) = (Key::new(b"k"), Key::new(b"h"));
+                keys.set_string(&key, b"0", Expire::Clear).expect("locked");
+                let mut fields = Hash::new();
+                for i in 0..500 {
+                    fields.set(format!("f{i}").as_bytes(), b"0", keys.hash_limits);
+                }
+                let value = Value::Hash(Box::new(fields));
+                keys.write(&hash).expect("locked").set_value(&hash, value, Expire::Clear, NOW_MS);
+                let outer = keys.scratch.undo.enter();
+                keys.set_string(&key, b"1", Expire::Clear).expect("locked");
+                edit_hash(keys, &hash, "f1", Some("1"));
+                let inner = keys.scratch.undo.enter();
+                keys.set_string(&key, b"2", Expire::Clear).expect("locked");
+                edit_hash(keys, &hash, "f1", Some("2"));
+                assert!(!keys.scratch.undo.leave(inner));
+                if inner_fails {
+                    keys.undo_to(inner);
+                    assert_eq!(number(keys, &key), Some(1));
+                }
+                assert!(keys.scratch.undo.leave(outer));
+                if outer_fails {
+                    keys.undo_to(outer);
+                } else {
+                    keys.keep_changes();
+                }
+                assert!(keys.scratch.undo.is_empty());
+                assert_eq!(number(keys, &key), left);
+                let fields = keys.peek_hash(&hash).expect("it is a hash").expect("it is there");
+                assert_eq!(fields.get(b"f1").and_then(StringRef::int), left);
+            });
+        }
+    }
+
+    #[test]
+    fn a_deeper_flush_hides_what_was_recorded_above() {
+        with_keys(|keys| {
+            let key = Key::new(b"k");
+            keys.set_string(&key, b"0", Expire::Clear).expect("locked");
+            let outer = keys.scratch.undo.enter();
+            keys.set_string(&key, b"1", Expire::Clear).expect("locked");
+            let inner = keys.scratch.undo.enter();
+            let old = keys.locked.flush(0);
+            keys.scratch.undo.record_flush(0, old);
+            assert!(!keys.scratch.undo.leave(inner));
+            keys.set_string(&key, b"3", Expire::Clear).expect("locked");
+            assert!(keys.scratch.undo.leave(outer));
+            keys.undo_to(outer);
+            assert_eq!(number(keys, &key), Some(0));
+        });
+    }
+
+    /// SET moves what was there into the log and back: its value, its time, its account of memory and its clock.
+    #[test]
+    fn a_set_is_undone_whatever_was_there() {
+        type Make = fn(&mut Keys<'_>, &Key<'_>);
+        let makes: [Make; 5] = [
+            |_, _| {},
+            |keys, key| drop(keys.set_string(key, b"a string", Expire::Clear)),
+            |keys, key| drop(keys.set_string(key, b"12", Expire::At(NOW_MS + 5000))),
+            |keys, key| drop(keys.set_string(key, &[b'x'; 5000], Expire::Clear)),
+            |keys, key| {
+                let mut hash = Hash::new();
+                hash.set(b"f", b"v", keys.hash_limits);
+                let value = Value::Hash(Box::new(hash));
+                let db = keys.write(key).expect("locked");
+                db.set_value(key, value, Expire::At(NOW_MS + 9000), NOW_MS);
+            },
+        ];
+        for make in makes {
+            for expire in [Expire::Clear, Expire::Keep, Expire::At(NOW_MS + 77_000)] {
+                with_keys(|keys| {
+                    let key = Key::new(b"k");
+                    make(keys, &key);
+                    let seen = |keys: &mut Keys<'_>| {
+                        let entry = keys.peek(&key).expect("locked").map(|entry| {
+                            (entry.value_type(), entry.expire_at(), entry.clock(), entry.memory())
+                        });
+                        let bytes = keys.db_of(&key).expect("locked").used_bytes();
+                        (entry, bytes)
+                    };
+                    let before = seen(keys);
+                    keys.now_ms += 3000;
+                    let mark = keys.scratch.undo.enter();
+                    let was_there = keys.set_string(&key, b"new", expire).expect("locked");
+                    assert_eq!(was_there, before.0.is_some());
+                    keys.set_string(&key, b"newer", expire).expect("locked");
+                    let (set, _) = seen(keys);
+                    let old_expire = before.0.and_then(|(_, expire_at, ..)| expire_at);
+                    let expected = match expire {
+                        Expire::Clear => None,
+                        Expire::Keep => old_expire,
+                        Expire::At(at) => Some(at),
+                    };
+                    assert_eq!(set.map(|(kind, at, ..)| (kind, at)), Some((ValueType::String, expected)));
+                    keys.scratch.undo.leave(mark);
+                    keys.undo_to(mark);
+                    assert_eq!(seen(keys), before);
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_long_to_free_is_freed_later() {
+        with_keys(|keys| {
+            let key = Key::new(b"h");
+            let mut hash = Hash::new();
+            hash.set(b"f", b"v", keys.hash_limits);
+            let value = Value::Hash(Box::new(hash));
+            keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
+            let mark = keys.scratch.undo.enter();
+            keys.set_string(&key, b"v", Expire::Clear).expect("locked");
+            let old = keys.locked.flush(0);
+            keys.scratch.undo.record_flush(0, old);
+            keys.scratch.undo.leave(mark);
+            keys.keep_changes();
+            assert_eq!((keys.scratch.garbage.len(), keys.scratch.flushed.is_empty()), (1, false));
+        });
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! How the writes of a module's command are undone when it fails.
 //! Native commands check everything before their first write and need no undo; a module can trap at any moment.
 //!
-//! Before a key is changed for the first time its entry is copied; fields of hashes are recorded one by one, since a
-//! hash may be large. Undoing walks the records backwards. Those who watch a key are told only when the change stands.
+//! Before a key is changed for the first time its entry is copied, or moved here if a string replaces it; fields of hashes are
+//! recorded one by one, since a hash may be large. Undoing walks the records backwards. Those who watch a key are told only
+//! when the change stands.
+//!
+//! A command of a module that runs below another one is undone alone when it fails. So what the outer one has recorded says nothing
+//! to it: it records the same key again.
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Db, Entry, Key, Locked, ShardId, ValueType};
+use crate::keyspace::{Db, Entry, EntryRef, Key, Locked, ShardId, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -17,7 +21,15 @@ pub struct UndoLog {
     records: Vec<Record>,
     /// Positions of whole-key records by key, once there are too many to look through.
     index: HashTable<usize>,
-    /// Behind the last flush or swap: a copy from before says nothing about a key now.
+    /// Where the command that runs began, or behind the last flush or swap: a copy from before says nothing about a key now.
+    since: usize,
+}
+
+/// Where a module's command began in the log.
+#[derive(Clone, Copy)]
+pub struct Mark {
+    records: usize,
+    /// What counted for the command above it.
     since: usize,
 }
 
@@ -50,16 +62,25 @@ impl Was {
 }
 
 impl UndoLog {
-    /// A module's command begins. The answer is where the log stands.
-    pub fn enter(&mut self) -> usize {
+    /// A module's command begins.
+    pub fn enter(&mut self) -> Mark {
         self.depth += 1;
-        self.records.len()
+        let mark = Mark { records: self.records.len(), since: self.since };
+        self.since = mark.records;
+        mark
     }
 
     /// A module's command ends. The answer is whether it was the outermost.
-    pub fn leave(&mut self) -> bool {
+    pub fn leave(&mut self, mark: Mark) -> bool {
         self.depth -= 1;
+        self.since = self.behind_last_whole(mark.records).max(mark.since);
         self.depth == 0
+    }
+
+    /// The first record behind the last flush or swap, if there was one from `first` on; 0 if not.
+    fn behind_last_whole(&self, first: usize) -> usize {
+        let last = self.records[first..].iter().rposition(Record::is_whole);
+        last.map_or(0, |whole| first + whole + 1)
     }
 
     /// How many commands of modules run inside each other.
@@ -136,31 +157,40 @@ impl UndoLog {
         self.index.find(key.hash, is_it).is_some()
     }
 
-    /// Undo the records from `mark` on, newest first.
-    pub fn undo_to(&mut self, mark: usize, keyspace: &mut Locked<'_>) {
-        if self.records.len() == mark {
+    /// Undo what a command that has left has recorded, newest first.
+    pub fn undo_to(&mut self, mark: Mark, keyspace: &mut Locked<'_>) {
+        self.since = mark.since;
+        if self.records.len() == mark.records {
             return;
         }
-        while self.records.len() > mark {
+        while self.records.len() > mark.records {
             let Some(record) = self.records.pop() else { break };
             record.undo(keyspace);
         }
         self.index.clear();
-        self.since = self.records.iter().rposition(Record::is_whole).map_or(0, |whole| whole + 1);
-        if mark > limits::UNDO_LOOKED_THROUGH {
+        if mark.records > limits::UNDO_LOOKED_THROUGH {
             self.add_to_index(0);
         }
         self.give_back_room();
     }
 
-    /// The changes stand: tell those who watch the keys, and forget. What may take long to free goes to the garbage.
-    pub fn keep(&mut self, keyspace: &mut Locked<'_>, garbage: &mut Vec<Entry>) {
+    /// The changes stand: tell those who watch the keys, and forget. What may take long to free goes where it is freed later.
+    pub fn keep(
+        &mut self,
+        keyspace: &mut Locked<'_>,
+        garbage: &mut Vec<Entry>,
+        flushed: &mut Vec<(ShardId, Db)>,
+    ) {
         for record in self.records.drain(..) {
             record.tell_watchers(keyspace);
-            if let Record::Key { was: Was::Entry(entry), .. } = record
-                && entry.as_ref().value_type() != ValueType::String
-            {
-                garbage.push(entry);
+            match record {
+                Record::Key { was: Was::Entry(entry), .. }
+                    if entry.as_ref().value_type() != ValueType::String =>
+                {
+                    garbage.push(entry);
+                }
+                Record::Flush { old, .. } => flushed.extend(old),
+                _ => {}
             }
         }
         self.index.clear();
@@ -213,6 +243,9 @@ impl Record {
             Self::Field { db, name, hash, slot, field, value } => {
                 let key = Key { bytes: &name, hash, slot };
                 let Some(keys) = keyspace.db(&key, db) else { return };
+                let Some(clock) = keys.peek(&key, 0).map(EntryRef::clock) else {
+                    return;
+                };
                 let Some(mut entry) = keys.get_mut(&key, 0) else { return };
                 let Some(hash) = entry.hash() else { return };
                 match value {
@@ -220,6 +253,9 @@ impl Record {
                     Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
                     None => drop(hash.del(&field)),
                 }
+                drop(entry);
+                // Undoing is no access.
+                keys.peek(&key, 0).inspect(|entry| entry.set_clock(clock));
             }
             Self::Flush { db, old } => keyspace.unflush(db, old),
             Self::Swap(a, b) => keyspace.swapdb(a, b),

@@ -35,7 +35,7 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
         return Err(Error::ReadOnly.into());
     }
     let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS)) || host.is_all_keys();
-    for_each_key(&command.keys, argv, |_, key| declared &= host.declares(key));
+    for_each_key(&command.keys, argv, |_, key| declared = declared && host.declares(key));
     if !declared {
         return Err(Error::UndeclaredKey.into());
     }

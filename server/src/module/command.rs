@@ -35,16 +35,16 @@ impl Run for ModuleCommand {
         };
         let effects = ctx.keys.effects.mark();
         let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
-        let undo = ctx.keys.scratch.undo.enter();
+        let mark = ctx.keys.scratch.undo.enter();
         let result = self.run_in(&mut slot, ctx, argv);
-        let outermost = ctx.keys.scratch.undo.leave();
+        let outermost = ctx.keys.scratch.undo.leave(mark);
         ctx.keys.may_write = outer_write;
         ctx.instances.put_back(module.id, slot);
         match &result {
             Ok(()) if outermost => ctx.keys.keep_changes(),
             Ok(()) => {}
             Err(_) => {
-                ctx.keys.undo_to(undo);
+                ctx.keys.undo_to(mark);
                 ctx.keys.effects.forget(effects);
             }
         }

@@ -2,6 +2,8 @@
 //! Keys must be among those that the command declared; writes are recorded so that they can be undone.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashSet;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -30,6 +32,8 @@ pub(super) struct ModuleHost<'h, 'c, 'a> {
     spec: &'a rt::Command,
     /// The keys that the command declared, in its arguments.
     declared: SmallVec<[&'a [u8]; 4]>,
+    /// The same to be looked up in, made when there are many and one is asked for.
+    declared_set: OnceCell<HashSet<&'a [u8]>>,
     handles: SmallVec<[Handle<'a>; 4]>,
     rng: Option<SmallRng>,
     /// Where a value that is not stored as bytes is written, to be lent from.
@@ -54,12 +58,29 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         let mut declared = SmallVec::new();
         for_each_key(&module.key_specs[index], argv, |_, key| declared.push(key));
         let spec = &module.manifest.commands[index];
-        Self { ctx, module, spec, declared, handles: SmallVec::new(), rng: None, digits: itoa::Buffer::new() }
+        Self {
+            ctx,
+            module,
+            spec,
+            declared,
+            declared_set: OnceCell::new(),
+            handles: SmallVec::new(),
+            rng: None,
+            digits: itoa::Buffer::new(),
+        }
+    }
+
+    /// The key of this name in the command's arguments.
+    fn declared(&self, name: &[u8]) -> Option<&'a [u8]> {
+        if self.declared.len() <= limits::DECLARED_LOOKED_THROUGH {
+            return self.declared.iter().find(|declared| **declared == name).copied();
+        }
+        self.declared_set.get_or_init(|| self.declared.iter().copied().collect()).get(name).copied()
     }
 
     /// Whether the command may touch this key.
     pub(super) fn declares(&self, name: &[u8]) -> bool {
-        self.spec.flags.all_keys || self.declared.contains(&name)
+        self.spec.flags.all_keys || self.declared(name).is_some()
     }
 
     /// Whether the module may call this command.
@@ -273,9 +294,8 @@ impl Host for ModuleHost<'_, '_, '_> {
         if self.handles.len() == limits::OPEN_KEYS {
             return Err(HostFault::TooManyHandles.into());
         }
-        let known = self.declared.iter().find(|declared| **declared == name);
-        let name = match known {
-            Some(declared) => Cow::Borrowed(*declared),
+        let name = match self.declared(name) {
+            Some(declared) => Cow::Borrowed(declared),
             None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
             None => return Err(Error::UndeclaredKey.into()),
         };
