@@ -35,7 +35,8 @@ fn call(c: &mut Criterion) {
     bench_call(c, "nop, no arguments", &calling(""), &[]);
     bench_call(c, "nop, 1 argument", &calling(""), &[b"test.run"]);
     let with_space = Guest {
-        fields: r#"(func (export "sandkey_argument_space") (param i32) (result i32) (i32.const 8192))"#.into(),
+        fields: r#"(func (export "sandkey_argument_space") (param i32) (result i32) (i32.const 8192))"#
+            .into(),
         ..calling("")
     };
     bench_call(c, "nop, 1 argument, space for it", &with_space, &[b"test.run"]);

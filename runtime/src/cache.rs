@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use crate::artifact::Artifact;
+use crate::compile_child;
 
 /// All files together. When there is more, the oldest go.
 const CACHE_BYTES: u64 = 1 << 30;
@@ -179,7 +180,8 @@ fn beside(directory: &Path) -> PathBuf {
     directory.join(format!("{}-{number}.tmp", std::process::id()))
 }
 
-/// Everything that makes machine code of one engine wrong for another: wasmtime's version, its settings, the target.
+/// Everything that makes machine code of one engine wrong for another: wasmtime's version, its settings, the target, and what the
+/// compiler's process makes of a module before it compiles it.
 fn fingerprint(engine: &wasmtime::Engine) -> [u8; 32] {
     struct Into(Sha256);
     impl Hasher for Into {
@@ -192,6 +194,7 @@ fn fingerprint(engine: &wasmtime::Engine) -> [u8; 32] {
     }
     let mut hasher = Into(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.update(compile_child::REVISION.to_le_bytes());
     hasher.0.finalize().into()
 }
 

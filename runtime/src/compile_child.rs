@@ -20,6 +20,9 @@ use crate::text::one_line;
 /// The hidden argument. Address space in bytes and CPU time in seconds follow it.
 pub const ARGUMENT: &str = "--sandkey-compile";
 
+/// To be raised when the child makes something else of the same module, so that what is in a cache is made anew.
+pub(crate) const REVISION: u32 = 1;
+
 /// The first byte of what the child writes, before the artifact or the sentence.
 pub(crate) const COMPILED: u8 = b'A';
 pub(crate) const INVALID: u8 = b'I';
@@ -76,7 +79,7 @@ pub(crate) fn compile(engine: &wasmtime::Engine, wasm: &[u8]) -> Result<Vec<u8>,
     if composed::calls_between_parts(component).map_err(|error| invalid(&error.to_string()))? {
         return Err(LoadError::Composed);
     }
-    let with_export = direct::export_core_module(component).map_err(|error| invalid(&error.to_string()))?;
+    let with_export = direct::export_core_module(component)?;
     let component = with_export.as_deref().unwrap_or(component);
     engine.precompile_component(component).map_err(|error| invalid(&format!("{error:#}")))
 }

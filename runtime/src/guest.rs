@@ -4,13 +4,15 @@
 //! server's time with host calls than with instructions. The keyspace is there for commands only: while an instance
 //! starts, there is none.
 
+use std::ops::Add;
+
 use wasmtime::{AsContextMut, Store};
 
 use crate::contract::{Argv, ArgvBuf, ValuesBuf};
 use crate::host::{Host, HostFault, HostResult};
 use crate::lend::Lent;
 use crate::limiter::Limiter;
-use crate::limits::{BYTES_PER_FUEL, HOST_CALL_FUEL, Limits};
+use crate::limits::{BYTES_PER_FUEL, HOST_CALL_FUEL, Limits, STRING_FUEL};
 use crate::log_gate::LogGate;
 use crate::trap::TooLarge;
 use crate::wasi::Wasi;
@@ -122,12 +124,43 @@ fn not_in_a_command() -> wasmtime::Error {
     HostFault::Other("init may only log and ask for time and random numbers".into()).into()
 }
 
-/// Take the fuel for one host call that moves `bytes`. What is missing is an exhausted budget.
+/// What the parameters of a host function bring.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Moved {
+    pub(crate) bytes: usize,
+    /// Strings in lists, each of which is something to do.
+    pub(crate) strings: usize,
+}
+
+impl Add for Moved {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, other: Self) -> Self {
+        Self { bytes: self.bytes + other.bytes, strings: self.strings + other.strings }
+    }
+}
+
+/// Take the fuel for a host call with such parameters, before it does anything.
 #[inline]
-pub(crate) fn charge(mut store: impl AsContextMut<Data = Guest>, bytes: usize) -> wasmtime::Result<()> {
+pub(crate) fn charge_call(store: impl AsContextMut<Data = Guest>, moved: Moved) -> wasmtime::Result<()> {
+    charge(store, HOST_CALL_FUEL + bytes_fuel(moved.bytes) + STRING_FUEL * moved.strings as u64)
+}
+
+/// Take the fuel for an answer of so many bytes.
+#[inline]
+pub(crate) fn charge_answer(store: impl AsContextMut<Data = Guest>, bytes: usize) -> wasmtime::Result<()> {
+    match bytes_fuel(bytes) {
+        0 => Ok(()),
+        fuel => charge(store, fuel),
+    }
+}
+
+/// What is missing is an exhausted budget.
+#[inline]
+fn charge(mut store: impl AsContextMut<Data = Guest>, fuel: u64) -> wasmtime::Result<()> {
     let mut store = store.as_context_mut();
-    let cost = HOST_CALL_FUEL + bytes_fuel(bytes);
-    match store.get_fuel()?.checked_sub(cost) {
+    match store.get_fuel()?.checked_sub(fuel) {
         Some(left) => store.set_fuel(left),
         None => {
             store.set_fuel(0)?;

@@ -107,7 +107,11 @@ impl Instance {
 
     /// Change how much memory it may have. What it has already, it keeps.
     pub fn set_memory_limit(&mut self, bytes: usize) {
-        self.store.data_mut().limiter.set_memory(bytes);
+        let guest = self.store.data_mut();
+        guest.limiter.set_memory(bytes);
+        if let Some(lent) = &mut guest.lent {
+            lent.set_limit(bytes);
+        }
     }
 
     /// Whether it has trapped and must be replaced.

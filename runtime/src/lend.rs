@@ -1,4 +1,4 @@
-//! How a guest's host functions reach the [`Host`] of the command that runs. The only place that needs `unsafe` for it.
+//! How a guest's host functions reach the [`Host`] of the command that runs.
 //!
 //! The data of a wasmtime store is `'static` and the host of a command is a borrow, so for the length of one call a
 //! pointer to it stands in the store, in a box together with the buffers that its answers are collected in. A host function
@@ -35,10 +35,15 @@ unsafe impl Send for Lent {}
 impl Lent {
     /// Without a host. What does not fit into the guest's memory is not collected for it.
     pub(crate) fn new(memory_bytes: usize, log: LogGate) -> Self {
-        let (mut list, mut values) = (ArgvBuf::new(), ValuesBuf::new());
-        list.set_limit(memory_bytes);
-        values.set_limit(memory_bytes);
-        Self { host: None, log, parts: None, list, values }
+        let mut lent = Self { host: None, log, parts: None, list: ArgvBuf::new(), values: ValuesBuf::new() };
+        lent.set_limit(memory_bytes);
+        lent
+    }
+
+    /// Collect no more than so many bytes.
+    pub(crate) fn set_limit(&mut self, memory_bytes: usize) {
+        self.list.set_limit(memory_bytes);
+        self.values.set_limit(memory_bytes);
     }
 
     /// The current host and the buffers; none while nothing runs.

@@ -81,6 +81,10 @@ pub const BACKTRACE_FRAMES: usize = 24;
 /// executes about this many instructions; without it a loop of host calls would outlive its budget tenfold.
 pub const HOST_CALL_FUEL: u64 = 100;
 
+/// Fuel of a string in a list that a host function is given: it is looked up, or stored and noted for undo. Half of a host call, so
+/// that one call with many strings buys hardly more of the server than many calls.
+pub const STRING_FUEL: u64 = HOST_CALL_FUEL / 2;
+
 /// Bytes that cross the boundary for one unit of fuel: copying moves about 10 bytes in the time of an instruction,
 /// and whoever receives them reads them at least once more.
 pub const BYTES_PER_FUEL: u64 = 4;

@@ -21,9 +21,13 @@ impl Linkers {
     pub(crate) fn new(engine: &wasmtime::Engine, direct: bool) -> wasmtime::Result<Self> {
         let mut component = component::Linker::new(engine);
         imports::define(&mut component)?;
-        let mut core = wasmtime::Linker::new(engine);
-        imports::define(&mut core)?;
-        Ok(Self { component, with_wasi: OnceLock::new(), core: direct.then(|| Arc::new(core)) })
+        let mut core = None;
+        if direct {
+            let mut linker = wasmtime::Linker::new(engine);
+            imports::define(&mut linker)?;
+            core = Some(Arc::new(linker));
+        }
+        Ok(Self { component, with_wasi: OnceLock::new(), core })
     }
 
     pub(crate) fn of_components(&self, wasi: bool) -> Result<&component::Linker<Guest>, LoadError> {

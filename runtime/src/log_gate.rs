@@ -10,8 +10,8 @@ use crate::host::{Host, LogLevel};
 use crate::limits::{LOG_LINE_BYTES, LOG_LINES_PER_SECOND};
 
 /// Shared by the instances of a module.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct LogGate(Arc<Mutex<Second>>);
+#[derive(Clone, Debug)]
+pub(crate) struct LogGate(Option<Arc<Mutex<Second>>>);
 
 /// The second that is being counted.
 #[derive(Debug, Default)]
@@ -22,10 +22,18 @@ struct Second {
 }
 
 impl LogGate {
+    pub(crate) fn new() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// One that lets nothing through.
+    pub(crate) const SHUT: Self = Self(None);
+
     /// Write a line, or count it.
     pub(crate) fn write(&self, host: &mut dyn Host, level: LogLevel, message: &str) {
+        let Some(second) = &self.0 else { return };
         let now = host.now_us();
-        let mut second = self.0.lock();
+        let mut second = second.lock();
         // A clock that steps back begins a new second too; otherwise it would silence the module for that long.
         if now.checked_sub(second.begin_us).is_none_or(|elapsed| elapsed >= 1_000_000) {
             let left_out = second.left_out;
@@ -72,7 +80,7 @@ mod tests {
 
     #[test]
     fn lines_past_the_limit_are_counted() {
-        let (gate, mut host) = (LogGate::default(), TestHost::default());
+        let (gate, mut host) = (LogGate::new(), TestHost::default());
         host.now_us = 5_000_000;
         for _ in 0..LOG_LINES_PER_SECOND + 7 {
             gate.write(&mut host, LogLevel::Notice, "x");

@@ -64,7 +64,7 @@ impl Module {
             .of_core_modules()
             .filter(|_| component.get_export_index(None, CORE_MODULE).is_some())
             .map(|linker| Core { linker, found: OnceLock::new() });
-        let log = LogGate::default();
+        let log = LogGate::new();
         Ok(Self { inner: Arc::new(Inner { digest, wasm_bytes, interfaces, component: prepared, core, log }) })
     }
 
@@ -94,7 +94,8 @@ impl Module {
     }
 
     /// Make an instance: start it, call its `init` with `args`, check what it declares. Both within
-    /// [`Limits::fuel_init`].
+    /// [`Limits::fuel_init`]. The first time, a module that is entered directly is started once more before, to get at its core module,
+    /// with as much fuel.
     ///
     /// `expected` is what an earlier instance declared for the same arguments; another answer is refused.
     pub fn instantiate(
@@ -106,7 +107,7 @@ impl Module {
     ) -> Result<(Instance, Manifest), LoadError> {
         let inner = &*self.inner;
         let core = inner.core.as_ref().map(|core| self.core_module(core, limits, host)).transpose()?;
-        let mut store = self.begin(limits);
+        let mut store = self.begin(limits, self.inner.log.clone());
         let entry = match core {
             Some(core) => {
                 let instance = entry::core::Entry::instantiate(core, &mut store, host)
@@ -126,9 +127,9 @@ impl Module {
     }
 
     /// A store whose guest can start.
-    fn begin(&self, limits: &Limits) -> Store<Guest> {
+    fn begin(&self, limits: &Limits, log: LogGate) -> Store<Guest> {
         let wasi = self.inner.interfaces.wasi.then(|| Box::new(Wasi::new()));
-        let guest = Guest::new(limits, self.inner.log.clone(), wasi);
+        let guest = Guest::new(limits, log, wasi);
         let mut store = Store::new(self.inner.component.engine(), guest);
         store.limiter(|guest| &mut guest.limiter);
         store.set_hostcall_fuel(limits.reply_bytes);
@@ -146,7 +147,8 @@ impl Module {
         if let Some(found) = core.found.get() {
             return Ok(found);
         }
-        let mut store = self.begin(limits);
+        // What it logs when it starts, it logs once more when it starts in earnest.
+        let mut store = self.begin(limits, LogGate::SHUT);
         let component = &self.inner.component;
         let instance = component.instantiate(&mut store, host).map_err(|error| bad_start(&store, &error))?;
         // This is where the types of its exports are compared with the contract's.
@@ -155,7 +157,7 @@ impl Module {
         let module = instance
             .get_module(&mut store, CORE_MODULE)
             .ok_or_else(|| LoadError::BadExport(format!("{CORE_MODULE} is no module")))?;
-        let found = resolve(&core.linker, &module).map_err(|error| bad_import(&error))?;
+        let found = resolve(&core.linker, &module, &self.inner.interfaces)?;
         Ok(core.found.get_or_init(|| found))
     }
 }
@@ -170,19 +172,27 @@ impl fmt::Debug for Module {
 fn resolve(
     linker: &wasmtime::Linker<Guest>,
     module: &wasmtime::Module,
-) -> wasmtime::Result<InstancePre<Guest>> {
+    interfaces: &Interfaces,
+) -> Result<InstancePre<Guest>, LoadError> {
     let mut linker = linker.clone();
     let ours = format!("@{VERSION}");
     let mut seen = HashSet::new();
-    for import in module.imports() {
+    for import in module.imports().filter(|import| seen.insert(import.module())) {
+        // What its component does not import, nobody would see that it uses.
+        if !interfaces.imports.iter().any(|name| name == import.module()) {
+            return Err(LoadError::BadImport(format!(
+                "{} in its core module and not in the component around it",
+                import.module()
+            )));
+        }
         if let Some((interface, _)) = import.module().split_once('@')
             && !import.module().ends_with(&ours)
-            && seen.insert(import.module())
         {
-            linker.alias_module(&format!("{interface}{ours}"), import.module())?;
+            let ours = format!("{interface}{ours}");
+            linker.alias_module(&ours, import.module()).map_err(|error| bad_import(&error))?;
         }
     }
-    linker.instantiate_pre(module)
+    linker.instantiate_pre(module).map_err(|error| bad_import(&error))
 }
 
 fn bad_start(store: &Store<Guest>, error: &wasmtime::Error) -> LoadError {

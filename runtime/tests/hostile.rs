@@ -2,7 +2,7 @@
 
 mod support;
 
-use sandkey_runtime::{Argv, Error, Limits, LoadError, Reply, TrapCause};
+use sandkey_runtime::{Argv, Error, Limits, LoadError, Mode, Reply, TrapCause};
 use support::*;
 
 /// How a guest's command ended, what it used, and where it was.
@@ -203,6 +203,45 @@ fn a_reply_may_be_as_large_as_the_limit_and_no_larger() {
     let (cause, _, _) = ended_within(&sized(100_001), &limits);
     assert_eq!(cause, TrapCause::TooLarge);
     assert_eq!(cause.to_string(), "more bytes at once than may cross to the server");
+}
+
+#[test]
+fn arguments_of_host_functions_may_be_as_large_as_the_limit_and_no_larger() {
+    let setting = |bytes: u32| Guest {
+        fields: r#"(import "sandkey:module/strings@0.1.0" "set" (func $set (param i32 i32 i32 i32)))"#.into(),
+        ..calling(&format!("(call $set (i32.const 0) (i32.const 0) (i32.const {bytes}) (i32.const 1104))"))
+    };
+    let limits = Limits { reply_bytes: 50_000, ..Limits::default() };
+    let ended = |bytes: u32| {
+        let mut host = TestHost::default();
+        host.open.push((b"key".to_vec(), Mode::Write));
+        let (mut instance, _) = try_start(&setting(bytes), &limits).unwrap_or_else(|error| panic!("{error}"));
+        run(&mut instance, &mut host, &[b"test.run"]).result.map_err(|trap| trap.cause)
+    };
+    assert_eq!(ended(50_000), Ok(Ok(Reply::Ok)));
+    assert_eq!(ended(50_001), Err(TrapCause::TooLarge));
+}
+
+#[test]
+fn many_strings_at_once_cost_what_as_many_calls_do() {
+    // `data` empty, and so many ends of 0.
+    let deleting = |strings: u32| {
+        Guest {
+        fields: r#"(import "sandkey:module/hashes@0.1.0" "delete" (func $delete (param i32 i32 i32 i32 i32 i32)))"#.into(),
+        ..calling(&format!(
+            "(call $delete (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 20000) (i32.const {strings}) (i32.const 1104))"
+        ))
+    }
+    };
+    let used = |strings: u32| {
+        let mut host = TestHost::default();
+        host.open.push((b"key".to_vec(), Mode::Write));
+        let outcome = run(&mut start(&deleting(strings)), &mut host, &[b"test.run"]);
+        assert_eq!(outcome.result, Ok(Ok(Reply::Ok)));
+        outcome.fuel_used
+    };
+    // 50 for each, and one for its end of four bytes.
+    assert_eq!(used(1001) - used(1), 51_000);
 }
 
 #[test]

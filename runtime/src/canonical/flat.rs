@@ -6,6 +6,7 @@ use wasmtime::ValRaw;
 pub(crate) const MAX_ARGUMENTS: usize = 16;
 
 /// The arguments that a guest passed, taken one after the other in their order.
+#[derive(Clone)]
 pub(crate) struct Arguments<'a>(std::slice::Iter<'a, ValRaw>);
 
 impl<'a> Arguments<'a> {

@@ -154,11 +154,14 @@ impl<T: Load> Load for Vec<T> {
         if !at.is_multiple_of(T::ALIGN) {
             bail!("list pointer is not aligned");
         }
-        // The elements in memory and what they become: nobody makes the server allocate without having so much.
-        let bytes = count.saturating_mul(T::SIZE);
-        from.slice(at, bytes)?;
+        from.slice(at, count.saturating_mul(T::SIZE))?;
+        // Several lists may lie in the same place, so what they become is counted, too.
         from.spend(count.saturating_mul(size_of::<T>()))?;
-        (0..count).map(|index| T::load(from, at + index * T::SIZE)).collect()
+        let mut elements = Self::with_capacity(count);
+        for index in 0..count {
+            elements.push(T::load(from, at + index * T::SIZE)?);
+        }
+        Ok(elements)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The component model's canonical ABI, for the shapes of the contract: how their values lie in a guest's memory, in which order
 //! a function takes them, and how the guest is asked for memory.
 //!
-//! wasmtime has all of it, for any shape, behind tables that are read at every crossing: an empty command costs 109 ns through
-//! them and 16 without. So a module that imports nothing but the contract is entered past them, with what is
-//! written here; one that needs WASI goes through wasmtime. Both take the same modules and mean the same by them.
+//! wasmtime has all of it, for any shape, behind tables that it reads at every crossing. A module that is no more than one core
+//! module is entered past them, with what is written here ([`crate::direct`] tells which are); any other goes through wasmtime.
+//! Both ways mean the same. What they cost is in docs/adr/0003.
 //!
 //! Layout and checks are those of the specification, [CanonicalABI.md], whose words `load`, `store`, `lift` and `lower` are
 //! used here in their sense: a guest's value is lifted, a host's lowered.

@@ -77,7 +77,7 @@ impl<'a> Argv<'a> {
 pub struct ArgvBuf {
     data: Vec<u8>,
     ends: Vec<u32>,
-    limit: u32,
+    limit: usize,
     overflowed: bool,
 }
 
@@ -90,12 +90,12 @@ impl Default for ArgvBuf {
 impl ArgvBuf {
     /// An empty list that has not allocated, with the limit that offsets of 32 bits set.
     pub const fn new() -> Self {
-        Self { data: Vec::new(), ends: Vec::new(), limit: u32::MAX, overflowed: false }
+        Self { data: Vec::new(), ends: Vec::new(), limit: usize::MAX, overflowed: false }
     }
 
-    /// Take no more than so many bytes, or the 4 GiB that offsets can tell apart.
+    /// Take no more than so many bytes, with four for each string, or the 4 GiB that offsets can tell apart.
     pub fn set_limit(&mut self, bytes: usize) {
-        self.limit = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.limit = bytes;
     }
 
     /// Whether a string was not taken since the list was last cleared.
@@ -115,8 +115,9 @@ impl ArgvBuf {
     /// Append a string, unless it goes past the limit.
     #[inline]
     pub fn push(&mut self, string: &[u8]) {
+        let ends = size_of::<u32>() * (self.ends.len() + 1);
         match u32::try_from(self.data.len() + string.len()) {
-            Ok(end) if end <= self.limit && !self.overflowed => {
+            Ok(end) if end as usize + ends <= self.limit && !self.overflowed => {
                 self.data.extend_from_slice(string);
                 self.ends.push(end);
             }
@@ -130,10 +131,10 @@ impl ArgvBuf {
         Argv { data: &self.data, ends: &self.ends }
     }
 
-    /// How many bytes all strings have together.
+    /// How many bytes it takes.
     #[inline]
     pub fn bytes(&self) -> usize {
-        self.data.len()
+        self.data.len() + size_of_val(self.ends.as_slice())
     }
 
     /// Give memory back when a rare large list has left more than `keep` bytes behind.
@@ -157,12 +158,14 @@ impl<'s> FromIterator<&'s [u8]> for ArgvBuf {
     }
 }
 
+/// Where a string begins and ends, if it is there.
+type Span = Option<(usize, usize)>;
+
 /// A list in which some strings are missing: what a lookup of several fields answers. It has a limit as [`ArgvBuf`] has.
 #[derive(Clone, Debug)]
 pub struct ValuesBuf {
     data: Vec<u8>,
-    /// Where a string begins and ends in `data`.
-    spans: Vec<Option<(usize, usize)>>,
+    spans: Vec<Span>,
     limit: usize,
     overflowed: bool,
 }
@@ -179,7 +182,7 @@ impl ValuesBuf {
         Self { data: Vec::new(), spans: Vec::new(), limit: usize::MAX, overflowed: false }
     }
 
-    /// Take no more than so many bytes.
+    /// Take no more than so many bytes, with those that say where each value lies.
     pub fn set_limit(&mut self, bytes: usize) {
         self.limit = bytes;
     }
@@ -203,7 +206,7 @@ impl ValuesBuf {
     pub fn push(&mut self, value: Option<&[u8]>) {
         let start = self.data.len();
         let end = start + value.map_or(0, <[u8]>::len);
-        if end > self.limit || self.overflowed {
+        if end + size_of::<Span>() * (self.spans.len() + 1) > self.limit || self.overflowed {
             self.overflowed = true;
             return;
         }
@@ -218,8 +221,9 @@ impl ValuesBuf {
         if self.data.capacity() > keep {
             self.data.shrink_to(keep);
         }
-        if self.spans.capacity() > keep / 24 {
-            self.spans.shrink_to(keep / 24);
+        let spans = keep / size_of::<Span>();
+        if self.spans.capacity() > spans {
+            self.spans.shrink_to(spans);
         }
     }
 
@@ -230,8 +234,14 @@ impl ValuesBuf {
 
     /// How many bytes all values have together.
     #[inline]
-    pub fn bytes(&self) -> usize {
+    pub fn data_bytes(&self) -> usize {
         self.data.len()
+    }
+
+    /// How many bytes it takes.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.data.len() + size_of_val(self.spans.as_slice())
     }
 }
 
@@ -268,7 +278,7 @@ mod tests {
     #[test]
     fn nothing_is_taken_past_the_limit() {
         let mut list = ArgvBuf::new();
-        list.set_limit(4);
+        list.set_limit(4 + 2 * 4);
         list.push(b"abc");
         list.push(b"d");
         assert!(!list.overflowed());
@@ -277,10 +287,12 @@ mod tests {
         assert!(list.overflowed());
         assert_eq!(list.as_argv(), Argv::new(b"abcd", &[3, 4]).expect("it is well-formed"));
         list.clear();
-        list.push(b"abcd");
+        list.push(b"abcdefgh");
         assert!(!list.overflowed());
+        list.push(b"");
+        assert!(list.overflowed(), "an empty string takes room, too");
         let mut values = ValuesBuf::new();
-        values.set_limit(2);
+        values.set_limit(2 + 2 * size_of::<Span>());
         values.push(Some(b"ab"));
         values.push(None);
         assert!(!values.overflowed());

@@ -100,7 +100,7 @@ impl<P: WasmParams> Function<P> {
 }
 
 impl Entry {
-    /// Make an instance.
+    /// Make an instance: what the ABI needs is found first, and then what a C toolchain wants is run before anything else.
     pub(crate) fn instantiate(
         pre: &InstancePre<Guest>,
         store: &mut Store<Guest>,
@@ -108,7 +108,12 @@ impl Entry {
     ) -> wasmtime::Result<Instance> {
         lend::with_host(store, host, |store| {
             let instance = pre.instantiate(&mut *store)?;
-            // What a C toolchain has run before anything else.
+            let memory = instance.get_memory(&mut *store, "memory");
+            let memory = memory.ok_or_else(|| wasmtime::format_err!("there is no memory"))?;
+            let realloc = instance.get_typed_func(&mut *store, "cabi_realloc")?;
+            if let Some(lent) = &mut store.data_mut().lent {
+                lent.parts = Some(CoreParts { memory, realloc });
+            }
             if let Some(initialize) = instance.get_func(&mut *store, "_initialize") {
                 initialize.typed::<(), ()>(&*store)?.call(&mut *store, ())?;
             }
@@ -122,13 +127,9 @@ impl Entry {
         store: &mut Store<Guest>,
         interfaces: &Interfaces,
     ) -> wasmtime::Result<Self> {
-        let memory = instance
-            .get_memory(&mut *store, "memory")
-            .ok_or_else(|| wasmtime::format_err!("there is no memory"))?;
-        let realloc = instance.get_typed_func(&mut *store, "cabi_realloc")?;
-        if let Some(lent) = &mut store.data_mut().lent {
-            lent.parts = Some(CoreParts { memory, realloc });
-        }
+        let memory =
+            store.data().lent.as_ref().and_then(|lent| lent.parts.as_ref()).map(|parts| parts.memory);
+        let memory = memory.ok_or_else(guest::no_host)?;
         let space = match instance.get_func(&mut *store, "sandkey_argument_space") {
             Some(ask) => Some(ArgumentSpace { ask: ask.typed(&*store)?, at: 0, bytes: 0 }),
             None => None,
@@ -286,7 +287,7 @@ fn lift_outcome(from: &mut Memory<'_>, at: u32, fuel_used: u64) -> wasmtime::Res
 }
 
 /// Read `error`.
-fn lift_error(from: &mut Memory<'_>, at: usize) -> wasmtime::Result<Error> {
+pub(crate) fn lift_error(from: &mut Memory<'_>, at: usize) -> wasmtime::Result<Error> {
     Ok(match u8::load(from, at)? {
         0 => Error::WrongArity,
         1 => Error::WrongType,

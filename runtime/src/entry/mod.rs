@@ -1,8 +1,8 @@
 //! The two ways into an instance.
 //!
-//! A module that imports nothing but the contract is one core module, and is entered [directly](core), by the canonical ABI
-//! as [`crate::canonical`] has it. Any other is entered as the [component] that it is. What they do and what they
-//! cost in fuel is the same but for the few instructions of the component's own trampolines.
+//! A module that is no more than one core module is entered [directly](core), by the canonical ABI as [`crate::canonical`] has it.
+//! Any other is entered as the [component] that it is. What they do and what they cost in fuel is the same but for the few
+//! instructions of the component's own trampolines.
 
 pub(crate) mod component;
 pub(crate) mod core;

@@ -265,7 +265,7 @@ impl Answer for Values {
     }
 
     fn moved(of: &&ValuesBuf) -> usize {
-        of.bytes() + MaybeBytes::SIZE * of.iter().len()
+        of.data_bytes() + MaybeBytes::SIZE * of.iter().len()
     }
 }
 

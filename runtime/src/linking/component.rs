@@ -22,6 +22,12 @@ impl Linking for Linker<Guest> {
     }
 }
 
+/// Pay for a call with these parameters, before anything is done for it. wasmtime has seen to it that not too many bytes cross.
+fn pay<P: Params>(params: &P::Wire, store: &mut StoreContextMut<'_, Guest>) -> wasmtime::Result<()> {
+    let moved = P::moved(&P::of_wire(params, store)?);
+    guest::charge_call(store, moved)
+}
+
 /// A context whose answers wasmtime may keep until it has copied them.
 fn lasting(lent: &mut Lent) -> wasmtime::Result<Context<'static>> {
     // SAFETY: wasmtime copies an answer into the guest as soon as the host function has returned, and drops it. What runs until
@@ -40,18 +46,18 @@ impl Interface for ComponentInterface<'_> {
         self.0.func_wrap(name, move |mut store: StoreContextMut<'_, Guest>, params: P::Wire| {
             let mut lent = store.data_mut().take_lent(Phase::Command)?;
             let context = lasting(&mut lent)?;
-            let params = P::of_wire(&params, &store)?;
-            let mut moved = P::moved(&params);
-            let answer = match f(context, params) {
+            pay::<P>(&params, &mut store)?;
+            let mut moved = 0;
+            let answer = match f(context, P::of_wire(&params, &store)?) {
                 Ok(answer) => {
-                    moved += A::moved(&answer);
+                    moved = A::moved(&answer);
                     Ok(A::into_wire(answer))
                 }
                 Err(Refusal::Error(error)) => Err(WireError::from(error)),
                 Err(Refusal::Fault(fault)) => return Err(fault.into()),
             };
             store.data_mut().lent = Some(lent);
-            guest::charge(&mut store, moved)?;
+            guest::charge_answer(&mut store, moved)?;
             Ok((answer,))
         })
     }
@@ -64,13 +70,12 @@ impl Interface for ComponentInterface<'_> {
         self.0.func_wrap(name, move |mut store: StoreContextMut<'_, Guest>, params: P::Wire| {
             let mut lent = store.data_mut().take_lent(Phase::Command)?;
             let context = lasting(&mut lent)?;
-            let params = P::of_wire(&params, &store)?;
-            let moved = P::moved(&params);
-            let answer = f(context, params)?;
-            let moved = moved + A::moved(&answer);
+            pay::<P>(&params, &mut store)?;
+            let answer = f(context, P::of_wire(&params, &store)?)?;
+            let moved = A::moved(&answer);
             let answer = A::into_wire(answer);
             store.data_mut().lent = Some(lent);
-            guest::charge(&mut store, moved)?;
+            guest::charge_answer(&mut store, moved)?;
             Ok((answer,))
         })
     }
@@ -84,11 +89,9 @@ impl Interface for ComponentInterface<'_> {
         self.0.func_wrap(name, move |mut store: StoreContextMut<'_, Guest>, params: P::Wire| {
             let mut lent = store.data_mut().take_lent(from)?;
             let context = lent.context().ok_or_else(guest::no_host)?;
-            let params = P::of_wire(&params, &store)?;
-            let moved = P::moved(&params);
-            let answer = f(context, params)?;
+            pay::<P>(&params, &mut store)?;
+            let answer = f(context, P::of_wire(&params, &store)?)?;
             store.data_mut().lent = Some(lent);
-            guest::charge(&mut store, moved)?;
             Ok(S::into_wire(answer))
         })
     }

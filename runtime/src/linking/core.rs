@@ -73,19 +73,19 @@ impl Interface for CoreInterface<'_> {
         self.define(name, types, &[], move |mut caller, arguments| {
             let mut lent = caller.data_mut().take_lent(Phase::Command)?;
             let (context, parts) = lent.split().ok_or_else(guest::no_host)?;
-            let (params, moved) = take::<P>(arguments, parts, &caller)?;
+            pay::<P>(arguments.clone(), parts, &mut caller)?;
+            let params = P::of_core(arguments, memory(parts, &caller))?;
             let at = address(arguments, result_align::<A>())?;
             let payload = at + result_payload::<A>();
             let parts = parts.ok_or_else(too_early)?;
             match f(context, params) {
                 Ok(answer) => {
-                    guest::charge(&mut caller, moved + A::moved(&answer))?;
+                    guest::charge_answer(&mut caller, A::moved(&answer))?;
                     let mut to = Writer::new(&mut caller, parts);
                     to.put(at, &[0])?;
                     A::put(answer, &mut to, payload)?;
                 }
                 Err(Refusal::Error(error)) => {
-                    guest::charge(&mut caller, moved)?;
                     let mut to = Writer::new(&mut caller, parts);
                     to.put(at, &[1])?;
                     put_error(&error, &mut to, payload)?;
@@ -107,11 +107,12 @@ impl Interface for CoreInterface<'_> {
         self.define(name, types, &[], move |mut caller, arguments| {
             let mut lent = caller.data_mut().take_lent(Phase::Command)?;
             let (context, parts) = lent.split().ok_or_else(guest::no_host)?;
-            let (params, moved) = take::<P>(arguments, parts, &caller)?;
+            pay::<P>(arguments.clone(), parts, &mut caller)?;
+            let params = P::of_core(arguments, memory(parts, &caller))?;
             let at = address(arguments, A::ALIGN)?;
             let parts = parts.ok_or_else(too_early)?;
             let answer = f(context, params)?;
-            guest::charge(&mut caller, moved + A::moved(&answer))?;
+            guest::charge_answer(&mut caller, A::moved(&answer))?;
             A::put(answer, &mut Writer::new(&mut caller, parts), at)?;
             caller.data_mut().lent = Some(lent);
             Ok(None)
@@ -127,29 +128,32 @@ impl Interface for CoreInterface<'_> {
         self.define(name, P::flat(), S::FLAT, move |mut caller, arguments| {
             let mut lent = caller.data_mut().take_lent(from)?;
             let (context, parts) = lent.split().ok_or_else(guest::no_host)?;
-            let (params, moved) = take::<P>(arguments, parts, &caller)?;
+            pay::<P>(arguments.clone(), parts, &mut caller)?;
+            let params = P::of_core(arguments, memory(parts, &caller))?;
             let answer = f(context, params)?;
             caller.data_mut().lent = Some(lent);
-            guest::charge(&mut caller, moved)?;
             Ok(Some(S::into_core(answer)))
         })
     }
 }
 
-/// Read the parameters; how many bytes they bring.
+/// Pay for a call with these parameters, before anything is done for it.
 #[inline]
-fn take<'m, P: Params>(
-    arguments: &mut Arguments<'_>,
+fn pay<P: Params>(
+    mut arguments: Arguments<'_>,
     parts: Option<&CoreParts>,
-    caller: &'m Caller<'_, Guest>,
-) -> wasmtime::Result<(P::In<'m>, usize)> {
+    caller: &mut Caller<'_, Guest>,
+) -> wasmtime::Result<()> {
+    let moved = P::moved(&P::of_core(&mut arguments, memory(parts, caller))?);
+    guest::check_crossing(moved.bytes, caller.data().reply_bytes)?;
+    guest::charge_call(caller, moved)
+}
+
+/// What the guest has in its memory.
+#[inline]
+fn memory<'m>(parts: Option<&CoreParts>, caller: &'m Caller<'_, Guest>) -> Memory<'m> {
     // An instance that calls the host while it is made has no memory yet that would be known.
-    let bytes = parts.map_or(&[][..], |parts| parts.memory.data(caller));
-    let most = caller.data().reply_bytes;
-    let params = P::of_core(arguments, Memory::new(bytes, most))?;
-    let moved = P::moved(&params);
-    guest::check_crossing(moved, most)?;
-    Ok((params, moved))
+    Memory::new(parts.map_or(&[][..], |parts| parts.memory.data(caller)), caller.data().reply_bytes)
 }
 
 /// The last argument: where the answer goes. Whether it is all in the memory is seen when it is written.

@@ -59,3 +59,111 @@ pub(crate) trait Interface {
         f: impl for<'h, 'm> Fn(Context<'h>, P::In<'m>) -> Result<S::Of, HostFault> + Send + Sync + 'static,
     ) -> wasmtime::Result<()>;
 }
+
+/// The numbers of cases and of flags, which the two files below write down, are those of the contract.
+#[cfg(test)]
+mod tests {
+    use wit_parser::{Resolve, TypeDefKind};
+
+    use crate::canonical::{Arguments, Memory};
+    use crate::contract::Error;
+    use crate::host::{ContextFlags, LogLevel, Mode, ValueType};
+    use crate::linking::answers::Scalar;
+    use crate::linking::params::Param;
+
+    /// The cases of a type in `wit/`, or its flags, without their hyphens.
+    fn cases(name: &str) -> Vec<String> {
+        let mut resolve = Resolve::default();
+        resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).expect("wit/ is well-formed");
+        let named = |found: &&wit_parser::TypeDef| found.name.as_deref() == Some(name);
+        let found = resolve.types.iter().map(|(_, found)| found).find(named).expect("wit/ has the type");
+        let names: Vec<&str> = match &found.kind {
+            TypeDefKind::Enum(kind) => kind.cases.iter().map(|case| case.name.as_str()).collect(),
+            TypeDefKind::Variant(kind) => kind.cases.iter().map(|case| case.name.as_str()).collect(),
+            TypeDefKind::Flags(kind) => kind.flags.iter().map(|flag| flag.name.as_str()).collect(),
+            kind => panic!("{name} is {kind:?}"),
+        };
+        names.into_iter().map(|name| name.replace('-', "")).collect()
+    }
+
+    /// A value as `wit/` would name its case.
+    fn spelled(value: &impl std::fmt::Debug) -> String {
+        format!("{value:?}").split('(').next().unwrap_or_default().to_lowercase()
+    }
+
+    fn read<P: for<'m> Param<In<'m> = P>>(number: u32) -> wasmtime::Result<P> {
+        P::of_core(&mut Arguments::new(&[wasmtime::ValRaw::u32(number)]), Memory::new(&[], 0))
+    }
+
+    #[test]
+    fn parameters_have_the_numbers_of_their_cases() {
+        for (number, case) in cases("mode").iter().enumerate() {
+            assert_eq!(spelled(&read::<Mode>(number as u32).expect("it is a case")), *case);
+        }
+        for (number, case) in cases("level").iter().enumerate() {
+            assert_eq!(spelled(&read::<LogLevel>(number as u32).expect("it is a case")), *case);
+        }
+    }
+
+    #[test]
+    fn answers_have_the_numbers_of_their_cases() {
+        use ValueType as Type;
+        let types = [
+            Type::None,
+            Type::String,
+            Type::List,
+            Type::Set,
+            Type::Zset,
+            Type::Hash,
+            Type::Stream,
+            Type::Module,
+        ];
+        let names = cases("value-type");
+        assert_eq!(types.len(), names.len());
+        for kind in types {
+            let number = <Type as Scalar>::into_core(kind).get_u32() as usize;
+            assert_eq!(spelled(&kind), names[number]);
+        }
+        let flags = |name: &str| ContextFlags {
+            in_multi: name == "inmulti",
+            replaying: name == "replaying",
+            out_of_memory: name == "outofmemory",
+            called: name == "called",
+        };
+        for (bit, name) in cases("context-flags").iter().enumerate() {
+            assert_eq!(<ContextFlags as Scalar>::into_core(flags(name)).get_u32(), 1 << bit, "{name}");
+        }
+    }
+
+    #[test]
+    fn errors_have_the_numbers_of_their_cases() {
+        let errors = [
+            Error::WrongArity,
+            Error::WrongType,
+            Error::Syntax,
+            Error::NotAnInteger,
+            Error::NotAFloat,
+            Error::Overflow,
+            Error::HashValueNotAnInteger,
+            Error::HashValueNotAFloat,
+            Error::TooLong,
+            Error::UndeclaredKey,
+            Error::ReadOnly,
+            Error::OutOfMemory,
+            Error::NotCallable,
+            Error::Other(String::new()),
+        ];
+        let names = cases("error");
+        assert_eq!(errors.len(), names.len());
+        for error in errors {
+            let case = error.case();
+            assert_eq!(spelled(&error), names[usize::from(case)]);
+            // And the way back, which has a list of its own.
+            let mut bytes = [0; 12];
+            bytes[0] = case;
+            let lifted =
+                crate::entry::core::lift_error(&mut Memory::new(&bytes, 100), 0).expect("it is a case");
+            assert_eq!(lifted.case(), case);
+        }
+    }
+}

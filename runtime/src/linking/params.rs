@@ -9,7 +9,7 @@ use crate::bindings::sandkey::module::keyspace::Mode as WireMode;
 use crate::bindings::sandkey::module::log::Level as WireLevel;
 use crate::canonical::{Arguments, Memory, unknown_case};
 use crate::contract;
-use crate::guest::Guest;
+use crate::guest::{Guest, Moved};
 use crate::host::{HostFault, LogLevel, Mode};
 
 /// A store whose guest stands still.
@@ -27,10 +27,10 @@ pub(crate) trait Param: 'static {
     fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Self::In<'m>>;
     fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Self::In<'m>>;
 
-    /// How many bytes it brings from the guest.
+    /// What it brings from the guest.
     #[inline]
-    fn moved(_: &Self::In<'_>) -> usize {
-        0
+    fn moved(_: &Self::In<'_>) -> Moved {
+        Moved::default()
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) trait Params: 'static {
     fn flat() -> Vec<ValType>;
     fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Self::In<'m>>;
     fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Self::In<'m>>;
-    fn moved(params: &Self::In<'_>) -> usize;
+    fn moved(params: &Self::In<'_>) -> Moved;
 }
 
 macro_rules! tuples {
@@ -73,9 +73,9 @@ macro_rules! tuples {
                 }
 
                 #[inline]
-                fn moved(params: &Self::In<'_>) -> usize {
+                fn moved(params: &Self::In<'_>) -> Moved {
                     let ($($name,)*) = params;
-                    0 $(+ $name::moved($name))*
+                    Moved::default() $(+ $name::moved($name))*
                 }
             }
         )*
@@ -162,8 +162,8 @@ impl Param for Bytes {
     }
 
     #[inline]
-    fn moved(bytes: &&[u8]) -> usize {
-        bytes.len()
+    fn moved(bytes: &&[u8]) -> Moved {
+        Moved { bytes: bytes.len(), strings: 0 }
     }
 }
 
@@ -184,8 +184,8 @@ impl Param for MaybePattern {
         is_some(case)?.then(|| memory.slice(at, len)).transpose()
     }
 
-    fn moved(bytes: &Option<&[u8]>) -> usize {
-        bytes.map_or(0, <[u8]>::len)
+    fn moved(bytes: &Option<&[u8]>) -> Moved {
+        Moved { bytes: bytes.map_or(0, <[u8]>::len), strings: 0 }
     }
 }
 
@@ -206,8 +206,8 @@ impl Param for Utf8 {
         Ok(Cow::Borrowed(std::str::from_utf8(memory.slice(at, len)?)?))
     }
 
-    fn moved(text: &Cow<'_, str>) -> usize {
-        text.len()
+    fn moved(text: &Cow<'_, str>) -> Moved {
+        Moved { bytes: text.len(), strings: 0 }
     }
 }
 
@@ -247,8 +247,8 @@ impl Param for Argv {
         argv(memory.slice(data, data_len)?, memory.words(ends, count)?)
     }
 
-    fn moved(argv: &contract::Argv<'_>) -> usize {
-        argv.data().len() + 4 * argv.len()
+    fn moved(argv: &contract::Argv<'_>) -> Moved {
+        Moved { bytes: argv.data().len() + 4 * argv.len(), strings: argv.len() }
     }
 }
 

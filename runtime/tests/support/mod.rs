@@ -16,8 +16,12 @@ pub const FUEL: u64 = 10_000_000;
 
 /// An engine that compiles in this process, and enters modules as the tests around it want.
 pub fn engine() -> Engine {
-    // The same tests once more, in `by_component.rs`.
-    engine_entering(!module_path!().starts_with("by_component"))
+    engine_entering(is_direct())
+}
+
+/// Whether modules are entered directly by these tests; the same ones run once more in `by_component.rs`.
+fn is_direct() -> bool {
+    !module_path!().starts_with("by_component")
 }
 
 /// An engine that enters modules directly where that is possible, or never.
@@ -27,7 +31,9 @@ pub fn engine_entering(direct: bool) -> Engine {
 }
 
 pub fn load(guest: &Guest) -> Module {
-    engine().load(&guest.core()).unwrap_or_else(|error| panic!("{error}"))
+    let module = engine().load(&guest.core()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(module.is_entered_directly(), is_direct());
+    module
 }
 
 /// Load and instantiate; an error is the line that somebody would read.
