@@ -69,6 +69,12 @@ impl Interfaces {
         }
     }
 
+    /// Whether an interface is imported, in whatever version: the toolchain makes one of several, the latest.
+    pub(crate) fn has_import(&self, wanted: &str) -> bool {
+        let unversioned = |name: &str| name.split('@').next().map(str::to_owned);
+        self.imports.iter().any(|name| unversioned(name) == unversioned(wanted))
+    }
+
     /// The full name under which an interface of the contract is exported.
     pub(crate) fn export(&self, wanted: &str) -> Option<&str> {
         let is_wanted = |name: &&String| {
@@ -99,4 +105,29 @@ pub(crate) fn is_of_the_contract(name: &str) -> bool {
     name.strip_prefix(PACKAGE)
         .and_then(|interface| interface.split_once('@'))
         .is_some_and(|(_, version)| is_our_version(version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_one_series_are_the_same_interface() {
+        let imports = vec!["sandkey:module/strings@0.1.9".to_owned(), "wasi:io/poll@0.2.6".to_owned()];
+        let interfaces = Interfaces {
+            imports,
+            exports: vec!["sandkey:module/commands@0.1.3".to_owned()],
+            wasi: true,
+            configs: false,
+        };
+        assert!(interfaces.has_import("sandkey:module/strings@0.1.0"));
+        assert!(!interfaces.has_import("sandkey:module/hashes@0.1.9"));
+        assert_eq!(interfaces.export("commands"), Some("sandkey:module/commands@0.1.3"));
+        assert_eq!(interfaces.export("command"), None);
+        assert!(is_of_the_contract("sandkey:module/strings@0.1.0"));
+        assert!(is_of_the_contract("sandkey:module/strings@0.1.7"));
+        assert!(!is_of_the_contract("sandkey:module/strings@0.2.0"));
+        assert!(!is_of_the_contract("sandkey:module/strings"));
+        assert!(!is_of_the_contract("wasi:io/poll@0.1.0"));
+    }
 }

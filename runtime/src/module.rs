@@ -107,7 +107,7 @@ impl Module {
     ) -> Result<(Instance, Manifest), LoadError> {
         let inner = &*self.inner;
         let core = inner.core.as_ref().map(|core| self.core_module(core, limits, host)).transpose()?;
-        let mut store = self.begin(limits, self.inner.log.clone());
+        let mut store = self.begin(limits, inner.log.clone());
         let entry = match core {
             Some(core) => {
                 let instance = entry::core::Entry::instantiate(core, &mut store, host)
@@ -179,7 +179,7 @@ fn resolve(
     let mut seen = HashSet::new();
     for import in module.imports().filter(|import| seen.insert(import.module())) {
         // What its component does not import, nobody would see that it uses.
-        if !interfaces.imports.iter().any(|name| name == import.module()) {
+        if !interfaces.has_import(import.module()) {
             return Err(LoadError::BadImport(format!(
                 "{} in its core module and not in the component around it",
                 import.module()
