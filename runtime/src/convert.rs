@@ -65,9 +65,9 @@ impl From<Reply> for WireReply {
     }
 }
 
-/// Both directions of the cases that carry nothing.
+/// The cases of `error` that carry nothing, by their numbers in `wit/`: from and to the generated type, and the number.
 macro_rules! errors {
-    ($($case:ident)*) => {
+    ($($number:literal $case:ident)*) => {
         impl From<Error> for WireError {
             fn from(error: Error) -> Self {
                 match error {
@@ -84,13 +84,32 @@ macro_rules! errors {
                 WireError::Other(text) => Error::other(&text),
             }
         }
+
+        /// The number of an error's case.
+        pub(crate) fn case(error: &Error) -> u8 {
+            match error {
+                $(Error::$case => $number,)*
+                Error::Other(_) => OTHER_ERROR,
+            }
+        }
+
+        /// The error whose case has this number, if it carries nothing.
+        pub(crate) fn error_of_case(number: u8) -> Option<Error> {
+            match number {
+                $($number => Some(Error::$case),)*
+                _ => None,
+            }
+        }
     };
 }
 
 errors! {
-    WrongArity WrongType Syntax NotAnInteger NotAFloat Overflow HashValueNotAnInteger HashValueNotAFloat TooLong
-    UndeclaredKey ReadOnly OutOfMemory NotCallable
+    0 WrongArity 1 WrongType 2 Syntax 3 NotAnInteger 4 NotAFloat 5 Overflow 6 HashValueNotAnInteger 7 HashValueNotAFloat
+    8 TooLong 9 UndeclaredKey 10 ReadOnly 11 OutOfMemory 12 NotCallable
 }
+
+/// The number of the case that carries a text.
+pub(crate) const OTHER_ERROR: u8 = 13;
 
 pub(crate) fn config_value(value: &ConfigValue) -> WireValue<'_> {
     match value {

@@ -45,13 +45,14 @@ impl Instance {
         args: Argv<'_>,
         host: &mut dyn Host,
         expected: Option<&Manifest>,
+        takes_configs: bool,
     ) -> Result<(Self, Manifest), LoadError> {
         let fuel = limits.fuel_init.saturating_sub(entry::used(&store, limits.fuel_init));
         let declared = entry
             .init(&mut store, host, args, fuel)
             .map_err(|error| LoadError::InitTrapped(trap(&store, &error)))?
             .map_err(|sentence| LoadError::InitRefused(one_line(&sentence, 1000)))?;
-        let manifest = contract::check(convert::declared(declared), entry.takes_configs())?;
+        let manifest = contract::check(convert::declared(declared), takes_configs)?;
         if expected.is_some_and(|expected| *expected != manifest) {
             return Err(LoadError::ManifestChanged);
         }

@@ -123,7 +123,7 @@ impl Module {
             }
         };
         let entry = entry.map_err(|error| bad_export(&error))?;
-        Instance::start(store, entry, limits, args, host, expected)
+        Instance::start(store, entry, limits, args, host, expected, inner.interfaces.configs)
     }
 
     /// A store whose guest can start.

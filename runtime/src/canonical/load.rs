@@ -92,7 +92,7 @@ pub(crate) trait Load: Layout + Sized {
     }
 }
 
-/// The address of an answer, checked.
+/// The address of an answer, checked to be aligned. Whether it is in the memory is seen when it is used.
 #[inline]
 pub(crate) fn answer_at<T: Layout>(at: u32) -> Result<usize> {
     let at = at as usize;

@@ -108,26 +108,6 @@ impl Error {
         Self::Other(line)
     }
 
-    /// The number of its case in `wit/`.
-    pub(crate) fn case(&self) -> u8 {
-        match self {
-            Self::WrongArity => 0,
-            Self::WrongType => 1,
-            Self::Syntax => 2,
-            Self::NotAnInteger => 3,
-            Self::NotAFloat => 4,
-            Self::Overflow => 5,
-            Self::HashValueNotAnInteger => 6,
-            Self::HashValueNotAFloat => 7,
-            Self::TooLong => 8,
-            Self::UndeclaredKey => 9,
-            Self::ReadOnly => 10,
-            Self::OutOfMemory => 11,
-            Self::NotCallable => 12,
-            Self::Other(_) => 13,
-        }
-    }
-
     /// The line on the wire, without the leading `-`. `command` is the name as the manifest spells it.
     pub fn line<'a>(&'a self, command: &str) -> Cow<'a, str> {
         Cow::Borrowed(match self {

@@ -108,10 +108,6 @@ impl Entry {
         lend::with_host(store, host, |store| self.lifecycle.call_init(store, wire(args)))
     }
 
-    pub(super) fn takes_configs(&self) -> bool {
-        self.configs.is_some()
-    }
-
     pub(super) fn set_config(
         &self,
         store: &mut Store<Guest>,

@@ -192,10 +192,6 @@ impl Entry {
         self.answer(store, host, &self.init, (data, data_len, ends, count))
     }
 
-    pub(super) fn takes_configs(&self) -> bool {
-        self.set.is_some()
-    }
-
     pub(super) fn set_config(
         &self,
         store: &mut Store<Guest>,
@@ -288,21 +284,8 @@ fn lift_outcome(from: &mut Memory<'_>, at: u32, fuel_used: u64) -> wasmtime::Res
 
 /// Read `error`.
 pub(crate) fn lift_error(from: &mut Memory<'_>, at: usize) -> wasmtime::Result<Error> {
-    Ok(match u8::load(from, at)? {
-        0 => Error::WrongArity,
-        1 => Error::WrongType,
-        2 => Error::Syntax,
-        3 => Error::NotAnInteger,
-        4 => Error::NotAFloat,
-        5 => Error::Overflow,
-        6 => Error::HashValueNotAnInteger,
-        7 => Error::HashValueNotAFloat,
-        8 => Error::TooLong,
-        9 => Error::UndeclaredKey,
-        10 => Error::ReadOnly,
-        11 => Error::OutOfMemory,
-        12 => Error::NotCallable,
-        13 => Error::other(from.text(at + payload_offset(LIST_ALIGN))?),
-        case => return Err(unknown_case(case)),
-    })
+    match u8::load(from, at)? {
+        convert::OTHER_ERROR => Ok(Error::other(from.text(at + payload_offset(LIST_ALIGN))?)),
+        case => convert::error_of_case(case).ok_or_else(|| unknown_case(case)),
+    }
 }

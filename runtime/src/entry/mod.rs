@@ -63,14 +63,6 @@ impl Entry {
         }
     }
 
-    /// Whether it takes parameters.
-    pub(crate) fn takes_configs(&self) -> bool {
-        match self {
-            Self::Core(entry) => entry.takes_configs(),
-            Self::Component(entry) => entry.takes_configs(),
-        }
-    }
-
     /// Give it a parameter; an error is its refusal.
     pub(crate) fn set_config(
         &self,

@@ -1,10 +1,10 @@
 //! `strings`: keys that hold strings.
 
-use crate::linking::{AnswerBytes, Bytes, Interface, MaybeBytes};
+use crate::linking::{Bytes, Interface};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
-    on.refusable::<(u32,), MaybeBytes>("get", |c, (key,)| c.host.string_get(key))?;
-    on.refusable::<(u32, i64, i64), AnswerBytes>("get-range", |c, (key, start, end)| {
+    on.refusable::<(u32,), Option<Bytes>>("get", |c, (key,)| c.host.string_get(key))?;
+    on.refusable::<(u32, i64, i64), Bytes>("get-range", |c, (key, start, end)| {
         c.host.string_get_range(key, start, end)
     })?;
     on.refusable::<(u32,), u64>("len", |c, (key,)| c.host.string_len(key))?;

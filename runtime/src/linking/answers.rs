@@ -3,13 +3,15 @@
 use std::borrow::Cow;
 
 use wasmtime::component::{ComponentType, Lower};
-use wasmtime::{AsContextMut, Result, ValRaw, ValType};
+use wasmtime::{AsContextMut, ValRaw, ValType};
 
+use super::{Bytes, Strings, Text};
 use crate::bindings::sandkey::module::context as wire_context;
 use crate::bindings::sandkey::module::keyspace::ValueType as WireType;
-use crate::bindings::sandkey::module::types::{ArgvParam, Reply as WireReply};
-use crate::canonical::{LIST_ALIGN, LIST_SIZE, Layout, Writer, max, payload_offset};
+use crate::bindings::sandkey::module::types::{ArgvParam, Error as WireError, Reply as WireReply};
+use crate::canonical::{LIST_ALIGN, LIST_SIZE, Layout, Writer, payload_offset};
 use crate::contract::{Argv, Error, Reply, ValuesBuf};
+use crate::convert;
 use crate::guest::Guest;
 use crate::host::{ClientInfo, ContextFlags, ValueType};
 
@@ -23,7 +25,11 @@ pub(crate) trait Answer: Layout + 'static {
     fn into_wire(of: Self::Of<'static>) -> Self::Wire;
 
     /// Write it at an address.
-    fn put(of: Self::Of<'_>, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()>;
+    fn put(
+        of: Self::Of<'_>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()>;
 
     /// How many bytes it brings to the guest.
     #[inline]
@@ -59,7 +65,7 @@ macro_rules! numbers {
                 }
 
                 #[inline]
-                fn put($number: Self, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+                fn put($number: Self, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> wasmtime::Result<()> {
                     to.put(at, &$bytes)
                 }
             }
@@ -97,7 +103,7 @@ impl Answer for () {
     fn into_wire((): ()) {}
 
     #[inline]
-    fn put((): (), _: &mut Writer<'_, impl AsContextMut<Data = Guest>>, _: usize) -> Result<()> {
+    fn put((): (), _: &mut Writer<'_, impl AsContextMut<Data = Guest>>, _: usize) -> wasmtime::Result<()> {
         Ok(())
     }
 }
@@ -164,18 +170,60 @@ impl ContextFlags {
     }
 }
 
-/// `option<u64>`.
-impl Answer for Option<u64> {
-    type Of<'h> = Self;
-    type Wire = Self;
+/// `option<answer>`.
+impl<A: Answer> Answer for Option<A> {
+    type Of<'h> = Option<A::Of<'h>>;
+    type Wire = Option<A::Wire>;
 
-    fn into_wire(of: Self) -> Self {
-        of
+    fn into_wire(of: Option<A::Of<'static>>) -> Option<A::Wire> {
+        of.map(A::into_wire)
     }
 
-    fn put(of: Self, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+    #[inline]
+    fn put(
+        of: Self::Of<'_>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
         to.put(at, &[u8::from(of.is_some())])?;
-        of.map_or(Ok(()), |number| to.u64(at + payload_offset(8), number))
+        of.map_or(Ok(()), |answer| A::put(answer, to, at + payload_offset(Self::ALIGN)))
+    }
+
+    #[inline]
+    fn moved(of: &Self::Of<'_>) -> usize {
+        of.as_ref().map_or(0, A::moved)
+    }
+}
+
+/// `result<answer, error>`.
+impl<A: Answer> Answer for Result<A, Error> {
+    type Of<'h> = Result<A::Of<'h>, Error>;
+    type Wire = Result<A::Wire, WireError>;
+
+    fn into_wire(of: Result<A::Of<'static>, Error>) -> Result<A::Wire, WireError> {
+        match of {
+            Ok(answer) => Ok(A::into_wire(answer)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[inline]
+    fn put(
+        of: Self::Of<'_>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
+        to.put(at, &[u8::from(of.is_err())])?;
+        let payload = at + payload_offset(Self::ALIGN);
+        match of {
+            Ok(answer) => A::put(answer, to, payload),
+            Err(error) => put_error(&error, to, payload),
+        }
+    }
+
+    #[inline]
+    fn moved(of: &Self::Of<'_>) -> usize {
+        of.as_ref().map_or(0, A::moved)
     }
 }
 
@@ -191,9 +239,6 @@ macro_rules! lists {
 
 lists! { Bytes Values Text }
 
-/// `list<u8>`.
-pub(crate) struct Bytes;
-
 impl Answer for Bytes {
     type Of<'h> = &'h [u8];
     type Wire = &'static [u8];
@@ -203,7 +248,11 @@ impl Answer for Bytes {
     }
 
     #[inline]
-    fn put(of: &[u8], to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+    fn put(
+        of: &[u8],
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
         to.put_list(at, of)
     }
 
@@ -213,36 +262,11 @@ impl Answer for Bytes {
     }
 }
 
-/// `option<list<u8>>`.
-pub(crate) struct MaybeBytes;
-
-impl Layout for MaybeBytes {
-    const SIZE: usize = payload_offset(LIST_ALIGN) + LIST_SIZE;
-    const ALIGN: usize = LIST_ALIGN;
-}
-
-impl Answer for MaybeBytes {
-    type Of<'h> = Option<&'h [u8]>;
-    type Wire = Option<&'static [u8]>;
-
-    fn into_wire(of: Option<&'static [u8]>) -> Option<&'static [u8]> {
-        of
-    }
-
-    #[inline]
-    fn put(of: Option<&[u8]>, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
-        to.put(at, &[u8::from(of.is_some())])?;
-        of.map_or(Ok(()), |bytes| to.put_list(at + payload_offset(LIST_ALIGN), bytes))
-    }
-
-    #[inline]
-    fn moved(of: &Option<&[u8]>) -> usize {
-        of.map_or(0, <[u8]>::len)
-    }
-}
-
 /// `list<option<list<u8>>>`.
 pub(crate) struct Values;
+
+/// An element of it.
+type Element = Option<Bytes>;
 
 impl Answer for Values {
     type Of<'h> = &'h ValuesBuf;
@@ -252,25 +276,26 @@ impl Answer for Values {
         of.iter().collect()
     }
 
-    fn put(of: &ValuesBuf, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
-        let align = u32::try_from(MaybeBytes::ALIGN).expect("an alignment is small");
-        let elements = to.allocate(of.iter().len().saturating_mul(MaybeBytes::SIZE), align)?;
+    fn put(
+        of: &ValuesBuf,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
+        let align = u32::try_from(Element::ALIGN).expect("an alignment is small");
+        let elements = to.allocate(of.iter().len().saturating_mul(Element::SIZE), align)?;
         let mut next = elements as usize;
         for value in of.iter() {
-            MaybeBytes::put(value, to, next)?;
-            next += MaybeBytes::SIZE;
+            Element::put(value, to, next)?;
+            next += Element::SIZE;
         }
         let count = u32::try_from(of.iter().len()).expect("their bytes have been allocated in 32 bits");
         to.put_place(at, elements, count)
     }
 
     fn moved(of: &&ValuesBuf) -> usize {
-        of.data_bytes() + MaybeBytes::SIZE * of.iter().len()
+        of.data_bytes() + Element::SIZE * of.iter().len()
     }
 }
-
-/// `string`.
-pub(crate) struct Text;
 
 impl Answer for Text {
     type Of<'h> = Cow<'h, str>;
@@ -280,7 +305,11 @@ impl Answer for Text {
         of.into_owned()
     }
 
-    fn put(of: Cow<'_, str>, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+    fn put(
+        of: Cow<'_, str>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
         to.put_list(at, of.as_bytes())
     }
 
@@ -288,9 +317,6 @@ impl Answer for Text {
         of.len()
     }
 }
-
-/// `argv`.
-pub(crate) struct Strings;
 
 impl Layout for Strings {
     const SIZE: usize = 2 * LIST_SIZE;
@@ -305,7 +331,11 @@ impl Answer for Strings {
         ArgvParam { data: of.data(), ends: of.ends() }
     }
 
-    fn put(of: Argv<'_>, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+    fn put(
+        of: Argv<'_>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
         to.put_list(at, of.data())?;
         to.put_word_list(at + LIST_SIZE, of.ends())
     }
@@ -347,7 +377,7 @@ macro_rules! pages {
                     (cursor, strings): (u64, Argv<'_>),
                     to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
                     at: usize,
-                ) -> Result<()> {
+                ) -> wasmtime::Result<()> {
                     to.u64(at, cursor)?;
                     Strings::put(strings, to, at + 8)
                 }
@@ -390,7 +420,7 @@ impl Answer for Client {
         of: ClientInfo<'_>,
         to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
         at: usize,
-    ) -> Result<()> {
+    ) -> wasmtime::Result<()> {
         to.u64(at, of.id)?;
         to.put_list(at + 8, of.name.as_bytes())?;
         to.put_list(at + 16, of.address.as_bytes())?;
@@ -416,7 +446,11 @@ impl Answer for Reply {
         of.into()
     }
 
-    fn put(of: Self, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> Result<()> {
+    fn put(
+        of: Self,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
         let payload = at + payload_offset(Self::ALIGN);
         let mut case = |case: u8| to.put(at, &[case]);
         match of {
@@ -466,24 +500,14 @@ impl Layout for Error {
 }
 
 /// Write an error at an address: the number of its case, and the text that one of them carries.
-pub(crate) fn put_error(
+fn put_error(
     error: &Error,
     to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
     at: usize,
-) -> Result<()> {
-    to.put(at, &[error.case()])?;
+) -> wasmtime::Result<()> {
+    to.put(at, &[convert::case(error)])?;
     match error {
         Error::Other(line) => to.put_list(at + payload_offset(LIST_ALIGN), line.as_bytes()),
         _ => Ok(()),
     }
-}
-
-/// The alignment of `result<answer, error>`.
-pub(crate) const fn result_align<A: Answer>() -> usize {
-    max(A::ALIGN, <Error as Layout>::ALIGN)
-}
-
-/// Where its payload lies.
-pub(crate) const fn result_payload<A: Answer>() -> usize {
-    payload_offset(result_align::<A>())
 }

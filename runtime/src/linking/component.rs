@@ -6,9 +6,8 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance};
 
 use super::{Answer, Interface, Linking, Params, Scalar};
-use crate::bindings::sandkey::module::types::Error as WireError;
 use crate::guest::{self, Context, Guest, Phase};
-use crate::host::{HostFault, HostResult, Refusal};
+use crate::host::HostFault;
 use crate::lend::Lent;
 
 /// An interface that components import.
@@ -38,30 +37,6 @@ fn lasting(lent: &mut Lent) -> wasmtime::Result<Context<'static>> {
 }
 
 impl Interface for ComponentInterface<'_> {
-    fn refusable<P: Params, A: Answer>(
-        &mut self,
-        name: &str,
-        f: impl for<'h, 'm> Fn(Context<'h>, P::In<'m>) -> HostResult<A::Of<'h>> + Send + Sync + 'static,
-    ) -> wasmtime::Result<()> {
-        self.0.func_wrap(name, move |mut store: StoreContextMut<'_, Guest>, params: P::Wire| {
-            let mut lent = store.data_mut().take_lent(Phase::Command)?;
-            let context = lasting(&mut lent)?;
-            pay::<P>(&params, &mut store)?;
-            let mut moved = 0;
-            let answer = match f(context, P::of_wire(&params, &store)?) {
-                Ok(answer) => {
-                    moved = A::moved(&answer);
-                    Ok(A::into_wire(answer))
-                }
-                Err(Refusal::Error(error)) => Err(WireError::from(error)),
-                Err(Refusal::Fault(fault)) => return Err(fault.into()),
-            };
-            store.data_mut().lent = Some(lent);
-            guest::charge_answer(&mut store, moved)?;
-            Ok((answer,))
-        })
-    }
-
     fn sure<P: Params, A: Answer>(
         &mut self,
         name: &str,

@@ -7,13 +7,12 @@
 
 use std::mem::MaybeUninit;
 
-use wasmtime::{Caller, FuncType, Linker, ValRaw, ValType, bail};
+use wasmtime::{Caller, FuncType, Linker, ValRaw, ValType};
 
-use super::answers::{put_error, result_align, result_payload};
 use super::{Answer, Interface, Linking, Params, Scalar};
-use crate::canonical::{Arguments, CoreParts, MAX_ARGUMENTS, Memory, Writer};
+use crate::canonical::{Arguments, CoreParts, MAX_ARGUMENTS, Memory, Writer, answer_at};
 use crate::guest::{self, Context, Guest, Phase};
-use crate::host::{HostFault, HostResult, Refusal};
+use crate::host::HostFault;
 
 /// An interface that core modules import.
 pub(crate) struct CoreInterface<'l> {
@@ -63,40 +62,6 @@ impl CoreInterface<'_> {
 }
 
 impl Interface for CoreInterface<'_> {
-    fn refusable<P: Params, A: Answer>(
-        &mut self,
-        name: &str,
-        f: impl for<'h, 'm> Fn(Context<'h>, P::In<'m>) -> HostResult<A::Of<'h>> + Send + Sync + 'static,
-    ) -> wasmtime::Result<()> {
-        let mut types = P::flat();
-        types.push(ValType::I32);
-        self.define(name, types, &[], move |mut caller, arguments| {
-            let mut lent = caller.data_mut().take_lent(Phase::Command)?;
-            let (context, parts) = lent.split().ok_or_else(guest::no_host)?;
-            pay::<P>(arguments.clone(), parts, &mut caller)?;
-            let params = P::of_core(arguments, memory(parts, &caller))?;
-            let at = address(arguments, result_align::<A>())?;
-            let payload = at + result_payload::<A>();
-            let parts = parts.ok_or_else(too_early)?;
-            match f(context, params) {
-                Ok(answer) => {
-                    guest::charge_answer(&mut caller, A::moved(&answer))?;
-                    let mut to = Writer::new(&mut caller, parts);
-                    to.put(at, &[0])?;
-                    A::put(answer, &mut to, payload)?;
-                }
-                Err(Refusal::Error(error)) => {
-                    let mut to = Writer::new(&mut caller, parts);
-                    to.put(at, &[1])?;
-                    put_error(&error, &mut to, payload)?;
-                }
-                Err(Refusal::Fault(fault)) => return Err(fault.into()),
-            }
-            caller.data_mut().lent = Some(lent);
-            Ok(None)
-        })
-    }
-
     fn sure<P: Params, A: Answer>(
         &mut self,
         name: &str,
@@ -109,7 +74,7 @@ impl Interface for CoreInterface<'_> {
             let (context, parts) = lent.split().ok_or_else(guest::no_host)?;
             pay::<P>(arguments.clone(), parts, &mut caller)?;
             let params = P::of_core(arguments, memory(parts, &caller))?;
-            let at = address(arguments, A::ALIGN)?;
+            let at = answer_at::<A>(arguments.u32())?;
             let parts = parts.ok_or_else(too_early)?;
             let answer = f(context, params)?;
             guest::charge_answer(&mut caller, A::moved(&answer))?;
@@ -154,16 +119,6 @@ fn pay<P: Params>(
 fn memory<'m>(parts: Option<&CoreParts>, caller: &'m Caller<'_, Guest>) -> Memory<'m> {
     // An instance that calls the host while it is made has no memory yet that would be known.
     Memory::new(parts.map_or(&[][..], |parts| parts.memory.data(caller)), caller.data().reply_bytes)
-}
-
-/// The last argument: where the answer goes. Whether it is all in the memory is seen when it is written.
-#[inline]
-fn address(arguments: &mut Arguments<'_>, align: usize) -> wasmtime::Result<usize> {
-    let at = arguments.size();
-    if !at.is_multiple_of(align) {
-        bail!("return pointer not aligned");
-    }
-    Ok(at)
 }
 
 #[cold]

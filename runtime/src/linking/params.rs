@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, WasmList, WasmStr};
 use wasmtime::{StoreContextMut, ValType};
 
+use super::{Bytes, Strings, Text};
 use crate::bindings::sandkey::module::keyspace::Mode as WireMode;
 use crate::bindings::sandkey::module::log::Level as WireLevel;
 use crate::canonical::{Arguments, Memory, unknown_case};
-use crate::contract;
+use crate::contract::Argv;
 use crate::guest::{Guest, Moved};
 use crate::host::{HostFault, LogLevel, Mode};
 
@@ -128,6 +129,26 @@ impl Param for Option<u64> {
     }
 }
 
+/// `option<list<u8>>`.
+impl Param for Option<Bytes> {
+    type In<'m> = Option<&'m [u8]>;
+    type Wire = Option<WasmList<u8>>;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Option<&'m [u8]>> {
+        Ok(wire.as_ref().map(|bytes| bytes.as_le_slice(store)))
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Option<&'m [u8]>> {
+        let (case, at, len) = (arguments.u32(), arguments.size(), arguments.size());
+        is_some(case)?.then(|| memory.slice(at, len)).transpose()
+    }
+
+    fn moved(bytes: &Option<&[u8]>) -> Moved {
+        Moved { bytes: bytes.map_or(0, <[u8]>::len), strings: 0 }
+    }
+}
+
 /// The discriminant of an option.
 fn is_some(case: u32) -> wasmtime::Result<bool> {
     match case {
@@ -141,9 +162,6 @@ fn is_some(case: u32) -> wasmtime::Result<bool> {
 fn unknown(case: u32) -> wasmtime::Error {
     unknown_case(u8::try_from(case).unwrap_or(u8::MAX))
 }
-
-/// `list<u8>`.
-pub(crate) struct Bytes;
 
 impl Param for Bytes {
     type In<'m> = &'m [u8];
@@ -167,32 +185,7 @@ impl Param for Bytes {
     }
 }
 
-/// `option<list<u8>>`.
-pub(crate) struct MaybePattern;
-
-impl Param for MaybePattern {
-    type In<'m> = Option<&'m [u8]>;
-    type Wire = Option<WasmList<u8>>;
-    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32, ValType::I32];
-
-    fn of_wire<'m>(wire: &'m Self::Wire, store: &'m Stopped<'_>) -> wasmtime::Result<Option<&'m [u8]>> {
-        Ok(wire.as_ref().map(|bytes| bytes.as_le_slice(store)))
-    }
-
-    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Option<&'m [u8]>> {
-        let (case, at, len) = (arguments.u32(), arguments.size(), arguments.size());
-        is_some(case)?.then(|| memory.slice(at, len)).transpose()
-    }
-
-    fn moved(bytes: &Option<&[u8]>) -> Moved {
-        Moved { bytes: bytes.map_or(0, <[u8]>::len), strings: 0 }
-    }
-}
-
-/// `string`.
-pub(crate) struct Utf8;
-
-impl Param for Utf8 {
+impl Param for Text {
     type In<'m> = Cow<'m, str>;
     type Wire = WasmStr;
     const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32];
@@ -211,9 +204,6 @@ impl Param for Utf8 {
     }
 }
 
-/// `types.argv`.
-pub(crate) struct Argv;
-
 /// `argv` as wasmtime lifts it.
 #[derive(wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(record)]
@@ -223,31 +213,28 @@ pub(crate) struct WireArgv {
 }
 
 /// The strings, once their ends have been checked.
-fn argv<'m>(data: &'m [u8], ends: &'m [u32]) -> wasmtime::Result<contract::Argv<'m>> {
-    contract::Argv::new(data, ends).ok_or_else(|| {
+fn argv<'m>(data: &'m [u8], ends: &'m [u32]) -> wasmtime::Result<Argv<'m>> {
+    Argv::new(data, ends).ok_or_else(|| {
         HostFault::Other("the ends of an argv do not ascend to the length of its data".into()).into()
     })
 }
 
-impl Param for Argv {
-    type In<'m> = contract::Argv<'m>;
+impl Param for Strings {
+    type In<'m> = Argv<'m>;
     type Wire = WireArgv;
     const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32, ValType::I32, ValType::I32];
 
-    fn of_wire<'m>(wire: &'m WireArgv, store: &'m Stopped<'_>) -> wasmtime::Result<contract::Argv<'m>> {
+    fn of_wire<'m>(wire: &'m WireArgv, store: &'m Stopped<'_>) -> wasmtime::Result<Argv<'m>> {
         argv(wire.data.as_le_slice(store), wire.ends.as_le_slice(store))
     }
 
-    fn of_core<'m>(
-        arguments: &mut Arguments<'_>,
-        memory: Memory<'m>,
-    ) -> wasmtime::Result<contract::Argv<'m>> {
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<Argv<'m>> {
         let (data, data_len, ends, count) =
             (arguments.size(), arguments.size(), arguments.size(), arguments.size());
         argv(memory.slice(data, data_len)?, memory.words(ends, count)?)
     }
 
-    fn moved(argv: &contract::Argv<'_>) -> Moved {
+    fn moved(argv: &Argv<'_>) -> Moved {
         Moved { bytes: argv.data().len() + 4 * argv.len(), strings: argv.len() }
     }
 }

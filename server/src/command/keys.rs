@@ -210,10 +210,11 @@ impl Keys<'_> {
     /// was there.
     #[inline]
     pub fn set_string(&mut self, key: &Key<'_>, value: &[u8], expire: Expire) -> Result<bool, CommandError> {
-        let now_ms = self.now_ms;
-        if self.scratch.undo.is_active() {
-            return self.set_string_undoably(key, value, expire);
+        let undo = &self.scratch.undo;
+        if undo.is_active() && !undo.has_key(self.db, key) {
+            return self.displace_string(key, value, expire);
         }
+        let now_ms = self.now_ms;
         Ok(match self.write(key)?.set_string(key, value, expire, now_ms) {
             Overwritten::Nothing => false,
             Overwritten::String => true,
@@ -224,32 +225,15 @@ impl Keys<'_> {
         })
     }
 
-    /// The same below a module's command: the first time, what was there goes into the undo log as it is, without a copy.
-    fn set_string_undoably(
-        &mut self,
-        key: &Key<'_>,
-        value: &[u8],
-        expire: Expire,
-    ) -> Result<bool, CommandError> {
+    /// The same for a key of which the undo log knows nothing yet: what was there goes into the log as it is, without a copy.
+    fn displace_string(&mut self, key: &Key<'_>, value: &[u8], expire: Expire) -> Result<bool, CommandError> {
         if !self.may_write {
             return Err(CommandError::ReadOnly);
         }
         let (index, now_ms) = (self.db, self.now_ms);
-        let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
-        let undo = &mut self.scratch.undo;
-        if undo.has_key(index, key) {
-            return Ok(match db.set_string(key, value, expire, now_ms) {
-                Overwritten::Nothing => false,
-                Overwritten::String => true,
-                Overwritten::Other(entry) => {
-                    self.drop_later(entry);
-                    true
-                }
-            });
-        }
-        let old = db.displace_string(key, value, expire, now_ms);
+        let old = self.db_of(key)?.displace_string(key, value, expire, now_ms);
         let was_there = old.is_some();
-        undo.record_entry(index, key, old);
+        self.scratch.undo.record_entry(index, key, old);
         Ok(was_there)
     }
 
