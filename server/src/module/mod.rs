@@ -8,9 +8,11 @@ mod host;
 mod load;
 mod registry;
 mod starting;
+mod values;
 
 pub use load::{LoadRequest, Source};
 pub use registry::Registry;
+pub use values::folded;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
