@@ -150,7 +150,7 @@ impl LoadedModule {
 
     /// Whether all commands share one instance.
     pub fn is_pinned(&self) -> bool {
-        self.manifest.state == State::Global
+        self.manifest.state != State::None
     }
 
     /// Bytes in the linear memories of its instances. An instance that is at work is left out.
