@@ -512,6 +512,26 @@ impl Host for ModuleHost<'_, '_, '_> {
         }))
     }
 
+    fn object_get(&mut self, _: u32, _: u32) -> HostResult<Option<u32>> {
+        Err(Error::NotCallable.into())
+    }
+
+    fn object_edit(&mut self, _: u32, _: u32) -> HostResult<Option<u32>> {
+        Err(Error::NotCallable.into())
+    }
+
+    fn object_set(&mut self, _: u32, _: u32, _: u32) -> HostResult<()> {
+        Err(Error::NotCallable.into())
+    }
+
+    fn object_type_name(&mut self, _: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
+        Ok(None)
+    }
+
+    fn object_scan(&mut self, _: u32, _: u64, _: u32, _: &mut ArgvBuf) -> HostResult<u64> {
+        Err(Error::NotCallable.into())
+    }
+
     fn call(&mut self, args: rt::Argv<'_>) -> HostResult<rt::Reply> {
         call::run(self, args)
     }

@@ -140,7 +140,7 @@ fn assemble(
     instance: Instance,
 ) -> Arc<LoadedModule> {
     let workers = server.workers();
-    let slots = if manifest.state == State::Global { 1 } else { workers };
+    let slots = if manifest.state != State::None { 1 } else { workers };
     let mut slots: Box<[Mutex<Slot>]> = (0..slots).map(|_| Mutex::default()).collect();
     slots[0].get_mut().instance = Some(instance);
     let counters = PerWorker::<ModuleCounters>::new(workers);

@@ -8,9 +8,11 @@ mod host;
 mod load;
 mod registry;
 mod starting;
+mod values;
 
 pub use load::{LoadRequest, Source};
 pub use registry::Registry;
+pub use values::folded;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -148,7 +150,7 @@ impl LoadedModule {
 
     /// Whether all commands share one instance.
     pub fn is_pinned(&self) -> bool {
-        self.manifest.state == State::Global
+        self.manifest.state != State::None
     }
 
     /// Bytes in the linear memories of its instances. An instance that is at work is left out.

@@ -111,6 +111,21 @@ impl Host for Starting<'_> {
     fn hash_scan(&mut self, key: u32, _: u64, _: u32, _: &mut ArgvBuf) -> HostResult<u64> {
         Err(HostFault::BadHandle(key).into())
     }
+    fn object_get(&mut self, key: u32, _: u32) -> HostResult<Option<u32>> {
+        Err(HostFault::BadHandle(key).into())
+    }
+    fn object_edit(&mut self, key: u32, _: u32) -> HostResult<Option<u32>> {
+        Err(HostFault::BadHandle(key).into())
+    }
+    fn object_set(&mut self, key: u32, _: u32, _: u32) -> HostResult<()> {
+        Err(HostFault::BadHandle(key).into())
+    }
+    fn object_type_name(&mut self, key: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
+        Err(HostFault::BadHandle(key))
+    }
+    fn object_scan(&mut self, _: u32, _: u64, _: u32, _: &mut ArgvBuf) -> HostResult<u64> {
+        Err(Error::UndeclaredKey.into())
+    }
     fn call(&mut self, _: rt::Argv<'_>) -> HostResult<rt::Reply> {
         Err(Error::NotCallable.into())
     }
