@@ -54,7 +54,7 @@ impl LoadedModule {
     }
 
     /// The fuel for working on a value of so many bytes.
-    fn value_fuel(&self, bytes: usize) -> u64 {
+    pub(super) fn value_fuel(&self, bytes: usize) -> u64 {
         let fuel = self.fuel_per_command.load(Relaxed).max(limits::VALUE_FUEL_MIN);
         fuel.saturating_add(limits::VALUE_FUEL_PER_BYTE.saturating_mul(bytes as u64))
     }
@@ -198,6 +198,18 @@ impl LoadedModule {
                 slot.lose_instance();
                 return;
             }
+        }
+    }
+
+    /// Free what was let go, if nobody is at work.
+    pub(super) fn tidy(&self) {
+        if self.types.is_empty() {
+            return;
+        }
+        if let Some(mut slot) = self.slots[0].try_lock()
+            && (slot.objects.has_left() || !slot.unfreed.is_empty())
+        {
+            self.free_left(&mut slot);
         }
     }
 
