@@ -305,6 +305,40 @@ fn bytes_that_are_no_fields_are_refused_and_the_instance_goes_on() {
 }
 
 #[test]
+fn answers_that_point_nowhere_trap() {
+    let at = |place: u32, address: i32, length: i32| {
+        format!(
+            "(i32.store8 (i32.const 2200) (i32.const 0)) (i32.store (i32.const {place}) (i32.const {address}))
+             (i32.store (i32.const {}) (i32.const {length})) (return (i32.const 2200))",
+            place + 4
+        )
+    };
+    let wild = |answer: &str| {
+        let code = answer.to_owned();
+        Values { save: code.clone(), digest: code.clone(), aof_rewrite: code, ..Values::default() }
+    };
+    let names = ["save", "digest", "aof-rewrite"];
+    for (code, words) in [
+        (at(2200, -8, 1), "out of bounds"),
+        (at(2200, 131_064, 9), "out of bounds"),
+        (at(2200, 8, -1), "out of bounds"),
+        ("(return (i32.const 2201))".into(), "not aligned"),
+        ("(return (i32.const -4))".into(), "out of bounds"),
+    ] {
+        for (name, call) in ALL.iter().filter(|(name, _)| names.contains(name)) {
+            let trap = call(&mut loaded(wild(&code)), FUEL).expect_err(name);
+            assert!(trap.to_string().contains(words), "{name} {code}: {trap}");
+        }
+    }
+    let copy = Values { copy: at(2204, -8, 100), ..Values::default() };
+    let trap = copy_value(&mut loaded(copy)).expect_err("there is nothing");
+    assert!(trap.to_string().contains("out of bounds"), "{trap}");
+    let load = "(i32.store8 (i32.const 2200) (i32.const 2)) (return (i32.const 2200))";
+    let trap = load_value(&mut made(Values { load: load.into(), ..Values::default() }), VALUE);
+    assert!(trap.expect_err("it is no result").to_string().contains("discriminant"));
+}
+
+#[test]
 fn commands_that_make_a_value() {
     // `["set", key]`, and `["x"]`: the guest copies the key behind `set`.
     let commands = |second: &str| {
