@@ -2,6 +2,7 @@
 //! is a small server in memory: time stands still until a test moves it, random numbers follow from a seed, and a command that
 //! returns an error leaves no trace. What the sandbox does about traps, fuel and memory is the server's, not here.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ impl Context {
         Self::new(Host::default(), true)
     }
 
-    /// Run a command as the server would: check its arity, find its keys, read its arguments, and undo what it wrote if it
-    /// returns an error. The arguments are those after its name.
+    /// Run a command as the server would: check its arity, find its keys, read its arguments, undo what it wrote if it
+    /// returns an error, and run it again if it found keys. The arguments are those after its name.
     pub fn run<C: Command>(&self, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Value> {
         let mut argv = Strings::from_iter([C::SPEC.name]);
         args.into_iter().for_each(|arg| argv.push(arg.as_ref()));
@@ -53,13 +54,31 @@ impl Context {
         if (arity > 0 && len != arity) || len < arity.abs() {
             return Err(Error::WrongArity);
         }
+        let mut declared = keys_of(C::SPEC.keys.as_slice(), &argv);
+        let seed = self.host.world().seed;
+        loop {
+            let result = self.run_once::<C>(&argv, declared.clone());
+            let found = self.host.world().take_wanted();
+            // An error that has to do with a key that was asked for is never seen: with the key, the command may do better.
+            let before = declared.len();
+            declared.extend(found);
+            if result != Err(Error::UndeclaredKey) || declared.len() == before {
+                return result;
+            }
+            self.host.world().seed = seed;
+        }
+    }
+
+    fn run_once<C: Command>(&self, argv: &Strings, declared: BTreeSet<Vec<u8>>) -> Result<Value> {
+        let flags = C::SPEC.flags;
         let rights = Rights {
-            write: C::SPEC.flags.has(Flags::WRITE),
-            all_keys: C::SPEC.flags.has(Flags::ALL_KEYS),
-            declared: Some(keys_of(C::SPEC.keys.as_slice(), &argv)),
+            write: flags.has(Flags::WRITE),
+            all_keys: flags.has(Flags::ALL_KEYS),
+            finds_keys: flags.has(Flags::FINDS_KEYS),
+            declared: Some(declared),
         };
-        let before = std::mem::replace(&mut self.host.world().rights, rights);
         let undo = self.host.world().begin();
+        let before = std::mem::replace(&mut self.host.world().rights, rights);
         let result = CommandEntry::of::<C>().enter(&self.host, argv.as_argv()).and_then(Value::from_reply);
         let mut world = self.host.world();
         world.rights = before;
@@ -67,9 +86,24 @@ impl Context {
         result
     }
 
+    /// Save every value of the module's own types and load it again, as a restart does. A value that cannot be loaded, or that
+    /// saves other bytes than it was loaded from, is an error.
+    pub fn reload(&self) -> Result<(), String> {
+        let mut world = self.host.world();
+        world.drop_all_values();
+        world.load_all_values()
+    }
+
+    /// Drop every object of the module's own types, as when its instance is lost. Each is made again when it is needed, and a
+    /// command that needs one under a key that it did not declare runs again for it.
+    pub fn lose_objects(&self) {
+        self.host.world().drop_all_values();
+    }
+
     /// Load the module: run its `init` with these arguments and give its parameters their defaults.
     pub fn load(&self, module: &Module, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), String> {
         let argv: Strings = args.into_iter().collect();
+        self.host.list_types(module.types);
         module.start(&self.host, argv.as_argv())?;
         for config in module.configs {
             let value = match config.spec().kind {

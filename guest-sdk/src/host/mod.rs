@@ -3,6 +3,8 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
+#[cfg(not(target_arch = "wasm32"))]
+mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,7 +13,7 @@ mod world;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Host, log};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use wasm::{Host, log};
+pub(crate) use wasm::{Host, log, set_types};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Rights, keys_of, take_logs};

@@ -93,8 +93,8 @@ fn touch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `TYPE key` -- O(1). The name of the type, or `none`.
 fn type_(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let kind = ctx.keys.inspect(&ctx.key_at(argv, 1))?.map(EntryRef::value_type);
-    ctx.reply.simple(kind.map_or("none", |kind| kind.name()));
+    let name = ctx.keys.inspect(&ctx.key_at(argv, 1))?.map(EntryRef::type_name);
+    ctx.reply.simple(name.as_deref().unwrap_or("none"));
     Ok(())
 }
 

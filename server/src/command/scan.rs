@@ -140,7 +140,7 @@ fn scan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             let count = options.count - *seen;
             Some(db.scan(position, count, now_ms, |entry| {
                 *seen += 1;
-                let wanted = options.kind.is_none_or(|kind| args::is(kind, entry.value_type().name()));
+                let wanted = options.kind.is_none_or(|kind| args::is(kind, &entry.type_name()));
                 if wanted && options.matches(entry.key()) {
                     reply.bulk(entry.key());
                     reported += 1;

@@ -9,7 +9,7 @@
 //! `meta` holds the access clock (24 bits, see `evict`), the kind and whether there is an expiry; `expire at` (ms)
 //! stands there only if there is one. `object` depends on the kind: the length of an inline string, whose bytes
 //! follow the key; an integer; the address of a raw string's buffer, whose length and capacity stand before the
-//! key; the address of a hash. The size of a block follows from these alone: it is always the allocator's size
+//! key; the address of a hash, of a module's value or of an opaque one. The size of a block follows from these alone: it is always the allocator's size
 //! class for what is in it, and a string that is overwritten by one of the same class stays where it is.
 //!
 //! This file and `entry_ref` are about memory and have the `unsafe` in them; what an entry means is in `db`.
@@ -23,11 +23,12 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::block::Block;
 use super::entry_ref::{
-    CLOCK_SHIFT, EntryRef, HAS_EXPIRE, Header, KIND_HASH, KIND_INLINE, KIND_INT, KIND_MASK, KIND_RAW,
-    block_bytes, key_offset,
+    CLOCK_SHIFT, EntryRef, HAS_EXPIRE, Header, KIND_HASH, KIND_INLINE, KIND_INT, KIND_MASK, KIND_MODULE,
+    KIND_OPAQUE, KIND_RAW, block_bytes, key_offset,
 };
 use super::hash::Hash;
-use super::value::{StringRef, Value, canonical_int};
+use super::module_value::ModuleValue;
+use super::value::{Opaque, StringRef, Value, canonical_int};
 use crate::limits::{INLINE_VALUE_BYTES_MAX, KEY_BYTES_MAX};
 
 /// What an entry is filled with. An inline string is borrowed: its bytes go straight into the block.
@@ -36,6 +37,8 @@ pub(super) enum Payload<'a> {
     Int(i64),
     Raw(Vec<u8>),
     Hash(Box<Hash>),
+    Module(Box<ModuleValue>),
+    Opaque(Box<Opaque>),
 }
 
 impl<'a> Payload<'a> {
@@ -57,6 +60,8 @@ impl<'a> Payload<'a> {
             Payload::Int(_) => KIND_INT,
             Payload::Raw(_) => KIND_RAW,
             Payload::Hash(_) => KIND_HASH,
+            Payload::Module(_) => KIND_MODULE,
+            Payload::Opaque(_) => KIND_OPAQUE,
         }
     }
 
@@ -104,13 +109,31 @@ impl<'a> EntryMut<'a> {
     /// The value, if it is a hash.
     #[inline]
     pub fn hash(&mut self) -> Option<&mut Hash> {
-        if self.as_ref().kind() != KIND_HASH {
+        // SAFETY: this kind has a hash.
+        unsafe { self.boxed(KIND_HASH) }
+    }
+
+    /// The value, if it is of a module's type.
+    #[inline]
+    pub fn module(&mut self) -> Option<&mut ModuleValue> {
+        // SAFETY: this kind has a module's value.
+        unsafe { self.boxed(KIND_MODULE) }
+    }
+
+    /// What the entry has in a box of its own, if it is of this kind.
+    ///
+    /// # Safety
+    ///
+    /// Entries of this kind have a `T`.
+    #[inline]
+    unsafe fn boxed<T>(&mut self, kind: u32) -> Option<&mut T> {
+        if self.as_ref().kind() != kind {
             return None;
         }
-        // SAFETY: the kind says that `object` is the address of the hash that this entry owns, and the entry is
-        // borrowed exclusively.
+        // SAFETY: the kind says that `object` is the address of the T that this entry owns, and the entry is borrowed
+        // exclusively.
         Some(unsafe {
-            &mut *std::ptr::with_exposed_provenance_mut::<Hash>(self.as_ref().header().object as usize)
+            &mut *std::ptr::with_exposed_provenance_mut::<T>(self.as_ref().header().object as usize)
         })
     }
 }
@@ -129,13 +152,12 @@ impl Entry {
 
     /// An entry with any value.
     pub fn new(key: &[u8], value: Value, expire_at: Option<u64>, clock: u32) -> Entry {
-        let payload = match &value {
-            Value::String(bytes) => Payload::of_bytes(bytes),
-            Value::Int(number) => Payload::Int(*number),
-            Value::Hash(_) => match value {
-                Value::Hash(hash) => Payload::Hash(hash),
-                _ => unreachable!("the arm is the hash's"),
-            },
+        let payload = match value {
+            Value::String(bytes) => return Entry::build(key, clock, expire_at, Payload::of_bytes(&bytes)),
+            Value::Int(number) => Payload::Int(number),
+            Value::Hash(hash) => Payload::Hash(hash),
+            Value::Module(value) => Payload::Module(value),
+            Value::Opaque(value) => Payload::Opaque(value),
         };
         Entry::build(key, clock, expire_at, payload)
     }
@@ -215,7 +237,7 @@ impl Entry {
         let old = self.as_ref();
         let (clock, expire_at) = (old.clock(), old.expire_at());
         match old.kind() {
-            KIND_RAW | KIND_HASH => Entry::build(key, clock, expire_at, self.take_object()),
+            kind if has_object(kind) => Entry::build(key, clock, expire_at, self.take_object()),
             _ => match old.string().expect("what is no hash is a string") {
                 StringRef::Bytes(bytes) => Entry::build(key, clock, expire_at, Payload::Inline(bytes)),
                 StringRef::Int(number) => Entry::build(key, clock, expire_at, Payload::Int(number)),
@@ -226,9 +248,11 @@ impl Entry {
     /// The value, out of its entry and without a copy where that is possible.
     pub fn into_value(mut self) -> Value {
         match self.as_ref().kind() {
-            KIND_RAW | KIND_HASH => match self.take_object() {
+            kind if has_object(kind) => match self.take_object() {
                 Payload::Raw(bytes) => Value::String(bytes),
                 Payload::Hash(hash) => Value::Hash(hash),
+                Payload::Module(value) => Value::Module(value),
+                Payload::Opaque(value) => Value::Opaque(value),
                 Payload::Inline(_) | Payload::Int(_) => unreachable!("these kinds have an object"),
             },
             _ => self.as_ref().to_value(),
@@ -318,12 +342,14 @@ impl Entry {
                 bytes.as_mut_ptr().expose_provenance() as u64
             }
             Payload::Hash(hash) => Box::into_raw(hash).expose_provenance() as u64,
+            Payload::Module(value) => Box::into_raw(value).expose_provenance() as u64,
+            Payload::Opaque(value) => Box::into_raw(value).expose_provenance() as u64,
         };
         // SAFETY: the header is live and ours alone; the field is written through a raw pointer.
         unsafe { (&raw mut (*self.0.as_ptr()).object).write(object) };
     }
 
-    /// Takes a raw string or hash out. The entry is the integer 0 afterwards, or an empty raw string.
+    /// Takes out what the block points to. The entry is the integer 0 afterwards, or an empty raw string.
     fn take_object(&mut self) -> Payload<'static> {
         let old = self.as_ref();
         match old.kind() {
@@ -334,27 +360,45 @@ impl Entry {
                 // given another one, so they are used once.
                 Payload::Raw(unsafe { Vec::from_raw_parts(address, len, capacity) })
             }
-            KIND_HASH => {
-                let address = std::ptr::with_exposed_provenance_mut::<Hash>(old.header().object as usize);
-                // An integer's block has the form and size of a hash's.
-                let meta = (old.meta() & !KIND_MASK) | KIND_INT;
-                old.header().meta.store(meta, Relaxed);
-                self.write_payload(Payload::Int(0));
-                // SAFETY: `write_payload` made the address from a Box; the entry has just become an integer, so it
-                // is used once.
-                Payload::Hash(unsafe { Box::from_raw(address) })
-            }
-            _ => unreachable!("only raw strings and hashes have an object of their own"),
+            // SAFETY: this kind has a hash.
+            KIND_HASH => Payload::Hash(unsafe { self.take_box() }),
+            // SAFETY: this kind has a module's value.
+            KIND_MODULE => Payload::Module(unsafe { self.take_box() }),
+            // SAFETY: this kind has an opaque value.
+            KIND_OPAQUE => Payload::Opaque(unsafe { self.take_box() }),
+            _ => unreachable!("inline strings and integers have no object of their own"),
         }
+    }
+
+    /// Takes out what has a box of its own. The entry is the integer 0 afterwards.
+    ///
+    /// # Safety
+    ///
+    /// Entries of this kind have a `T`.
+    unsafe fn take_box<T>(&mut self) -> Box<T> {
+        let old = self.as_ref();
+        let address = std::ptr::with_exposed_provenance_mut::<T>(old.header().object as usize);
+        // An integer's block has the form and size of a box's.
+        let meta = (old.meta() & !KIND_MASK) | KIND_INT;
+        old.header().meta.store(meta, Relaxed);
+        self.write_payload(Payload::Int(0));
+        // SAFETY: `write_payload` made the address from a Box; the entry has just become an integer, so it is used once.
+        unsafe { Box::from_raw(address) }
     }
 
     /// Frees what the block points to.
     #[inline]
     fn drop_object(&mut self) {
-        if matches!(self.as_ref().kind(), KIND_RAW | KIND_HASH) {
+        if has_object(self.as_ref().kind()) {
             drop(self.take_object());
         }
     }
+}
+
+/// Whether entries of this kind point to something that they own.
+#[inline]
+fn has_object(kind: u32) -> bool {
+    matches!(kind, KIND_RAW | KIND_HASH | KIND_MODULE | KIND_OPAQUE)
 }
 
 fn layout(bytes: usize) -> Layout {

@@ -1,5 +1,6 @@
 //! Reading an entry, and the form of its block; `entry` has the picture of it and everything that writes.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -9,7 +10,8 @@ use super::block::BlockRef;
 use super::entry::{Entry, Payload};
 use super::hash::Hash;
 use super::key;
-use super::value::{Encoding, StringRef, Value, ValueType};
+use super::module_value::ModuleValue;
+use super::value::{Encoding, Opaque, StringRef, Value, ValueType};
 use crate::limits::EMBSTR_BYTES_MAX;
 
 /// The part that every block has.
@@ -27,6 +29,8 @@ pub(super) const KIND_INLINE: u32 = 0;
 pub(super) const KIND_INT: u32 = 1;
 pub(super) const KIND_RAW: u32 = 2;
 pub(super) const KIND_HASH: u32 = 3;
+pub(super) const KIND_MODULE: u32 = 4;
+pub(super) const KIND_OPAQUE: u32 = 5;
 /// Bit of `meta`: an expiry follows the header.
 pub(super) const HAS_EXPIRE: u32 = 0x10;
 pub(super) const CLOCK_SHIFT: u32 = 8;
@@ -115,7 +119,17 @@ impl<'a> EntryRef<'a> {
     pub fn value_type(self) -> ValueType {
         match self.kind() {
             KIND_INLINE | KIND_INT | KIND_RAW => ValueType::String,
+            KIND_MODULE => ValueType::Module,
+            KIND_OPAQUE => self.opaque().map_or(ValueType::Hash, |opaque| opaque.value_type),
             _ => ValueType::Hash,
+        }
+    }
+
+    /// What TYPE replies with and SCAN's TYPE option takes: a module's type has a name of its own.
+    pub fn type_name(self) -> Cow<'static, str> {
+        match self.module() {
+            Some(value) => value.id().name().into(),
+            None => self.value_type().name().into(),
         }
     }
 
@@ -125,6 +139,8 @@ impl<'a> EntryRef<'a> {
             KIND_INT => Encoding::Int,
             KIND_INLINE if self.inline_len() <= EMBSTR_BYTES_MAX => Encoding::Embstr,
             KIND_INLINE | KIND_RAW => Encoding::Raw,
+            KIND_MODULE => Encoding::Module,
+            KIND_OPAQUE => self.opaque().map_or(Encoding::Hashtable, Opaque::encoding),
             _ => self.hash().map_or(Encoding::Hashtable, Hash::encoding),
         }
     }
@@ -150,11 +166,36 @@ impl<'a> EntryRef<'a> {
     /// The value, if it is a hash.
     #[inline]
     pub fn hash(self) -> Option<&'a Hash> {
-        if self.kind() != KIND_HASH {
+        // SAFETY: this kind has a hash.
+        unsafe { self.boxed(KIND_HASH) }
+    }
+
+    /// The value, if it is of a module's type.
+    #[inline]
+    pub fn module(self) -> Option<&'a ModuleValue> {
+        // SAFETY: this kind has a module's value.
+        unsafe { self.boxed(KIND_MODULE) }
+    }
+
+    /// The value, if it is of a native type without commands.
+    #[inline]
+    pub fn opaque(self) -> Option<&'a Opaque> {
+        // SAFETY: this kind has an opaque value.
+        unsafe { self.boxed(KIND_OPAQUE) }
+    }
+
+    /// What the entry has in a box of its own, if it is of this kind.
+    ///
+    /// # Safety
+    ///
+    /// Entries of this kind have a `T`.
+    #[inline]
+    unsafe fn boxed<T>(self, kind: u32) -> Option<&'a T> {
+        if self.kind() != kind {
             return None;
         }
-        // SAFETY: the kind says that `object` is the address of the hash that this entry owns.
-        Some(unsafe { &*std::ptr::with_exposed_provenance::<Hash>(self.header().object as usize) })
+        // SAFETY: the kind says that `object` is the address of the T that this entry owns.
+        Some(unsafe { &*std::ptr::with_exposed_provenance::<T>(self.header().object as usize) })
     }
 
     /// Address, length and capacity of a raw string.
@@ -201,30 +242,42 @@ impl<'a> EntryRef<'a> {
             + match self.kind() {
                 KIND_RAW => self.raw_parts().2,
                 KIND_HASH => self.hash().map_or(0, Hash::memory),
+                KIND_MODULE => self.module().map_or(0, ModuleValue::memory),
+                KIND_OPAQUE => self.opaque().map_or(0, Opaque::memory),
                 _ => 0,
             }
     }
 
     /// A deep copy of the value.
     pub fn to_value(self) -> Value {
-        match self.string() {
-            Some(StringRef::Int(number)) => Value::Int(number),
-            Some(StringRef::Bytes(bytes)) => Value::String(bytes.to_vec()),
-            None => Value::Hash(Box::new(self.hash().expect("what is no string is a hash").clone())),
+        match self.payload() {
+            Payload::Int(number) => Value::Int(number),
+            Payload::Inline(bytes) => Value::String(bytes.to_vec()),
+            Payload::Raw(bytes) => Value::String(bytes),
+            Payload::Hash(hash) => Value::Hash(hash),
+            Payload::Module(value) => Value::Module(value),
+            Payload::Opaque(value) => Value::Opaque(value),
         }
     }
 
     /// A deep copy of the entry, with clock and expiry and in the same encoding.
     pub fn to_entry(self) -> Entry {
-        let payload = match self.kind() {
+        Entry::build(self.key(), self.clock(), self.expire_at(), self.payload())
+    }
+
+    /// What a copy of the entry is filled with.
+    fn payload(self) -> Payload<'a> {
+        let owned = "the kind says what there is";
+        match self.kind() {
             KIND_RAW => Payload::Raw(self.string().map(StringRef::to_vec).unwrap_or_default()),
-            KIND_HASH => Payload::Hash(Box::new(self.hash().expect("the kind is hash").clone())),
-            _ => match self.string().expect("what is no hash is a string") {
+            KIND_HASH => Payload::Hash(Box::new(self.hash().expect(owned).clone())),
+            KIND_MODULE => Payload::Module(Box::new(self.module().expect(owned).clone())),
+            KIND_OPAQUE => Payload::Opaque(Box::new(self.opaque().expect(owned).clone())),
+            _ => match self.string().expect(owned) {
                 StringRef::Bytes(bytes) => Payload::Inline(bytes),
                 StringRef::Int(number) => Payload::Int(number),
             },
-        };
-        Entry::build(self.key(), self.clock(), self.expire_at(), payload)
+        }
     }
 }
 

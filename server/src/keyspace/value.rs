@@ -4,23 +4,24 @@
 use std::fmt;
 
 use super::hash::Hash;
+use super::module_value::ModuleValue;
 
-/// The type of a value, as TYPE names it. Only strings and hashes exist so far; the others have their place.
+/// The type of a value, as TYPE names it. Lists, sets, sorted sets and streams are kept and have no commands yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// Bytes or an integer.
     String,
-    /// A sequence; not there yet.
+    /// A sequence.
     List,
-    /// Unique members; not there yet.
+    /// Unique members.
     Set,
-    /// Unique members with a score; not there yet.
+    /// Unique members with a score.
     Zset,
     /// Fields with a value each.
     Hash,
-    /// A log of entries; not there yet.
+    /// A log of entries.
     Stream,
-    /// A value of a module's own type, which has a name of its own; not there yet.
+    /// A value of a module's own type, which has a name of its own.
     Module,
 }
 
@@ -52,6 +53,14 @@ pub enum Encoding {
     Listpack,
     /// A large collection in a table.
     Hashtable,
+    /// A list.
+    Quicklist,
+    /// A large sorted set.
+    Skiplist,
+    /// A stream.
+    Stream,
+    /// A value of a module's type, of which only the module knows more.
+    Module,
 }
 
 impl Encoding {
@@ -63,6 +72,11 @@ impl Encoding {
             Encoding::Raw => "raw",
             Encoding::Listpack => "listpack",
             Encoding::Hashtable => "hashtable",
+            Encoding::Quicklist => "quicklist",
+            Encoding::Skiplist => "skiplist",
+            Encoding::Stream => "stream",
+            // As Redis answers for a module's value.
+            Encoding::Module => "raw",
         }
     }
 }
@@ -76,6 +90,38 @@ pub enum Value {
     Int(i64),
     /// A hash.
     Hash(Box<Hash>),
+    /// A value of a module's own type.
+    Module(Box<ModuleValue>),
+    /// A value of a native type that has no commands yet.
+    Opaque(Box<Opaque>),
+}
+
+/// A value of a native type that has no commands yet. It came from a file or another server, and is kept and given back as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// Its type.
+    pub value_type: ValueType,
+    /// How an RDB file of version 10 calls the form of the bytes.
+    pub rdb_type: u8,
+    /// The value as that file has it.
+    pub bytes: Box<[u8]>,
+}
+
+impl Opaque {
+    /// Heap bytes.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.bytes.len()
+    }
+
+    /// How Redis would store it.
+    pub fn encoding(&self) -> Encoding {
+        match self.value_type {
+            ValueType::List => Encoding::Quicklist,
+            ValueType::Zset => Encoding::Skiplist,
+            ValueType::Stream => Encoding::Stream,
+            _ => Encoding::Hashtable,
+        }
+    }
 }
 
 impl Value {
@@ -84,6 +130,8 @@ impl Value {
         match self {
             Value::String(_) | Value::Int(_) => ValueType::String,
             Value::Hash(_) => ValueType::Hash,
+            Value::Module(_) => ValueType::Module,
+            Value::Opaque(opaque) => opaque.value_type,
         }
     }
 }

@@ -286,6 +286,7 @@ fn seen(entry: &Entry) -> Model {
         Value::Hash(hash) => Model::Fields(hash.len()),
         Value::Int(number) => Model::Text(number.to_string().into_bytes()),
         Value::String(bytes) => Model::Text(bytes),
+        other => panic!("the model never stores {other:?}"),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use crate::keyspace::{Encoding, Entry, Hash, HashLimits, StringRef, Value, ValueType};
+use crate::keyspace::{
+    Encoding, Entry, Hash, HashLimits, ModuleValue, Opaque, StringRef, TypeId, Value, ValueType,
+};
 
 fn hash_of(n: usize) -> Value {
     let mut hash = Hash::new();
@@ -21,6 +23,33 @@ fn bytes_of(value: Value) -> Vec<u8> {
             fields.sort();
             fields.concat()
         }
+        Value::Module(value) => value.saved().to_vec(),
+        Value::Opaque(value) => value.bytes.into_vec(),
+    }
+}
+
+/// A value of a module, and one of a type without commands.
+fn boxed_values() -> [Value; 2] {
+    let id = TypeId::new("test___dt", 1).expect("the name is good");
+    let opaque = Opaque { value_type: ValueType::List, rdb_type: 1, bytes: b"\x01\x01a".as_slice().into() };
+    [Value::Module(Box::new(ModuleValue::new(id, b"\x02\x07".to_vec()))), Value::Opaque(Box::new(opaque))]
+}
+
+#[test]
+fn values_in_boxes_survive_every_change_of_their_entry() {
+    for value in boxed_values() {
+        let bytes = bytes_of(value.clone());
+        let mut entry = Entry::new(b"key", value.clone(), None, 7);
+        assert_eq!(entry.as_ref().value_type(), value.value_type());
+        entry.set_expire(Some(5));
+        entry = entry.with_key(b"another, longer key").clone();
+        entry.set_expire(None);
+        assert_eq!((entry.as_ref().key(), entry.as_ref().clock()), (b"another, longer key".as_slice(), 7));
+        assert!(entry.as_ref().memory() > bytes.len() && entry.as_ref().string().is_none());
+        assert_eq!(bytes_of(entry.as_ref().to_value()), bytes);
+        assert_eq!(bytes_of(entry.clone().into_value()), bytes);
+        entry.set_string(b"text", Some(9));
+        assert_eq!(bytes_of(entry.into_value()), b"text");
     }
 }
 
