@@ -239,6 +239,8 @@ fn objects() {
     assert_eq!(objects("edit", &[read_only, KEY[1]], 5), [ERR, 0, 0, 0, 10], "read-only");
     assert_eq!(objects("set", &[read_only, KEY[0], KEY[3]], 5), [ERR, 0, 0, 0, 10]);
     assert_eq!(objects("set", &[KEY[2], KEY[0], KEY[3]], 1), [OK]);
+    assert_eq!(objects("journal", &[object, FV[0], FV[1], FV[2], FV[3]], 1), [OK]);
+    assert_eq!(objects("journal", &[read_only, FV[0], FV[1], FV[2], FV[3]], 5), [ERR, 0, 0, 0, 10]);
     let name = objects("type-name", &[object], 12);
     assert_eq!((name[0], name[8]), (1, 9), "some, of nine bytes");
     assert_eq!(objects("type-name", &[KEY[0]], 1), [0]);
@@ -246,6 +248,7 @@ fn objects() {
     // `type=1 cursor=6 count=1000`.
     assert_eq!((page[0], number(&page), page[20], page[28]), (OK, 7, 26, 1), "the count is held at 1,000");
     assert_eq!(host.keys[b"n".as_slice()], Value::Object(0, 3));
+    assert_eq!(host.called, [[b"f".to_vec(), b"v".to_vec()]], "journalled once");
 }
 
 #[test]
