@@ -17,5 +17,7 @@ pub(crate) use wasm::{Host, log, set_types};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Rights, keys_of, take_logs};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use values::Wanted;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::bindings;

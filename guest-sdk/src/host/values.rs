@@ -1,5 +1,6 @@
 //! Values of the module's own types in the fake server. As in the real one, the bytes are the value and the object is a cache of
-//! it: what a command changed is saved when it has succeeded, and dropped when it has failed.
+//! it: what a command changed is saved when it has succeeded, and dropped when it has failed. A command that asks for an object
+//! that is not there, or finds a key, is undone and runs again with it.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -9,6 +10,7 @@ use super::world::{Data, Entry, World};
 use crate::data_type::store::Store;
 use crate::data_type::{TypeEntry, saved};
 use crate::error::{Error, Result};
+use crate::module::{Module, State};
 use crate::strings::Strings;
 
 /// A value.
@@ -24,14 +26,26 @@ pub(super) struct Value {
 #[derive(Default)]
 pub(crate) struct Values {
     types: Vec<TypeEntry>,
-    /// MODULE LOAD has said which types there are.
-    listed: bool,
+    /// What MODULE LOAD has said of the module; until then types are added as they are used.
+    state: Option<State>,
     store: Store,
     /// Objects that may differ from their bytes.
     touched: BTreeSet<u32>,
-    /// Keys that the running command needed and did not get.
-    wanted: BTreeSet<Vec<u8>>,
+    /// What the running command asked for and did not get.
+    wanted: Wanted,
 }
+
+/// What a command needs to run again.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Keys that it found.
+    pub(crate) keys: BTreeSet<Vec<u8>>,
+    /// Keys whose objects were not in memory.
+    pub(crate) objects: BTreeSet<Vec<u8>>,
+}
+
+/// What a module is told that asks for an object that is not in memory.
+const NOT_IN_MEMORY: &str = "ERR the object is not in memory, the command will run again";
 
 impl Host {
     pub(crate) fn store<R>(&self, with: impl FnOnce(&Store) -> R) -> R {
@@ -42,21 +56,21 @@ impl Host {
         let values = &mut self.world().values;
         let known = values.types.iter().position(|known| known.id == data_type.id);
         let number = known.unwrap_or_else(|| {
-            assert!(!values.listed, "{} is not among the module's `types`", data_type.name);
+            assert!(values.state.is_none(), "{} is not among the module's `types`", data_type.name);
             values.add(*data_type)
         });
         u32::try_from(number).expect("a module has few types")
     }
 
     /// MODULE LOAD says which types there are.
-    pub(crate) fn list_types(&self, types: &[TypeEntry]) {
+    pub(crate) fn list_types(&self, module: &Module) {
         let values = &mut self.world().values;
-        for data_type in types {
+        for data_type in module.types {
             if !values.types.iter().any(|known| known.id == data_type.id) {
                 values.add(*data_type);
             }
         }
-        values.listed = true;
+        values.state = Some(module.state);
     }
 
     pub(crate) fn object_get(&self, key: u32, data_type: u32) -> Result<Option<u32>> {
@@ -120,22 +134,42 @@ impl Values {
 }
 
 impl World {
-    /// The object under a key. It is loaded if the command may have it: its keys' values are in memory when it begins.
+    /// The object under a key. A command gets one that is in memory, or an error and then another run. Outside of commands, where a
+    /// test looks around, there is nobody to run again, so it is loaded at once.
     fn object(&mut self, name: &[u8], data_type: u32) -> Result<Option<u32>> {
         let value = match self.database().get(name).map(|entry| &entry.data) {
             None => return Ok(None),
             Some(Data::Value(value)) if value.data_type == data_type => value,
             Some(_) => return Err(Error::WrongType),
         };
+        if value.object.is_none() && self.rights.declared.is_some() {
+            self.values.wanted.objects.insert(name.to_vec());
+            return Err(Error::Other(NOT_IN_MEMORY.into()));
+        }
+        self.load_value(name)
+    }
+
+    /// A command begins: what it asked for in its last run is in memory, and in a `global` module what is under its keys too.
+    pub(crate) fn load_values(&mut self, needs: &Wanted) -> Result<()> {
+        let at_once = (self.values.state == Some(State::Global)).then_some(&needs.keys);
+        for name in at_once.into_iter().flatten().chain(&needs.objects) {
+            self.load_value(name)?;
+        }
+        Ok(())
+    }
+
+    /// Have the object under a key in memory; `None` if there is no value of a module.
+    fn load_value(&mut self, name: &[u8]) -> Result<Option<u32>> {
+        let Some(Entry { data: Data::Value(value), .. }) = self.database().get(name) else { return Ok(None) };
         if value.object.is_some() {
             return Ok(value.object);
         }
         let value = value.clone();
-        if self.rights.declared.as_ref().is_some_and(|names| !names.contains(name)) {
-            self.values.wanted.insert(name.to_vec());
-            return Err(Error::UndeclaredKey);
-        }
-        let object = self.values.types[data_type as usize].load(value.encver, &value.bytes)?;
+        let loaded = self.values.types[value.data_type as usize].load(value.encver, &value.bytes);
+        let object = loaded.map_err(|why| {
+            let name = String::from_utf8_lossy(name);
+            Error::other(format_args!("ERR the value of the key '{name}' cannot be used: {why}"))
+        })?;
         let object = self.values.store.insert(object);
         if let Some(Entry { data: Data::Value(value), .. }) = self.database().get_mut(name) {
             value.object = Some(object);
@@ -146,12 +180,18 @@ impl World {
     /// A command opened a key that it did not declare. One that finds keys will get it when it runs again.
     pub(super) fn want(&mut self, name: &[u8]) {
         if self.rights.finds_keys {
-            self.values.wanted.insert(name.to_vec());
+            self.values.wanted.keys.insert(name.to_vec());
         }
     }
 
+    /// Whether the running command asked for what it did not get.
+    pub(crate) fn wants_more(&self) -> bool {
+        let Wanted { keys, objects } = &self.values.wanted;
+        !keys.is_empty() || !objects.is_empty()
+    }
+
     /// What the command that ran last needs to run again.
-    pub(crate) fn take_wanted(&mut self) -> BTreeSet<Vec<u8>> {
+    pub(crate) fn take_wanted(&mut self) -> Wanted {
         mem::take(&mut self.values.wanted)
     }
 
@@ -207,19 +247,24 @@ impl World {
 
     /// Load every value, and see that it saves what it was loaded from.
     pub(crate) fn load_all_values(&mut self) -> Result<(), String> {
-        let mut values = mem::take(&mut self.values);
+        // In the hand meanwhile, because the databases are walked.
+        let values = mem::take(&mut self.values);
         let mut outcome = Ok(());
         for value in self.every_value() {
             let data_type = &values.types[value.data_type as usize];
-            match data_type.load(value.encver, &value.bytes) {
-                Ok(object) if saved(&*object) == value.bytes => {
-                    value.object = Some(values.store.insert(object))
+            let object = data_type.load(value.encver, &value.bytes).and_then(|object| {
+                if saved(&*object) == value.bytes {
+                    Ok(object)
+                } else {
+                    Err(format!("{}: a loaded value saves other bytes", data_type.name))
                 }
-                Ok(_) => outcome = Err(format!("{}: a loaded value saves other bytes", data_type.name)),
-                Err(why) => outcome = Err(why),
+            });
+            match object {
+                Ok(object) => value.object = Some(values.store.insert(object)),
+                Err(why) => outcome = outcome.and(Err(why)),
             }
         }
-        mem::swap(&mut self.values, &mut values);
+        self.values = values;
         outcome
     }
 }
