@@ -197,6 +197,8 @@ pub trait Host {
     fn object_get(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>>;
     /// The same, before it is changed in place.
     fn object_edit(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>>;
+    /// Note the command that has changed an object, to run it again on the value when the object is lost.
+    fn object_journal(&mut self, key: u32, command: Argv<'_>) -> HostResult<()>;
     /// Put a new object under a key, whatever it held.
     fn object_set(&mut self, key: u32, data_type: u32, object: u32) -> HostResult<()>;
     /// The name of the data type of its value, if that is of some module's type.

@@ -1,7 +1,7 @@
 //! `objects`: keys that hold values of the module's own types.
 
 use crate::limits::SCAN_COUNT;
-use crate::linking::{Interface, KeyPage, Text};
+use crate::linking::{Interface, KeyPage, Strings, Text};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, u32), Option<u32>>("get", |c, (key, data_type)| {
@@ -10,6 +10,7 @@ pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, u32), Option<u32>>("edit", |c, (key, data_type)| {
         c.host.object_edit(key, c.data_type(data_type)?)
     })?;
+    on.refusable::<(u32, Strings), ()>("journal", |c, (key, command)| c.host.object_journal(key, command))?;
     on.refusable::<(u32, u32, u32), ()>("set", |c, (key, data_type, object)| {
         c.host.object_set(key, c.data_type(data_type)?, object)
     })?;

@@ -277,6 +277,12 @@ impl Host for TestHost {
         self.object_get(key, data_type)
     }
 
+    fn object_journal(&mut self, key: u32, command: Argv<'_>) -> HostResult<()> {
+        self.writable(key)?;
+        self.called.push(command.iter().map(<[u8]>::to_vec).collect());
+        Ok(())
+    }
+
     fn object_set(&mut self, key: u32, data_type: u32, object: u32) -> HostResult<()> {
         let name = self.writable(key)?;
         self.keys.insert(name, Value::Object(data_type, object));

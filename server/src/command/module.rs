@@ -280,13 +280,13 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let module = find(ctx, argv.at(2))?;
     let manifest = &module.manifest;
     let reply = &mut *ctx.reply;
-    reply.map_header(14);
+    reply.map_header(15);
     for (name, value) in [
         ("name", manifest.name.as_str()),
         ("summary", &manifest.summary),
         ("path", &module.path),
         ("digest", module.code.digest()),
-        ("state", if module.is_pinned() { "global" } else { "none" }),
+        ("state", module.state_name()),
         ("entry", if module.code.is_entered_directly() { "direct" } else { "component" }),
     ] {
         reply.bulk(name);
@@ -302,6 +302,15 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         reply.bulk(name);
         reply.array_header(list.len());
         list.iter().for_each(|each| reply.bulk(each));
+    }
+    reply.bulk("types");
+    reply.array_header(manifest.data_types.len());
+    for kind in &manifest.data_types {
+        reply.map_header(2);
+        reply.bulk("name");
+        reply.bulk(&kind.name);
+        reply.bulk("encver");
+        reply.integer(i64::from(kind.encver));
     }
     reply.bulk("commands");
     reply.array_header(manifest.commands.len());

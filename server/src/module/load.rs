@@ -1,10 +1,10 @@
 //! Loading a module: bytes become code, an instance says what it declares, and then all of it is entered at once:
 //! parameters, commands, the list of modules. Whatever fails on the way leaves nothing behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
 use std::sync::{Arc, Weak};
 
 use parking_lot::{Mutex, RwLock};
@@ -14,6 +14,7 @@ use sandkey_runtime::{ArgvBuf, ConfigKind, ConfigValue, Instance, Manifest, Stat
 use crate::command::spec::{Access, Find, Flags, KeySpec, access};
 use crate::command::table::{Command, Docs, categories};
 use crate::config::{Config, ParamKind, ParamSpec, ParamValue, Setter};
+use crate::keyspace::TypeId;
 use crate::server::Server;
 use crate::stats::PerWorker;
 
@@ -99,7 +100,7 @@ pub(super) fn load(
     drop(bytes);
     let limits = configured_limits(&config);
     let args: ArgvBuf = request.args.iter().map(Vec::as_slice).collect();
-    let made = code.instantiate(&limits, args.as_argv(), &mut Starting(&path), None);
+    let made = code.instantiate(&limits, args.as_argv(), &mut Starting::new(&path), None);
     let (instance, manifest) = made.map_err(|error| error.to_string())?;
     check_free(server, &manifest)?;
     let module = assemble(server, id, path, from_file, request.args, code, manifest, limits, instance);
@@ -119,6 +120,13 @@ pub(super) fn load(
 fn check_free(server: &Server, manifest: &Manifest) -> Result<(), String> {
     if server.tenant.modules.get(&manifest.name).is_some() {
         return Err(format!("module '{}' is already loaded", manifest.name));
+    }
+    for kind in &manifest.data_types {
+        let id = TypeId::new(&kind.name, kind.encver);
+        let declares = |module: &&Arc<LoadedModule>| id.is_some_and(|id| module.type_of(id).is_some());
+        if let Some(other) = server.tenant.modules.list().iter().find(declares) {
+            return Err(format!("module '{}' declares the type '{}' already", other.name, kind.name));
+        }
     }
     let table = server.tenant.commands();
     match manifest.commands.iter().find(|command| table.get(command.name.as_bytes()).is_some()) {
@@ -152,12 +160,17 @@ fn assemble(
         from_file,
         args,
         key_specs: manifest.commands.iter().map(key_specs).collect(),
+        events: manifest.commands.iter().map(|command| event_name(&command.name)).collect(),
+        types: manifest.data_types.iter().filter_map(|kind| TypeId::new(&kind.name, kind.encver)).collect(),
+        retired: AtomicBool::new(false),
         manifest,
         code,
         limits: RwLock::new(limits),
-        configs: RwLock::new(BTreeMap::new()),
+        configs: RwLock::new(vec![BTreeMap::new()]),
+        config_revision: AtomicU32::new(0),
         revision: AtomicU64::new(0),
         slots,
+        workshop: Mutex::default(),
         counters,
         throttled_ns: AtomicU64::new(0),
         throttle: Mutex::new(Throttle::new(limits.fuel_per_second, server.clock.now_ns())),
@@ -207,6 +220,19 @@ fn config_value(value: &ParamValue) -> ConfigValue {
     }
 }
 
+/// What the keyspace event of a command is called. Events have names that live for ever, and there are as many as names of commands.
+fn event_name(command: &str) -> &'static str {
+    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let name = command.to_ascii_lowercase();
+    let mut names = NAMES.lock();
+    if let Some(known) = names.get(name.as_str()) {
+        return known;
+    }
+    let name: &'static str = Box::leak(name.into_boxed_str());
+    names.insert(name);
+    name
+}
+
 /// Enter the commands into the table, all or none.
 fn enter_commands(server: &Server, module: &Arc<LoadedModule>) -> Result<(), String> {
     server.tenant.change_commands(|table| {
@@ -250,6 +276,8 @@ fn flags(declared: &rt::CommandFlags) -> Flags {
         (declared.skip_monitor, Flags::SKIP_MONITOR),
         (declared.skip_slowlog, Flags::SKIP_SLOWLOG),
         (declared.all_keys, Flags::ALL_KEYS),
+        // In EXEC it cannot run again: it finds the whole keyspace locked.
+        (declared.finds_keys, Flags::WALKS_KEYS),
     ];
     rows.into_iter()
         .filter(|(set, _)| *set)
