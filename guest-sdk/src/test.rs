@@ -109,7 +109,7 @@ impl Context {
     /// Load the module: run its `init` with these arguments and give its parameters their defaults.
     pub fn load(&self, module: &Module, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), String> {
         let argv: Strings = args.into_iter().collect();
-        self.host.list_types(module);
+        self.host.know(module);
         module.start(&self.host, argv.as_argv())?;
         for config in module.configs {
             let value = match config.spec().kind {

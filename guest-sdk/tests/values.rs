@@ -408,3 +408,61 @@ fn a_value_that_does_not_survive_is_found() {
     ctx.run::<forget>(["k", "no"]).unwrap();
     assert_eq!(ctx.reload(), Err("forgetful: a loaded value saves other bytes".to_owned()));
 }
+
+/// Push to two lists, and say of the second what was done to it.
+#[command("test.both", write)]
+fn both(ctx: &Context, one: Key, two: Key, item: &str, how: &str) -> Result<()> {
+    ctx.open_mut::<List>(&one)?.or_default()?.items.push(item.to_owned());
+    let mut list = ctx.open_mut::<List>(&two)?.or_default()?;
+    list.items.push(item.to_owned());
+    let words = match how {
+        "no command" => ["test.unknown", "two", item],
+        "another value" => ["test.push", "two", "other"],
+        "a failure" => ["test.push", "two", "bad"],
+        _ => ["TEST.PUSH", "two", item],
+    };
+    ValueMut::journal(&mut list, words)?;
+    bail!(if how == "fail", "ERR told to fail");
+    if how == "twice" {
+        ValueMut::journal(&mut list, words)?;
+    }
+    Ok(())
+}
+
+fn with_a_journal(how: &str) {
+    let ctx = Context::test();
+    ctx.load(&MODULE, [""; 0]).expect("it takes no arguments");
+    ctx.run::<push>(["two", "first"]).expect("the list is new");
+    ctx.run::<both>(["one", "two", "a", "fail"]).expect_err("it is told to");
+    ctx.run::<both>(["one", "two", "a", how]).expect("it says what it did");
+    assert_eq!(ctx.run::<all>(["two"]).expect("it is a list"), ["first", "a"]);
+}
+
+#[test]
+fn a_module_may_say_what_has_changed_a_value() {
+    with_a_journal("as it is");
+}
+
+#[test]
+#[should_panic(expected = "the journal names test.unknown, which is no command of the module")]
+fn a_journal_has_commands_of_the_module() {
+    with_a_journal("no command");
+}
+
+#[test]
+#[should_panic(expected = "test.push in the journal makes another value than the one that is there")]
+fn a_journal_makes_the_value_again() {
+    with_a_journal("another value");
+}
+
+#[test]
+#[should_panic(expected = "test.push in the journal fails: ERR bad item")]
+fn a_journal_does_not_fail() {
+    with_a_journal("a failure");
+}
+
+#[test]
+#[should_panic(expected = "journal is called twice for a value: this traps")]
+fn a_value_has_one_command_in_its_journal_for_each() {
+    with_a_journal("twice");
+}

@@ -67,6 +67,51 @@ enum State {
 }
 
 impl<T: DataType> ValueMut<'_, T> {
+    /// Say what has changed the value, as a command of this module that uses no other key: run on the value as it was, at the same
+    /// time, it makes the value that there is now. The server then notes this command; without it, it has the whole value saved
+    /// after every command that used anything but one value, time and random numbers. That matters for large values that are
+    /// changed in passing by a command about others.
+    ///
+    /// At most once for a value in one command, and after the change. In tests the command is tried at once, if
+    /// [`Context::load`] has said which commands there are.
+    ///
+    /// ```
+    /// # use sandkey::prelude::*;
+    /// # #[derive(Default, DataType)]
+    /// # #[data_type(name = "total-all", encver = 1)]
+    /// # struct Total { sum: i64 }
+    /// /// Add to a total, and to the total of everything.
+    /// #[command("total.add", write)]
+    /// fn add(ctx: &Context, key: Key, all: Key, by: i64) -> Result<()> {
+    ///     for key in [key, all] {
+    ///         let mut total = ctx.open_mut::<Total>(&key)?.or_default()?;
+    ///         total.sum += by;
+    ///         ValueMut::journal(&mut total, [b"total.add-one", key.name(), by.to_string().as_bytes()])?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// /// Add to one total.
+    /// #[command("total.add-one", write)]
+    /// fn add_one(ctx: &Context, key: Key, by: i64) -> Result<()> {
+    ///     ctx.open_mut::<Total>(&key)?.or_default()?.sum += by;
+    ///     Ok(())
+    /// }
+    ///
+    /// module! { name: "total", version: 1, types: [Total], commands: [add, add_one] }
+    /// # let ctx = Context::test();
+    /// # ctx.load(&MODULE, [""; 0]).unwrap();
+    /// # ctx.run::<add>(["a", "all", "5"]).unwrap();
+    /// # ctx.run::<add>(["b", "all", "-2"]).unwrap();
+    /// # assert_eq!(ctx.open_ref::<Total>(&ctx.key("all")).unwrap().unwrap().sum, 3);
+    /// ```
+    pub fn journal<A: AsRef<[u8]>>(value: &mut Self, command: impl IntoIterator<Item = A>) -> Result<()> {
+        if value.state == State::Seen {
+            value.lend();
+        }
+        value.place.host.object_journal(value.place.key, command.into_iter().collect())
+    }
+
     #[cold]
     fn lend(&mut self) {
         let Place { host, key, data_type } = self.place;

@@ -4,6 +4,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
 #[cfg(not(target_arch = "wasm32"))]
+mod journal;
+#[cfg(not(target_arch = "wasm32"))]
 mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

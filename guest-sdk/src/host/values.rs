@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::mem;
 
 use super::fake::Host;
+use super::journal::Note;
 use super::world::{Data, Entry, World};
 use crate::data_type::store::Store;
 use crate::data_type::{TypeEntry, saved};
 use crate::error::{Error, Result};
-use crate::module::{Module, State};
+use crate::module::{CommandEntry, Module, State};
 use crate::strings::Strings;
 
 /// A value.
@@ -18,8 +19,15 @@ use crate::strings::Strings;
 pub(super) struct Value {
     pub(super) data_type: u32,
     encver: u32,
-    bytes: Vec<u8>,
-    object: Option<u32>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) object: Option<u32>,
+}
+
+impl Value {
+    /// Its bytes, as another server has them.
+    pub(super) fn without_object(self) -> Self {
+        Self { object: None, ..self }
+    }
 }
 
 /// What the fake server knows of types and objects.
@@ -28,9 +36,12 @@ pub(crate) struct Values {
     types: Vec<TypeEntry>,
     /// What MODULE LOAD has said of the module; until then types are added as they are used.
     state: Option<State>,
+    pub(super) commands: Vec<CommandEntry>,
     store: Store,
     /// Objects that may differ from their bytes.
-    touched: BTreeSet<u32>,
+    pub(super) touched: BTreeSet<u32>,
+    /// What the running command wants in journals.
+    pub(super) notes: Vec<Note>,
     /// What the running command asked for and did not get.
     wanted: Wanted,
 }
@@ -62,8 +73,8 @@ impl Host {
         u32::try_from(number).expect("a module has few types")
     }
 
-    /// MODULE LOAD says which types there are.
-    pub(crate) fn list_types(&self, module: &Module) {
+    /// MODULE LOAD says which types and commands there are.
+    pub(crate) fn know(&self, module: &Module) {
         let values = &mut self.world().values;
         for data_type in module.types {
             if !values.types.iter().any(|known| known.id == data_type.id) {
@@ -71,6 +82,7 @@ impl Host {
             }
         }
         values.state = Some(module.state);
+        values.commands = module.commands.to_vec();
     }
 
     pub(crate) fn object_get(&self, key: u32, data_type: u32) -> Result<Option<u32>> {
@@ -125,6 +137,11 @@ impl Host {
 }
 
 impl Values {
+    /// Without any objects, for a server with the same module.
+    pub(super) fn same_types(&self) -> Self {
+        Self { types: self.types.clone(), ..Self::default() }
+    }
+
     fn add(&mut self, data_type: TypeEntry) -> usize {
         let twice = self.types.iter().any(|known| known.name == data_type.name);
         assert!(!twice, "two types have the name {}", data_type.name);
@@ -159,7 +176,7 @@ impl World {
     }
 
     /// Have the object under a key in memory; `None` if there is no value of a module.
-    fn load_value(&mut self, name: &[u8]) -> Result<Option<u32>> {
+    pub(super) fn load_value(&mut self, name: &[u8]) -> Result<Option<u32>> {
         let Some(Entry { data: Data::Value(value), .. }) = self.database().get(name) else { return Ok(None) };
         if value.object.is_some() {
             return Ok(value.object);
@@ -224,6 +241,7 @@ impl World {
 
     /// Drop what was changed, to be made anew from its bytes.
     pub(super) fn drop_changed_values(&mut self) {
+        self.values.notes.clear();
         let touched = mem::take(&mut self.values.touched);
         for value in self.every_value() {
             value.object = value.object.filter(|object| !touched.contains(object));
