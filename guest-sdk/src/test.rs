@@ -2,14 +2,13 @@
 //! is a small server in memory: time stands still until a test moves it, random numbers follow from a seed, and a command that
 //! returns an error leaves no trace. What the sandbox does about traps, fuel and memory is the server's, not here.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::{ConfigKind, ConfigValue};
 use crate::context::{Circumstances, Client, Context};
 use crate::error::{Error, Result};
-use crate::host::{Host, Rights, keys_of, take_logs};
+use crate::host::{Host, Rights, Wanted, keys_of, take_logs};
 use crate::key::Key;
 use crate::log::Level;
 use crate::module::{Command, CommandEntry, Module};
@@ -17,6 +16,9 @@ use crate::reply::Reply;
 use crate::spec::Flags;
 use crate::strings::Strings;
 use crate::value::Value;
+
+/// How often a command may run in all before its test fails.
+const RUNS_MAX: usize = 100;
 
 /// Only in tests, which run natively.
 impl Context {
@@ -54,36 +56,40 @@ impl Context {
         if (arity > 0 && len != arity) || len < arity.abs() {
             return Err(Error::WrongArity);
         }
-        let mut declared = keys_of(C::SPEC.keys.as_slice(), &argv);
+        let mut needs = Wanted { keys: keys_of(C::SPEC.keys.as_slice(), &argv), ..Wanted::default() };
         let seed = self.host.world().seed;
-        loop {
-            let result = self.run_once::<C>(&argv, declared.clone());
-            let found = self.host.world().take_wanted();
-            // An error that has to do with a key that was asked for is never seen: with the key, the command may do better.
-            let before = declared.len();
-            declared.extend(found);
-            if result != Err(Error::UndeclaredKey) || declared.len() == before {
+        for _ in 0..RUNS_MAX {
+            let result = self.run_once::<C>(&argv, &needs)?;
+            let Wanted { keys, objects } = self.host.world().take_wanted();
+            if keys.is_empty() && objects.is_empty() {
                 return result;
             }
+            // Whatever it answered without what it asked for is never seen.
+            needs.keys.extend(keys);
+            needs.objects.extend(objects);
             self.host.world().seed = seed;
         }
+        panic!("{} ran {RUNS_MAX} times and still asks for more keys and values", C::SPEC.name);
     }
 
-    fn run_once<C: Command>(&self, argv: &Strings, declared: BTreeSet<Vec<u8>>) -> Result<Value> {
+    /// The inner result is the command's. It is undone if it failed, and if it asked for more.
+    fn run_once<C: Command>(&self, argv: &Strings, needs: &Wanted) -> Result<Result<Value>> {
         let flags = C::SPEC.flags;
         let rights = Rights {
             write: flags.has(Flags::WRITE),
             all_keys: flags.has(Flags::ALL_KEYS),
             finds_keys: flags.has(Flags::FINDS_KEYS),
-            declared: Some(declared),
+            declared: Some(needs.keys.clone()),
         };
         let undo = self.host.world().begin();
+        self.host.world().load_values(needs)?;
         let before = std::mem::replace(&mut self.host.world().rights, rights);
         let result = CommandEntry::of::<C>().enter(&self.host, argv.as_argv()).and_then(Value::from_reply);
         let mut world = self.host.world();
         world.rights = before;
-        undo(&mut world, result.is_err());
-        result
+        let undone = result.is_err() || world.wants_more();
+        undo(&mut world, undone);
+        Ok(result)
     }
 
     /// Save every value of the module's own types and load it again, as a restart does. A value that cannot be loaded, or that
@@ -103,7 +109,7 @@ impl Context {
     /// Load the module: run its `init` with these arguments and give its parameters their defaults.
     pub fn load(&self, module: &Module, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), String> {
         let argv: Strings = args.into_iter().collect();
-        self.host.list_types(module.types);
+        self.host.know(module);
         module.start(&self.host, argv.as_argv())?;
         for config in module.configs {
             let value = match config.spec().kind {

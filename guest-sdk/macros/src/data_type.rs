@@ -20,8 +20,9 @@ pub(crate) fn expand_data_type(input: TokenStream) -> Result<TokenStream> {
     if let Some(parameter) = input.generics.params.first() {
         return Err(Error::new(parameter.span(), "a data type has one name, so it cannot be generic"));
     }
-    let parts = parts(fields, Some(encver))?;
     let ident = &input.ident;
+    not_empty(ident, fields)?;
+    let parts = parts(fields, Some(encver))?;
     let (body, oldest) = (read(&parts), oldest(&parts, encver));
     // Version 0 is the oldest that there can be.
     let check = (oldest > 0).then(|| {
@@ -139,7 +140,14 @@ fn ours(attributes: &[Attribute]) -> Option<&Attribute> {
     attributes.iter().find(|attribute| attribute.path().is_ident("data_type"))
 }
 
-/// One field of a struct.
+fn not_empty(ident: &Ident, fields: &Fields) -> Result<()> {
+    if fields.is_empty() {
+        return Err(Error::new(ident.span(), "there must be a field: what saves nothing cannot be counted"));
+    }
+    Ok(())
+}
+
+/// One field of a struct or of a variant.
 struct Part {
     member: Member,
     kind: Type,
@@ -148,9 +156,6 @@ struct Part {
 
 /// The fields; `encver` if they may say since which version they are there.
 fn parts(fields: &Fields, encver: Option<u32>) -> Result<Vec<Part>> {
-    if fields.is_empty() {
-        return Err(Error::new(fields.span(), "there must be a field: what saves nothing cannot be counted"));
-    }
     let part = |(field, member): (&syn::Field, Member)| {
         let mut since = None;
         if let Some(attribute) = ours(&field.attrs) {
@@ -200,9 +205,7 @@ fn read(parts: &[Part]) -> TokenStream {
 type Bodies = (TokenStream, TokenStream, TokenStream);
 
 fn of_struct(ident: &Ident, fields: &Fields) -> Result<Bodies> {
-    if fields.is_empty() {
-        return Err(Error::new(ident.span(), "there must be a field: what saves nothing cannot be counted"));
-    }
+    not_empty(ident, fields)?;
     let parts = parts(fields, None)?;
     let read = read(&parts);
     let (members, kinds): (Vec<_>, Vec<_>) = parts.iter().map(|part| (&part.member, &part.kind)).unzip();
@@ -222,15 +225,15 @@ fn of_enum(ident: &Ident, data: &syn::DataEnum) -> Result<Bodies> {
     let mut number: Expr = syn::parse_quote!(0);
     for (i, variant) in data.variants.iter().enumerate() {
         if let Some((_, own)) = &variant.discriminant {
-            number = own.clone();
+            number = syn::parse_quote!((#own) as i64);
         }
         let constant = format_ident!("NUMBER_{i}");
         numbers.push(quote!(const #constant: i64 = #number;));
         number = syn::parse_quote!(#constant + 1);
 
         let name = &variant.ident;
-        let (members, kinds): (Vec<_>, Vec<_>) =
-            variant.fields.members().zip(variant.fields.iter().map(|field| &field.ty)).unzip();
+        let parts = parts(&variant.fields, None)?;
+        let (members, kinds): (Vec<_>, Vec<_>) = parts.iter().map(|part| (&part.member, &part.kind)).unzip();
         let bound: Vec<Ident> = (0..members.len()).map(|i| format_ident!("part_{i}")).collect();
         reads.push(quote! {
             #constant => Self::#name { #(#members: <#kinds as ::sandkey::data_type::Field>::read(reader)?),* }
@@ -247,8 +250,10 @@ fn of_enum(ident: &Ident, data: &syn::DataEnum) -> Result<Bodies> {
         });
     }
     let what = ident.to_string();
+    // A number of the enum's own is an `isize`, or of the type that a `repr` says.
+    let numbers = quote!(#(#[allow(clippy::unnecessary_cast)] #numbers)*);
     let read = quote! {
-        #(#numbers)*
+        #numbers
         ::core::result::Result::Ok(match reader.i64()? {
             #(#reads,)*
             other => {
@@ -256,6 +261,66 @@ fn of_enum(ident: &Ident, data: &syn::DataEnum) -> Result<Bodies> {
             }
         })
     };
-    let write = quote!(#(#numbers)* match self { #(#writes)* });
+    let write = quote!(#numbers match self { #(#writes)* });
     Ok((read, write, quote!(match self { #(#sizes),* })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(expand: fn(TokenStream) -> Result<TokenStream>, item: &str) -> String {
+        expand(item.parse().expect("the test's text is Rust")).expect_err("this must not expand").to_string()
+    }
+
+    #[test]
+    fn data_types_that_make_no_sense_are_explained() {
+        let refusal = |item: &str| refusal(expand_data_type, item);
+        let named = "#[data_type(name = \"123456789\", encver = 2)]";
+        assert!(refusal("struct S { a: u8 }").contains("needs #[data_type("));
+        assert!(refusal("#[data_type(encver = 1)] struct S { a: u8 }").contains("needs #[data_type("));
+        assert!(
+            refusal("#[data_type(name = \"123456789\")] struct S { a: u8 }").contains("needs #[data_type(")
+        );
+        assert!(refusal("#[data_type(colour = 1)] struct S { a: u8 }").contains("needs #[data_type("));
+        assert!(
+            refusal("#[data_type(name = \"short\", encver = 1)] struct S;").contains("exactly 9 characters")
+        );
+        assert!(refusal("#[data_type(name = \"12345678é\", encver = 1)] struct S;").contains("exactly 9"));
+        assert!(refusal("#[data_type(name = \"123456789\", encver = 1024)] struct S;").contains("0 to 1023"));
+        assert!(refusal(&format!("{named} enum E {{ A }}")).contains("is for a struct"));
+        assert!(refusal(&format!("{named} struct S<T> {{ a: T }}")).contains("cannot be generic"));
+        assert!(refusal(&format!("{named} struct S;")).contains("there must be a field"));
+        let field =
+            |attribute: &str| refusal(&format!("{named} struct S {{ #[data_type({attribute})] a: u8 }}"));
+        assert!(field("since = 3").contains("encver is only 2"));
+        assert!(field("until = 3").contains("since = 2"));
+    }
+
+    #[test]
+    fn fields_that_make_no_sense_are_explained() {
+        let refusal = |item: &str| refusal(expand_field, item);
+        assert!(refusal("struct S;").contains("there must be a field"));
+        assert!(refusal("enum E {}").contains("without variants"));
+        assert!(refusal("union U { a: u8 }").contains("does not know what it holds"));
+        assert!(refusal("struct S<'a> { a: &'a str }").contains("cannot borrow"));
+        assert!(refusal("#[data_type(encver = 1)] struct S { a: u8 }").contains("no name and no version"));
+        assert!(
+            refusal("struct S { #[data_type(since = 1)] a: u8 }").contains("only the fields of a data type")
+        );
+        assert!(
+            refusal("enum E { A { #[data_type(since = 1)] a: u8 } }")
+                .contains("only the fields of a data type")
+        );
+    }
+
+    #[test]
+    fn a_version_is_read_if_every_later_one_says_what_is_new() {
+        let part = |since| Part { member: Member::Unnamed(0.into()), kind: syn::parse_quote!(u8), since };
+        assert_eq!(oldest(&[part(None)], 0), 0);
+        assert_eq!(oldest(&[part(None)], 2), 2);
+        assert_eq!(oldest(&[part(None), part(Some(2))], 2), 1);
+        assert_eq!(oldest(&[part(Some(1)), part(Some(2))], 2), 0);
+        assert_eq!(oldest(&[part(Some(1)), part(Some(3))], 3), 2);
+    }
 }

@@ -9,7 +9,8 @@ use crate::error::Result;
 
 /// A part of a value: integers, floats, `bool`, `char`, text, bytes, and lists, options, tuples, arrays, maps and sets of parts.
 ///
-/// `#[derive(Field)]` makes one of a struct or an enum of your own.
+/// `#[derive(Field)]` makes one of a struct or an enum of your own. One that holds itself, in a `Box` or a `Vec`, takes some of the
+/// stack for every level when it is read.
 ///
 /// ```
 /// use sandkey::data_type::Field;

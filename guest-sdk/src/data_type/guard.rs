@@ -67,6 +67,51 @@ enum State {
 }
 
 impl<T: DataType> ValueMut<'_, T> {
+    /// Say what has changed the value, as a command of this module that uses no other key: run on the value as it was, at the same
+    /// time, it makes the value that there is now. The server then notes this command; without it, it has the whole value saved
+    /// after every command that used anything but one value, time and random numbers. That matters for large values that are
+    /// changed in passing by a command about others.
+    ///
+    /// At most once for a value in one command, and after the change. In tests the command is tried at once, if
+    /// [`Context::load`] has said which commands there are.
+    ///
+    /// ```
+    /// # use sandkey::prelude::*;
+    /// # #[derive(Default, DataType)]
+    /// # #[data_type(name = "total-all", encver = 1)]
+    /// # struct Total { sum: i64 }
+    /// /// Add to a total, and to the total of everything.
+    /// #[command("total.add", write)]
+    /// fn add(ctx: &Context, key: Key, all: Key, by: i64) -> Result<()> {
+    ///     for key in [key, all] {
+    ///         let mut total = ctx.open_mut::<Total>(&key)?.or_default()?;
+    ///         total.sum += by;
+    ///         ValueMut::journal(&mut total, [b"total.add-one", key.name(), by.to_string().as_bytes()])?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// /// Add to one total.
+    /// #[command("total.add-one", write)]
+    /// fn add_one(ctx: &Context, key: Key, by: i64) -> Result<()> {
+    ///     ctx.open_mut::<Total>(&key)?.or_default()?.sum += by;
+    ///     Ok(())
+    /// }
+    ///
+    /// module! { name: "total", version: 1, types: [Total], commands: [add, add_one] }
+    /// # let ctx = Context::test();
+    /// # ctx.load(&MODULE, [""; 0]).unwrap();
+    /// # ctx.run::<add>(["a", "all", "5"]).unwrap();
+    /// # ctx.run::<add>(["b", "all", "-2"]).unwrap();
+    /// # assert_eq!(ctx.open_ref::<Total>(&ctx.key("all")).unwrap().unwrap().sum, 3);
+    /// ```
+    pub fn journal<A: AsRef<[u8]>>(value: &mut Self, command: impl IntoIterator<Item = A>) -> Result<()> {
+        if value.state == State::Seen {
+            value.lend();
+        }
+        value.place.host.object_journal(value.place.key, command.into_iter().collect())
+    }
+
     #[cold]
     fn lend(&mut self) {
         let Place { host, key, data_type } = self.place;
@@ -176,12 +221,22 @@ impl Context {
     /// The value of a type of the module's own under a key, to look at it; `None` if there is no such key, and
     /// [`Error::WrongType`] if it holds anything else.
     ///
-    /// An error about a key that was not declared must be returned from the command: the server then fetches the value and runs
-    /// the command again. See `finds_keys` in [`command`](macro@crate::command).
+    /// A value that is not in the module's memory is an error that the command must return: the server then fetches it and runs the
+    /// command again, and no client sees anything of that. So nothing but keys may be changed before: a static that counts,
+    /// say, would count twice. For several values see [`open_refs`](Self::open_refs).
     pub fn open_ref<T: DataType>(&self, key: &ReadKey<'_>) -> Result<Option<ValueRef<'_, T>>> {
         let host = &self.host;
         let object = host.object_get(key.handle(), self.number_of::<T>())?;
         Ok(object.map(|object| ValueRef { value: host.store(|store| store.get(object)), _host: host }))
+    }
+
+    /// The values under several keys, to look at them. Every one is asked for before an error is returned, so that whatever is not in
+    /// memory is fetched at once.
+    pub fn open_refs<'k, T: DataType>(
+        &self,
+        keys: impl IntoIterator<Item = &'k ReadKey<'k>>,
+    ) -> Result<Vec<Option<ValueRef<'_, T>>>> {
+        all(keys.into_iter().map(|key| self.open_ref(key)))
     }
 
     /// The place of a value under a key, to change the value or to put one there. [`Error::WrongType`] if the key holds anything else,
@@ -232,7 +287,28 @@ impl Context {
         self.host.scan_type(self.number_of::<T>(), cursor, count)
     }
 
+    /// Open keys by name, as [`open`](Self::open) does. Every one is asked for before an error is returned, so that a command with
+    /// `finds_keys` runs again only once for all of them.
+    pub fn open_many<'k, N: AsRef<[u8]> + ?Sized + 'k>(
+        &self,
+        names: impl IntoIterator<Item = &'k N>,
+    ) -> Result<Vec<Key<'k>>> {
+        all(names.into_iter().map(|name| self.open(name)))
+    }
+
     fn number_of<T: DataType>(&self) -> u32 {
         self.host.type_number(const { &TypeEntry::of::<T>() })
     }
+}
+
+/// All of them, or the first error after all were tried.
+fn all<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
+    let (mut all, mut error) = (Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(value) => all.push(value),
+            Err(why) => error = error.or(Some(why)),
+        }
+    }
+    error.map_or(Ok(all), Err)
 }

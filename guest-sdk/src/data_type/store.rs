@@ -29,7 +29,7 @@ enum Place {
 }
 
 const OPENED_TWICE: &str =
-    "a value is open for changing and is opened once more: drop the first guard before";
+    "a value is being changed and is used once more: drop the guard of one before the other";
 
 impl Store {
     /// Only for a static.

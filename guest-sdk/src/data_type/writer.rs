@@ -60,7 +60,7 @@ impl Writer {
     }
 
     /// Anything that is a [`Field`], which may be many of the above: `writer.field(&self.samples)`.
-    pub fn field<T: Field + ?Sized>(&mut self, value: &T) {
+    pub fn field<T: Field>(&mut self, value: &T) {
         value.write(self);
     }
 

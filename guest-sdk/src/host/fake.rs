@@ -43,6 +43,10 @@ impl fmt::Debug for Host {
 // By value where the imports of `wasm` want it so.
 #[allow(clippy::needless_pass_by_value)]
 impl Host {
+    pub(super) fn of(world: World) -> Self {
+        Self(Rc::new(RefCell::new(world)))
+    }
+
     pub(crate) fn world(&self) -> RefMut<'_, World> {
         self.0.borrow_mut()
     }

@@ -4,6 +4,8 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
 #[cfg(not(target_arch = "wasm32"))]
+mod journal;
+#[cfg(not(target_arch = "wasm32"))]
 mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
@@ -17,5 +19,7 @@ pub(crate) use wasm::{Host, log, set_types};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Rights, keys_of, take_logs};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use values::Wanted;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::bindings;

@@ -1,14 +1,17 @@
 //! Values of the module's own types in the fake server. As in the real one, the bytes are the value and the object is a cache of
-//! it: what a command changed is saved when it has succeeded, and dropped when it has failed.
+//! it: what a command changed is saved when it has succeeded, and dropped when it has failed. A command that asks for an object
+//! that is not there, or finds a key, is undone and runs again with it.
 
 use std::collections::BTreeSet;
 use std::mem;
 
 use super::fake::Host;
+use super::journal::Note;
 use super::world::{Data, Entry, World};
 use crate::data_type::store::Store;
 use crate::data_type::{TypeEntry, saved};
 use crate::error::{Error, Result};
+use crate::module::{CommandEntry, Module, State};
 use crate::strings::Strings;
 
 /// A value.
@@ -16,22 +19,44 @@ use crate::strings::Strings;
 pub(super) struct Value {
     pub(super) data_type: u32,
     encver: u32,
-    bytes: Vec<u8>,
-    object: Option<u32>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) object: Option<u32>,
+}
+
+impl Value {
+    /// Its bytes, as another server has them.
+    pub(super) fn without_object(self) -> Self {
+        Self { object: None, ..self }
+    }
 }
 
 /// What the fake server knows of types and objects.
 #[derive(Default)]
 pub(crate) struct Values {
     types: Vec<TypeEntry>,
-    /// MODULE LOAD has said which types there are.
-    listed: bool,
+    /// What MODULE LOAD has said of the module; until then types are added as they are used.
+    state: Option<State>,
+    pub(super) commands: Vec<CommandEntry>,
     store: Store,
     /// Objects that may differ from their bytes.
-    touched: BTreeSet<u32>,
-    /// Keys that the running command needed and did not get.
-    wanted: BTreeSet<Vec<u8>>,
+    pub(super) touched: BTreeSet<u32>,
+    /// What the running command wants in journals.
+    pub(super) notes: Vec<Note>,
+    /// What the running command asked for and did not get.
+    wanted: Wanted,
 }
+
+/// What a command needs to run again.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Keys that it found.
+    pub(crate) keys: BTreeSet<Vec<u8>>,
+    /// Keys whose objects were not in memory.
+    pub(crate) objects: BTreeSet<Vec<u8>>,
+}
+
+/// What a module is told that asks for an object that is not in memory.
+const NOT_IN_MEMORY: &str = "ERR the object is not in memory, the command will run again";
 
 impl Host {
     pub(crate) fn store<R>(&self, with: impl FnOnce(&Store) -> R) -> R {
@@ -42,21 +67,22 @@ impl Host {
         let values = &mut self.world().values;
         let known = values.types.iter().position(|known| known.id == data_type.id);
         let number = known.unwrap_or_else(|| {
-            assert!(!values.listed, "{} is not among the module's `types`", data_type.name);
+            assert!(values.state.is_none(), "{} is not among the module's `types`", data_type.name);
             values.add(*data_type)
         });
         u32::try_from(number).expect("a module has few types")
     }
 
-    /// MODULE LOAD says which types there are.
-    pub(crate) fn list_types(&self, types: &[TypeEntry]) {
+    /// MODULE LOAD says which types and commands there are.
+    pub(crate) fn know(&self, module: &Module) {
         let values = &mut self.world().values;
-        for data_type in types {
+        for data_type in module.types {
             if !values.types.iter().any(|known| known.id == data_type.id) {
                 values.add(*data_type);
             }
         }
-        values.listed = true;
+        values.state = Some(module.state);
+        values.commands = module.commands.to_vec();
     }
 
     pub(crate) fn object_get(&self, key: u32, data_type: u32) -> Result<Option<u32>> {
@@ -111,6 +137,11 @@ impl Host {
 }
 
 impl Values {
+    /// Without any objects, for a server with the same module.
+    pub(super) fn same_types(&self) -> Self {
+        Self { types: self.types.clone(), ..Self::default() }
+    }
+
     fn add(&mut self, data_type: TypeEntry) -> usize {
         let twice = self.types.iter().any(|known| known.name == data_type.name);
         assert!(!twice, "two types have the name {}", data_type.name);
@@ -120,22 +151,42 @@ impl Values {
 }
 
 impl World {
-    /// The object under a key. It is loaded if the command may have it: its keys' values are in memory when it begins.
+    /// The object under a key. A command gets one that is in memory, or an error and then another run. Outside of commands, where a
+    /// test looks around, there is nobody to run again, so it is loaded at once.
     fn object(&mut self, name: &[u8], data_type: u32) -> Result<Option<u32>> {
         let value = match self.database().get(name).map(|entry| &entry.data) {
             None => return Ok(None),
             Some(Data::Value(value)) if value.data_type == data_type => value,
             Some(_) => return Err(Error::WrongType),
         };
+        if value.object.is_none() && self.rights.declared.is_some() {
+            self.values.wanted.objects.insert(name.to_vec());
+            return Err(Error::Other(NOT_IN_MEMORY.into()));
+        }
+        self.load_value(name)
+    }
+
+    /// A command begins: what it asked for in its last run is in memory, and in a `global` module what is under its keys too.
+    pub(crate) fn load_values(&mut self, needs: &Wanted) -> Result<()> {
+        let at_once = (self.values.state == Some(State::Global)).then_some(&needs.keys);
+        for name in at_once.into_iter().flatten().chain(&needs.objects) {
+            self.load_value(name)?;
+        }
+        Ok(())
+    }
+
+    /// Have the object under a key in memory; `None` if there is no value of a module.
+    pub(super) fn load_value(&mut self, name: &[u8]) -> Result<Option<u32>> {
+        let Some(Entry { data: Data::Value(value), .. }) = self.database().get(name) else { return Ok(None) };
         if value.object.is_some() {
             return Ok(value.object);
         }
         let value = value.clone();
-        if self.rights.declared.as_ref().is_some_and(|names| !names.contains(name)) {
-            self.values.wanted.insert(name.to_vec());
-            return Err(Error::UndeclaredKey);
-        }
-        let object = self.values.types[data_type as usize].load(value.encver, &value.bytes)?;
+        let loaded = self.values.types[value.data_type as usize].load(value.encver, &value.bytes);
+        let object = loaded.map_err(|why| {
+            let name = String::from_utf8_lossy(name);
+            Error::other(format_args!("ERR the value of the key '{name}' cannot be used: {why}"))
+        })?;
         let object = self.values.store.insert(object);
         if let Some(Entry { data: Data::Value(value), .. }) = self.database().get_mut(name) {
             value.object = Some(object);
@@ -146,12 +197,18 @@ impl World {
     /// A command opened a key that it did not declare. One that finds keys will get it when it runs again.
     pub(super) fn want(&mut self, name: &[u8]) {
         if self.rights.finds_keys {
-            self.values.wanted.insert(name.to_vec());
+            self.values.wanted.keys.insert(name.to_vec());
         }
     }
 
+    /// Whether the running command asked for what it did not get.
+    pub(crate) fn wants_more(&self) -> bool {
+        let Wanted { keys, objects } = &self.values.wanted;
+        !keys.is_empty() || !objects.is_empty()
+    }
+
     /// What the command that ran last needs to run again.
-    pub(crate) fn take_wanted(&mut self) -> BTreeSet<Vec<u8>> {
+    pub(crate) fn take_wanted(&mut self) -> Wanted {
         mem::take(&mut self.values.wanted)
     }
 
@@ -184,6 +241,7 @@ impl World {
 
     /// Drop what was changed, to be made anew from its bytes.
     pub(super) fn drop_changed_values(&mut self) {
+        self.values.notes.clear();
         let touched = mem::take(&mut self.values.touched);
         for value in self.every_value() {
             value.object = value.object.filter(|object| !touched.contains(object));
@@ -207,19 +265,24 @@ impl World {
 
     /// Load every value, and see that it saves what it was loaded from.
     pub(crate) fn load_all_values(&mut self) -> Result<(), String> {
-        let mut values = mem::take(&mut self.values);
+        // In the hand meanwhile, because the databases are walked.
+        let values = mem::take(&mut self.values);
         let mut outcome = Ok(());
         for value in self.every_value() {
             let data_type = &values.types[value.data_type as usize];
-            match data_type.load(value.encver, &value.bytes) {
-                Ok(object) if saved(&*object) == value.bytes => {
-                    value.object = Some(values.store.insert(object))
+            let object = data_type.load(value.encver, &value.bytes).and_then(|object| {
+                if saved(&*object) == value.bytes {
+                    Ok(object)
+                } else {
+                    Err(format!("{}: a loaded value saves other bytes", data_type.name))
                 }
-                Ok(_) => outcome = Err(format!("{}: a loaded value saves other bytes", data_type.name)),
-                Err(why) => outcome = Err(why),
+            });
+            match object {
+                Ok(object) => value.object = Some(values.store.insert(object)),
+                Err(why) => outcome = outcome.and(Err(why)),
             }
         }
-        mem::swap(&mut self.values, &mut values);
+        self.values = values;
         outcome
     }
 }

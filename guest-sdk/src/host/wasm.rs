@@ -299,6 +299,10 @@ impl Host {
         Ok(objects::edit(key, data_type)?)
     }
 
+    pub(crate) fn object_journal(&self, key: u32, command: Strings) -> Result<()> {
+        Ok(objects::journal(key, &command.into())?)
+    }
+
     pub(crate) fn object_set(&self, key: u32, data_type: u32, object: u32) -> Result<()> {
         Ok(objects::set(key, data_type, object)?)
     }

@@ -89,7 +89,7 @@ impl World {
     pub(crate) fn begin(&mut self) -> impl FnOnce(&mut Self, bool) + use<> {
         // What a test changed in between is kept whatever happens now.
         self.keep_values();
-        let (databases, open) = (self.databases.clone(), self.open.len());
+        let (databases, open, seed) = (self.databases.clone(), self.open.len(), self.seed);
         move |world, failed| {
             world.open.truncate(open);
             if failed {
@@ -97,6 +97,7 @@ impl World {
                 world.drop_changed_values();
             } else {
                 world.keep_values();
+                world.check_notes(&databases, seed);
             }
         }
     }
