@@ -15,7 +15,7 @@ use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
 use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
-use crate::keyspace::Key;
+use crate::keyspace::{EntryRef, Key};
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -203,7 +203,7 @@ impl ModuleCommand {
     fn fetch_declared(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         let mut missing = Vec::new();
         for_each_key(&self.module.key_specs[self.index], argv, |_, name| {
-            let value = ctx.keys.peek(&Key::new(name)).ok().flatten().and_then(|entry| entry.module());
+            let value = ctx.keys.peek(&Key::new(name)).ok().flatten().and_then(EntryRef::module);
             let own = value.filter(|value| self.module.type_of(value.id()).is_some());
             if own.is_some_and(|value| slot.objects.of(value).is_none()) {
                 missing.push(name.into());

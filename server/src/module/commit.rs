@@ -108,7 +108,7 @@ fn keep(host: &mut ModuleHost<'_, '_, '_>, edit: &Edit, outcome: Outcome, argv: 
         match (outcome, &edit.journal) {
             (Outcome::Saved(id, bytes), _) => value.fold(id, bytes),
             (Outcome::Journaled, Some(said)) => {
-                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter())
+                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter());
             }
             (Outcome::Journaled, None) => value.journal_mut().push(revision, now_us, seed, argv.iter()),
         }
