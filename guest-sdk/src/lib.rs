@@ -29,6 +29,7 @@ mod bytes;
 pub mod collections;
 mod config;
 mod context;
+pub mod data_type;
 mod element;
 #[cfg(target_arch = "wasm32")]
 mod entry;
@@ -53,13 +54,14 @@ pub use argument::{Arg, Args, Argument, Counted, Many};
 pub use bytes::{FromBytes, ToBytes};
 pub use config::{AnyConfig, Config, ConfigKind, ConfigSpec, ConfigType, ConfigValue};
 pub use context::{Call, Circumstances, Client, Context};
+pub use data_type::{DataType, Slot, TypeEntry, ValueMut, ValueRef};
 pub use element::{Element, Writer};
 pub use error::{Error, Result};
 pub use hash::{Hash, ReadHash};
 pub use key::{Key, ReadKey, ValueType};
 pub use module::{Command, CommandEntry, Module, State};
 pub use reply::Reply;
-pub use sandkey_macros::{command, module};
+pub use sandkey_macros::{DataType, command, module};
 pub use spec::{
     Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, Flags, KeySpec, KeySpecs, KeyUse, Repeat, Shape,
 };
@@ -92,8 +94,8 @@ pub mod expanded {
 /// Everything that most modules need: `use sandkey::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Args, Config, Context, Counted, Error, Hash, Key, Many, ReadHash, ReadKey, Reply, Result, Value,
-        ValueType,
+        Args, Config, Context, Counted, DataType, Error, Hash, Key, Many, ReadHash, ReadKey, Reply, Result,
+        Slot, Value, ValueMut, ValueRef, ValueType,
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }

@@ -224,3 +224,36 @@ pub const CURSOR_POSITION_BITS: u32 = 52;
 /// How many times `maxmemory-samples` keys a victim is chosen from. Redis keeps its best candidates in a pool from one
 /// eviction to the next; looking at more keys each time comes to the same and needs no state between workers.
 pub const EVICTION_SAMPLES: usize = 4;
+
+/// Bytes up to which the journal of a module's value may grow however little was saved: saving costs hundreds of ns for a value of no
+/// size, and this makes that rare.
+pub const JOURNAL_BYTES_MIN: usize = 4 << 10;
+
+/// Bytes that it never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
+pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
+
+/// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
+/// byte; whoever needs ten times that hangs.
+pub const VALUE_FUEL_MIN: u64 = 10_000_000;
+
+/// See `VALUE_FUEL_MIN`.
+pub const VALUE_FUEL_PER_BYTE: u64 = 100;
+
+/// Objects that one run of a command may ask for that are not in memory; the others are asked for by its next run.
+pub const OBJECTS_FETCHED: usize = 10_000;
+
+/// Keys likewise that one run of a command may find.
+pub const KEYS_FOUND: usize = 1_000;
+
+/// How often a command is run again because of what was not in memory. Each run fetches something, so only one that needs more than
+/// fits comes so far.
+pub const RERUNS: usize = 10_000;
+
+/// How often the keys of a command may turn out to be others than it locked, before all are locked.
+pub const LOCK_ROUNDS: usize = 8;
+
+/// Steps of freeing objects that are done before a command of the module, so that none waits for all that was deleted.
+pub const FREE_EFFORT: u64 = 256;
+
+/// Bytes of memory up to which the instance for work on single values is kept.
+pub const WORKSHOP_KEPT: usize = 16 << 20;

@@ -11,6 +11,7 @@ use super::entry::{Entry, EntryMut};
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
+use super::module_value::Live;
 use super::snapshot::Part;
 use super::table::{Place, Table};
 use super::value::{EditError, Value, ValueType};
@@ -368,6 +369,14 @@ impl Db {
         let Some(place) = self.find(key, now_ms) else { return false };
         self.edit(place, |entry| entry.set_expire(expire_at));
         true
+    }
+
+    /// Notes where the object of a module's value is. That is no change of the value, and no access.
+    pub fn set_live(&mut self, key: &Key<'_>, live: Option<Live>) {
+        let Some(place) = self.table.find(key.hash, key.bytes) else { return };
+        if let Some(value) = self.table.at_mut(place).module() {
+            value.set_live(live);
+        }
     }
 
     /// Appends to a string, or makes it. Returns the new length.

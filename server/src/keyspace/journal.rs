@@ -13,6 +13,8 @@
 pub struct Journal {
     bytes: Vec<u8>,
     len: u32,
+    /// Under which parameters of the module all of them ran.
+    revision: u32,
 }
 
 /// A command of a journal.
@@ -52,8 +54,27 @@ impl Journal {
         self.bytes.capacity()
     }
 
-    /// Append a command.
-    pub fn push<'a>(&mut self, now_us: u64, seed: u64, argv: impl Iterator<Item = &'a [u8]> + Clone) {
+    /// Which parameters of the module its commands ran under.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+
+    /// Whether a command that ran under these parameters can be appended: one journal has the commands of one revision.
+    #[inline]
+    pub fn takes(&self, revision: u32) -> bool {
+        self.len == 0 || self.revision == revision
+    }
+
+    /// Append a command that ran under these parameters.
+    pub fn push<'a>(
+        &mut self,
+        revision: u32,
+        now_us: u64,
+        seed: u64,
+        argv: impl Iterator<Item = &'a [u8]> + Clone,
+    ) {
+        debug_assert!(self.takes(revision), "the value must be saved first");
+        self.revision = revision;
         let count = argv.clone().count();
         let data: usize = argv.clone().map(<[u8]>::len).sum();
         let length = HEADER + 4 * count + data;
@@ -110,7 +131,7 @@ mod tests {
         assert!(journal.is_empty() && journal.iter().next().is_none());
         let commands: [&[&[u8]]; 4] = [&[b"t.add", b"key", b"1"], &[b"T.RESET", b""], &[], &[&[0; 70_000]]];
         for (i, argv) in commands.iter().enumerate() {
-            journal.push(1000 + i as u64, u64::MAX - i as u64, argv.iter().copied());
+            journal.push(3, 1000 + i as u64, u64::MAX - i as u64, argv.iter().copied());
         }
         assert_eq!(journal.len(), 4);
         let read: Vec<_> = journal.iter().collect();
@@ -120,5 +141,6 @@ mod tests {
             assert_eq!(entry.argv().collect::<Vec<_>>(), argv);
         }
         assert!(journal.memory() >= journal.bytes() && journal.bytes() > 70_000);
+        assert!(journal.takes(3) && !journal.takes(4) && Journal::default().takes(4));
     }
 }

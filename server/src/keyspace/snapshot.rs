@@ -11,7 +11,7 @@
 //! walker with it (`Orphan`) instead of being freed.
 //!
 //! What comes out are copies in the form that they have in memory: whoever writes them to a file compresses and formats outside of the
-//! locks. A module's value and its journal are shared, not copied. A large string or hash is copied whole under its shard's
+//! locks. The bytes of a module's value are shared, and its journal is short. A large string or hash is copied whole under its shard's
 //! lock, about as long as a GET or an HGETALL of it would take.
 
 use std::sync::Arc;

@@ -183,7 +183,7 @@ impl Writer<'_> {
             hash.set(b"f1", &now_ms.to_le_bytes(), HashLimits::default());
         }
         if let Some(value) = entry.module() {
-            value.journal_mut().push(now_ms, 1, [b"t.add".as_slice(), b"1"].into_iter());
+            value.journal_mut().push(0, now_ms, 1, [b"t.add".as_slice(), b"1"].into_iter());
         }
     }
 
