@@ -12,6 +12,7 @@ use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
 use super::module_value::Live;
+use super::snapshot::Part;
 use super::table::{Place, Table};
 use super::value::{EditError, Value, ValueType};
 use crate::limits::RANDOM_KEY_TRIES;
@@ -51,7 +52,7 @@ pub enum Overwritten {
 
 /// The keys of one database in one shard.
 pub struct Db {
-    table: Table<Entry>,
+    pub(super) table: Table<Entry>,
     /// Found dead since the caller last looked.
     expired: Vec<Entry>,
     /// Sum of `Entry::memory`.
@@ -59,6 +60,10 @@ pub struct Db {
     access: AccessClock,
     /// State of the generator that LFU asks; quality hardly matters there, and it must not cost.
     random: u64,
+    /// The mark that new entries get: that of all entries, unless a snapshot is under way. See `snapshot`.
+    pub(super) mark: u32,
+    /// What a snapshot under way has to do with this database.
+    pub(super) part: Option<Box<Part>>,
 }
 
 /// An entry that is edited in place. When it is let go, the database's memory is counted anew.
@@ -92,7 +97,15 @@ impl Drop for Edited<'_> {
 impl Db {
     /// An empty database. `seed` feeds the generator of the LFU counters.
     pub fn new(access: AccessClock, seed: u64) -> Self {
-        Db { table: Table::default(), expired: Vec::new(), bytes: 0, access, random: seed }
+        Db {
+            table: Table::default(),
+            expired: Vec::new(),
+            bytes: 0,
+            access,
+            random: seed,
+            mark: 0,
+            part: None,
+        }
     }
 
     /// How many keys there are; those that have expired and were not found yet count, as in Redis.
@@ -153,9 +166,18 @@ impl Db {
 
     /// Takes an entry out and its memory off the account.
     fn take(&mut self, place: Place) -> Entry {
+        self.preserve(place);
         let entry = self.table.remove_at(place);
         self.bytes -= entry.as_ref().memory();
         entry
+    }
+
+    /// Before an entry is changed: a snapshot under way that has not been there yet gets a copy of it.
+    #[inline]
+    fn preserve(&mut self, place: Place) {
+        if let Some(part) = &mut self.part {
+            part.preserve(self.table.at(place), self.mark);
+        }
     }
 
     /// Counts an access.
@@ -203,6 +225,7 @@ impl Db {
     #[inline]
     pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Edited<'_>> {
         let place = self.find(key, now_ms)?;
+        self.preserve(place);
         let entry = self.table.at_mut(place);
         Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
         let before = entry.as_ref().memory();
@@ -264,8 +287,11 @@ impl Db {
         Self::touch(self.access, &mut self.random, old, now_ms);
         let keeps_expire =
             expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
-        if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
-            return Overwritten::String;
+        if keeps_expire {
+            self.preserve(place);
+            if self.table.at_mut(place).overwrite(bytes) {
+                return Overwritten::String;
+            }
         }
         let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
@@ -425,6 +451,7 @@ impl Db {
     /// Adds an entry whose key is not there.
     #[inline]
     fn add(&mut self, hash: u64, entry: Entry) -> Place {
+        entry.as_ref().set_snapshot_mark(self.mark);
         self.bytes += entry.as_ref().memory();
         self.table.insert(hash, entry)
     }
@@ -432,11 +459,16 @@ impl Db {
     /// Changes an entry and the account of memory.
     #[inline]
     fn edit<R>(&mut self, place: Place, edit: impl FnOnce(&mut Entry) -> R) -> R {
-        let bytes = &mut self.bytes;
-        self.table.update(place, |entry| {
+        let Db { table, bytes, mark, part, .. } = self;
+        table.update(place, |entry| {
+            if let Some(part) = part {
+                part.preserve(entry.as_ref(), *mark);
+            }
             *bytes -= entry.as_ref().memory();
             let result = edit(entry);
             *bytes += entry.as_ref().memory();
+            // It may be another block now.
+            entry.as_ref().set_snapshot_mark(*mark);
             result
         })
     }
@@ -484,8 +516,11 @@ impl Db {
         cursor: &mut u64,
         mut f: impl FnMut(Entry),
     ) -> usize {
-        let bytes = &mut self.bytes;
-        self.table.expire(now_ms, budget, cursor, |entry| {
+        let Db { table, bytes, mark, part, .. } = self;
+        table.expire(now_ms, budget, cursor, |entry| {
+            if let Some(part) = part {
+                part.preserve(entry.as_ref(), *mark);
+            }
             *bytes -= entry.as_ref().memory();
             f(entry);
         })

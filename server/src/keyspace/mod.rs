@@ -21,6 +21,7 @@ mod prefetch;
 mod segment;
 pub mod shard;
 mod slots;
+pub mod snapshot;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -36,4 +37,5 @@ pub use key::Key;
 pub use lock::{Keyspace, Locked, ShardId};
 pub use module_value::{Home, Live, ModuleValue, TypeId};
 pub use shard::{Shard, WatchFlag};
+pub use snapshot::{Busy, Snapshot};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
