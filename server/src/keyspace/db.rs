@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
+use super::account::Account;
 use super::entry::{Entry, EntryMut};
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
@@ -55,8 +56,8 @@ pub struct Db {
     pub(super) table: Table<Entry>,
     /// Found dead since the caller last looked.
     expired: Vec<Entry>,
-    /// Sum of `Entry::memory`.
-    bytes: usize,
+    /// What the entries occupy.
+    account: Account,
     access: AccessClock,
     /// State of the generator that LFU asks; quality hardly matters there, and it must not cost.
     random: u64,
@@ -69,8 +70,8 @@ pub struct Db {
 /// An entry that is edited in place. When it is let go, the database's memory is counted anew.
 pub struct Edited<'a> {
     entry: EntryMut<'a>,
-    bytes: &'a mut usize,
-    before: usize,
+    account: &'a mut Account,
+    before: Account,
 }
 
 impl<'a> Deref for Edited<'a> {
@@ -89,7 +90,8 @@ impl<'a> DerefMut for Edited<'a> {
 
 impl Drop for Edited<'_> {
     fn drop(&mut self) {
-        *self.bytes = (*self.bytes + self.entry.as_ref().memory()).saturating_sub(self.before);
+        self.account.add(self.entry.as_ref());
+        self.account.remove(self.before);
     }
 }
 
@@ -100,7 +102,7 @@ impl Db {
         Db {
             table: Table::default(),
             expired: Vec::new(),
-            bytes: 0,
+            account: Account::default(),
             access,
             random: seed,
             mark: 0,
@@ -129,7 +131,12 @@ impl Db {
     /// Heap bytes of keys and values, as the allocator's size classes have them, without the table.
     #[inline]
     pub fn used_bytes(&self) -> usize {
-        self.bytes
+        self.account.bytes
+    }
+
+    /// The same, and what of it is modules' values.
+    pub fn account(&self) -> Account {
+        self.account
     }
 
     /// Heap bytes of the table itself.
@@ -168,7 +175,7 @@ impl Db {
     fn take(&mut self, place: Place) -> Entry {
         self.preserve(place);
         let entry = self.table.remove_at(place);
-        self.bytes -= entry.as_ref().memory();
+        self.account.subtract(entry.as_ref());
         entry
     }
 
@@ -228,8 +235,8 @@ impl Db {
         self.preserve(place);
         let entry = self.table.at_mut(place);
         Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
-        let before = entry.as_ref().memory();
-        Some(Edited { entry, bytes: &mut self.bytes, before })
+        let before = Account::of(entry.as_ref());
+        Some(Edited { entry, account: &mut self.account, before })
     }
 
     /// Whether a key is there and alive.
@@ -452,21 +459,21 @@ impl Db {
     #[inline]
     fn add(&mut self, hash: u64, entry: Entry) -> Place {
         entry.as_ref().set_snapshot_mark(self.mark);
-        self.bytes += entry.as_ref().memory();
+        self.account.add(entry.as_ref());
         self.table.insert(hash, entry)
     }
 
     /// Changes an entry and the account of memory.
     #[inline]
     fn edit<R>(&mut self, place: Place, edit: impl FnOnce(&mut Entry) -> R) -> R {
-        let Db { table, bytes, mark, part, .. } = self;
+        let Db { table, account, mark, part, .. } = self;
         table.update(place, |entry| {
             if let Some(part) = part {
                 part.preserve(entry.as_ref(), *mark);
             }
-            *bytes -= entry.as_ref().memory();
+            account.subtract(entry.as_ref());
             let result = edit(entry);
-            *bytes += entry.as_ref().memory();
+            account.add(entry.as_ref());
             // It may be another block now.
             entry.as_ref().set_snapshot_mark(*mark);
             result
@@ -516,12 +523,12 @@ impl Db {
         cursor: &mut u64,
         mut f: impl FnMut(Entry),
     ) -> usize {
-        let Db { table, bytes, mark, part, .. } = self;
+        let Db { table, account, mark, part, .. } = self;
         table.expire(now_ms, budget, cursor, |entry| {
             if let Some(part) = part {
                 part.preserve(entry.as_ref(), *mark);
             }
-            *bytes -= entry.as_ref().memory();
+            account.subtract(entry.as_ref());
             f(entry);
         })
     }

@@ -7,6 +7,7 @@
 //! Who runs a command locks the shards of its keys, in ascending order, and holds them until its effects are out. No
 //! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
 
+pub mod account;
 pub mod block;
 pub mod db;
 pub mod entry;
@@ -27,6 +28,7 @@ pub mod table;
 mod tests;
 pub mod value;
 
+pub use account::Account;
 pub use db::{Db, Edited, Expire, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
