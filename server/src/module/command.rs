@@ -45,7 +45,7 @@ impl Run for ModuleCommand {
             Ok(()) => {}
             Err(_) => {
                 ctx.keys.undo_to(mark);
-                ctx.keys.effects.forget(effects);
+                ctx.keys.forget(effects);
             }
         }
         result
