@@ -159,6 +159,12 @@ pub const SCRATCH_KEPT: usize = 1024;
 /// Records of effects that a worker keeps room for once they are delivered.
 pub const EFFECTS_KEPT: usize = 1024;
 
+/// Bytes of commands to be repeated that a worker keeps room for once they are appended: what a batch of usual commands makes.
+pub const PROPAGATION_KEPT: usize = 64 * 1024;
+
+/// Room for what stands around an argument when it is encoded: a kind, a count of at most 20 digits, two line ends.
+pub const ARGUMENT_HEADER: usize = 25;
+
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;
 
