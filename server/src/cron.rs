@@ -26,7 +26,7 @@ pub fn spawn(server: &'static Server) {
                 expiry.cycle(server, &config);
             }
             tend_clients(server, &config);
-            server.tenant.modules.tidy();
+            server.tenant.modules.tidy(server);
         }
     });
 }

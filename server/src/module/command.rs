@@ -249,8 +249,14 @@ impl ModuleCommand {
                 tracing::warn!("{line}");
                 CommandError::err(line)
             })?;
-            let live = slot.objects.hold(object);
-            ctx.keys.db_of(&key)?.set_live(&key, live);
+            let Some(live) = slot.objects.hold(object) else {
+                slot.fail(ctx.server.clock.now_ns());
+                return Err(CommandError::err(format_args!(
+                    "module '{}' gave the number {} to two objects",
+                    module.name, object.number
+                )));
+            };
+            ctx.keys.db_of(&key)?.set_live(&key, Some(live));
         }
         Ok(())
     }

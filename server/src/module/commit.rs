@@ -8,7 +8,7 @@ use sandkey_runtime::{Instance, State, Trap};
 
 use crate::effects::Mark;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Key, ModuleValue, TypeId};
+use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -77,7 +77,7 @@ fn commit_edits(
 /// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
 /// never so long that replaying it would keep somebody waiting.
 #[inline]
-fn has_room(value: &ModuleValue, revision: u32) -> bool {
+fn has_room(value: &ModuleValue, revision: Revision) -> bool {
     let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
     value.journal().bytes() < most && value.journal().takes(revision)
 }
