@@ -255,6 +255,9 @@ pub const KEYS_FOUND: usize = 1_000;
 /// fits comes so far.
 pub const RERUNS: usize = 10_000;
 
+/// How often the memory of a module may be full while one command's objects are fetched: it needs more than fits at once.
+pub const FULL_RERUNS: u32 = 4;
+
 /// How often the keys of a command may turn out to be others than it locked, before all are locked.
 pub const LOCK_ROUNDS: usize = 8;
 
