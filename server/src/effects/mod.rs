@@ -4,6 +4,7 @@
 
 pub mod notify;
 pub mod pubsub;
+pub mod rdb;
 
 use crate::limits;
 use notify::{Class, KeyEvent};
