@@ -178,6 +178,20 @@ pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
 
+// RDB
+
+/// Bytes of the buffer that an RDB is read or written through: few calls of the system, and it stays in a core's cache.
+pub const RDB_BUFFER: usize = 256 * 1024;
+
+/// Bytes that are read at once of a string longer than that buffer: the memory for it grows as they arrive.
+pub const RDB_READ_STEP: usize = 1024 * 1024;
+
+/// Bytes of room that reading an RDB keeps from one value to the next.
+pub const RDB_SCRATCH_KEPT: usize = 1024 * 1024;
+
+/// Bytes of room that a thread keeps for compressing strings: enough for most, and few for each of some threads.
+pub const LZF_SCRATCH_KEPT: usize = 64 * 1024;
+
 // Time and memory
 
 /// Nanoseconds that one cycle of active expiry may go on while it finds much to delete, for each step of

@@ -6,6 +6,7 @@ pub mod aof;
 pub mod notify;
 pub mod propagate;
 pub mod pubsub;
+pub mod rdb;
 
 use crate::limits;
 use crate::net::argv::Argv;
