@@ -53,6 +53,10 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         let metrics = metrics::open(&config)?;
         load_modules(server, startup)?;
         tracing::info!("Server initialized");
+        if config.appendonly {
+            server.load_aof()?;
+            server.open_aof()?;
+        }
         let workers = spawn_workers(server)?;
         reactions::install(server, Listening::start(server, sockets, workers)?);
         if let Some(socket) = metrics {
@@ -120,6 +124,7 @@ async fn shut_down(server: &'static Server) {
         client.kill();
     }
     let config = server.config.current();
+    server.close_aof();
     for _ in 0..20 {
         if server.clients.is_empty() {
             break;
