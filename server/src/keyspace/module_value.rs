@@ -208,7 +208,13 @@ impl ModuleValue {
 impl Clone for ModuleValue {
     /// The same value, which has no object.
     fn clone(&self) -> Self {
-        Self { id: self.id, saved: Arc::clone(&self.saved), journal: self.journal.clone(), live: None, home_made: self.home_made }
+        Self {
+            id: self.id,
+            saved: Arc::clone(&self.saved),
+            journal: self.journal.clone(),
+            live: None,
+            home_made: self.home_made,
+        }
     }
 }
 
