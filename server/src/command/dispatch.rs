@@ -283,10 +283,35 @@ impl Executor {
                 command.name
             )));
         }
+        if self.server.persistence.is_troubled() {
+            self.file_trouble(session, command)?;
+        }
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
         Ok(self.server.paused_for(command, session, self.now_us))
+    }
+
+    /// Data is being loaded, or was not saved: most commands wait for the end of the one, and those that write for the other.
+    #[cold]
+    fn file_trouble(&self, session: &Session, command: &Command) -> Result<(), CommandError> {
+        if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
+            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
+        }
+        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let writes = command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::RUNS_QUEUE)
+                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE));
+        // Those who watch the server ask with PING whether it can do its work.
+        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
+            return Err(CommandError::line(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
+                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
+                 for details about the RDB error.",
+            ));
+        }
+        Ok(())
     }
 
     /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
