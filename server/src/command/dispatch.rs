@@ -323,19 +323,24 @@ impl Executor {
                 command.name
             )));
         }
-        if self.config.maxmemory != 0 {
-            self.make_room(session, command)?;
-        }
-        if self.server.aof.is_troubled()
-            && let Some(wait) = self.disk_trouble(session, command)?
+        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
+            && let Some(wait) = self.file_trouble(session, command)?
         {
             return Ok(Some(wait));
+        }
+        if self.config.maxmemory != 0 {
+            self.make_room(session, command)?;
         }
         Ok(self.server.paused_for(command, session, self.now_us))
     }
 
-    /// The append-only file cannot take what is written: commands that write are refused, or wait until the disk has caught up.
-    fn disk_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
+    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
+    /// case, those that write in the others, and they wait while the disk has to catch up.
+    #[cold]
+    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
+        if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
+            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
+        }
         let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
         let writes = command.flags.has(Flags::WRITE)
             || command.flags.has(Flags::RUNS_QUEUE)
@@ -350,6 +355,14 @@ impl Executor {
         if writes && self.server.aof.is_full() {
             self.server.aof.count_delayed();
             return Ok(Some(limits::AOF_FULL_STEP));
+        }
+        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
+            return Err(CommandError::line(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
+                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
+                 for details about the RDB error.",
+            ));
         }
         Ok(None)
     }
