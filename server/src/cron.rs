@@ -28,6 +28,7 @@ pub fn spawn(server: &'static Server) {
             server.save_if_due(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
+            server.tenant.migrations.links.close_idle();
         }
     });
 }
