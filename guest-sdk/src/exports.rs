@@ -2,11 +2,14 @@
 //! module's crate. The one that is entered all the time is in `entry`.
 
 use crate::bindings::configurable::exports::sandkey::module::configs as wit_configs;
+use crate::bindings::data::exports::sandkey::module::values as wit_values;
+use crate::bindings::data::sandkey::module::types as wit_values_types;
 use crate::bindings::exports::sandkey::module::lifecycle as wit_lifecycle;
 use crate::bindings::sandkey::module::{manifest as wit, types};
 use crate::collections;
 use crate::config::{ConfigKind, ConfigSpec, ConfigValue};
-use crate::host::Host;
+use crate::data_type::{Object, Writer, saved};
+use crate::host::{self, Host};
 use crate::log::Level;
 use crate::module::{Module, State};
 use crate::spec::{Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, KeySpec};
@@ -21,6 +24,7 @@ pub trait HasModule {
 impl<T: HasModule> wit_lifecycle::Guest for T {
     fn init(args: types::Argv) -> Result<wit::Manifest, String> {
         report_panics();
+        host::set_types(T::MODULE.types);
         let host = Host;
         collections::seed(host.random(), host.random());
         T::MODULE.start(&host, Argv::new(&args.data, &args.ends))?;
@@ -37,6 +41,52 @@ impl<T: HasModule> wit_configs::Guest for T {
         };
         T::MODULE.configure(&name, value)
     }
+}
+
+/// The number of a type is not needed where an object's own is given: it knows its type.
+impl<T: HasModule> wit_values::Guest for T {
+    fn load(data_type: u32, encver: u32, bytes: Vec<u8>) -> Result<u32, String> {
+        // The server passes positions of the manifest that it read from this very table.
+        let object = T::MODULE.types[data_type as usize].load(encver, &bytes)?;
+        Ok(Host.store(|store| store.insert(object)))
+    }
+
+    fn save(_data_type: u32, object: u32) -> Vec<u8> {
+        saved(&*object_at(object))
+    }
+
+    fn free(_data_type: u32, object: u32) {
+        Host.store(|store| store.free(object));
+    }
+
+    fn memory_usage(_data_type: u32, object: u32) -> u64 {
+        object_at(object).memory_usage() as u64
+    }
+
+    fn free_effort(_data_type: u32, object: u32) -> u64 {
+        object_at(object).free_effort() as u64
+    }
+
+    fn copy(_data_type: u32, object: u32, source: Vec<u8>, target: Vec<u8>) -> Result<Vec<u8>, String> {
+        let mut writer = Writer::new();
+        object_at(object).copy(&source, &target, &mut writer).map_err(|error| error.to_string())?;
+        Ok(writer.into_bytes())
+    }
+
+    fn digest(_data_type: u32, object: u32) -> Vec<u8> {
+        let mut digest = Vec::new();
+        object_at(object).digest(&mut digest);
+        digest
+    }
+
+    fn aof_rewrite(_data_type: u32, object: u32, key: Vec<u8>) -> Vec<wit_values_types::Argv> {
+        let commands = object_at(object).aof_rewrite(&key);
+        commands.into_iter().map(|argv| wit_values_types::Argv { data: argv.data, ends: argv.ends }).collect()
+    }
+}
+
+fn object_at(number: u32) -> Object {
+    Host.store(|store| store.any(number))
 }
 
 /// A panic ends in a trap, and a trap has no words: say them before.
@@ -60,10 +110,15 @@ fn manifest(module: &Module) -> wit::Manifest {
         state: match module.state {
             State::None => wit::State::None,
             State::Global => wit::State::Global,
+            State::Values => wit::State::Values,
         },
         commands: module.commands.iter().map(|entry| command(&entry.spec)).collect(),
         configs: module.configs.iter().map(|parameter| config(parameter.spec())).collect(),
-        data_types: Vec::new(),
+        data_types: module
+            .types
+            .iter()
+            .map(|entry| wit::DataType { name: entry.name.to_owned(), encver: entry.encver })
+            .collect(),
         events: Vec::new(),
         calls: owned(module.calls),
         capabilities: owned(module.capabilities),

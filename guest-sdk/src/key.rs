@@ -1,5 +1,6 @@
 //! A key that a command was given, and what can be done with it as such and as a string. Nothing is cached: every method is
-//! one call of the server. A hash is behind [`Key::hash`].
+//! one call of the server. A hash is behind [`Key::hash`], a value of the module's own type behind
+//! [`Context::open_mut`](crate::Context::open_mut).
 
 use std::fmt;
 use std::ops::Deref;
@@ -64,6 +65,10 @@ impl<'a> ReadKey<'a> {
         Ok(Self { host: host.clone(), handle, name })
     }
 
+    pub(crate) const fn handle(&self) -> u32 {
+        self.handle
+    }
+
     /// The key's name.
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {
@@ -74,6 +79,12 @@ impl<'a> ReadKey<'a> {
     #[must_use]
     pub fn value_type(&self) -> ValueType {
         self.host.type_of(self.handle)
+    }
+
+    /// The 9 characters that name its type if it holds a value of some module's own type.
+    #[must_use]
+    pub fn type_name(&self) -> Option<String> {
+        self.host.type_name(self.handle)
     }
 
     /// Whether it exists.

@@ -20,7 +20,8 @@
 //!
 //! The signature is the specification. [`Key`] parameters become key specs, [`Option`], `Vec`, [`Many`] and [`Counted`]
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
-//! [`Reply`]; an [`Error`] undoes everything that the command wrote.
+//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings and hashes, or in values of a
+//! [`DataType`] of the module's own.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
 mod allocator;
@@ -29,6 +30,7 @@ mod bytes;
 pub mod collections;
 mod config;
 mod context;
+pub mod data_type;
 mod element;
 #[cfg(target_arch = "wasm32")]
 mod entry;
@@ -53,13 +55,14 @@ pub use argument::{Arg, Args, Argument, Counted, Many};
 pub use bytes::{FromBytes, ToBytes};
 pub use config::{AnyConfig, Config, ConfigKind, ConfigSpec, ConfigType, ConfigValue};
 pub use context::{Call, Circumstances, Client, Context};
+pub use data_type::{DataType, Slot, TypeEntry, ValueMut, ValueRef};
 pub use element::{Element, Writer};
 pub use error::{Error, Result};
 pub use hash::{Hash, ReadHash};
 pub use key::{Key, ReadKey, ValueType};
 pub use module::{Command, CommandEntry, Module, State};
 pub use reply::Reply;
-pub use sandkey_macros::{command, module};
+pub use sandkey_macros::{DataType, command, module};
 pub use spec::{
     Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, Flags, KeySpec, KeySpecs, KeyUse, Repeat, Shape,
 };
@@ -92,8 +95,8 @@ pub mod expanded {
 /// Everything that most modules need: `use sandkey::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Args, Config, Context, Counted, Error, Hash, Key, Many, ReadHash, ReadKey, Reply, Result, Value,
-        ValueType,
+        Args, Config, Context, Counted, DataType, Error, Hash, Key, Many, ReadHash, ReadKey, Reply, Result,
+        Slot, Value, ValueMut, ValueRef, ValueType,
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }

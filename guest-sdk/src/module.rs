@@ -4,6 +4,7 @@
 use crate::argument::Args;
 use crate::config::{AnyConfig, ConfigValue};
 use crate::context::Context;
+use crate::data_type::TypeEntry;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::reply::Reply;
@@ -49,6 +50,9 @@ pub enum State {
     None,
     /// Something that all commands must share: there is one instance, and its commands run one at a time.
     Global,
+    /// Objects of its data types, and what can be made again from these: there is one instance, and its commands run one at a
+    /// time.
+    Values,
 }
 
 /// A module. `module!` makes the only one of a crate and calls it `MODULE`.
@@ -64,6 +68,8 @@ pub struct Module {
     pub state: State,
     /// Its commands.
     pub commands: &'static [CommandEntry],
+    /// The types of values that it owns.
+    pub types: &'static [TypeEntry],
     /// Its configuration parameters.
     pub configs: &'static [&'static dyn AnyConfig],
     /// The commands that it may run through [`Context::call`].

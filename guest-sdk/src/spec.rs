@@ -56,6 +56,8 @@ impl Flags {
     pub const SKIP_SLOWLOG: Self = Self(1 << 10);
     /// It may open and scan any key.
     pub const ALL_KEYS: Self = Self(1 << 11);
+    /// It finds more keys in what it reads, and runs again when it asked for one.
+    pub const FINDS_KEYS: Self = Self(1 << 12);
 
     /// Both.
     #[must_use]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{ConfigKind, ConfigValue};
 use crate::context::{Circumstances, Client, Context};
 use crate::error::{Error, Result};
-use crate::host::{Host, Rights, keys_of, take_logs};
+use crate::host::{Host, Rights, Wanted, keys_of, take_logs};
 use crate::key::Key;
 use crate::log::Level;
 use crate::module::{Command, CommandEntry, Module};
@@ -16,6 +16,9 @@ use crate::reply::Reply;
 use crate::spec::Flags;
 use crate::strings::Strings;
 use crate::value::Value;
+
+/// How often a command may run in all before its test fails.
+const RUNS_MAX: usize = 100;
 
 /// Only in tests, which run natively.
 impl Context {
@@ -43,8 +46,8 @@ impl Context {
         Self::new(Host::default(), true)
     }
 
-    /// Run a command as the server would: check its arity, find its keys, read its arguments, and undo what it wrote if it
-    /// returns an error. The arguments are those after its name.
+    /// Run a command as the server would: check its arity, find its keys, read its arguments, undo what it wrote if it
+    /// returns an error, and run it again if it found keys. The arguments are those after its name.
     pub fn run<C: Command>(&self, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Value> {
         let mut argv = Strings::from_iter([C::SPEC.name]);
         args.into_iter().for_each(|arg| argv.push(arg.as_ref()));
@@ -53,23 +56,60 @@ impl Context {
         if (arity > 0 && len != arity) || len < arity.abs() {
             return Err(Error::WrongArity);
         }
+        let mut needs = Wanted { keys: keys_of(C::SPEC.keys.as_slice(), &argv), ..Wanted::default() };
+        let seed = self.host.world().seed;
+        for _ in 0..RUNS_MAX {
+            let result = self.run_once::<C>(&argv, &needs)?;
+            let Wanted { keys, objects } = self.host.world().take_wanted();
+            if keys.is_empty() && objects.is_empty() {
+                return result;
+            }
+            // Whatever it answered without what it asked for is never seen.
+            needs.keys.extend(keys);
+            needs.objects.extend(objects);
+            self.host.world().seed = seed;
+        }
+        panic!("{} ran {RUNS_MAX} times and still asks for more keys and values", C::SPEC.name);
+    }
+
+    /// The inner result is the command's. It is undone if it failed, and if it asked for more.
+    fn run_once<C: Command>(&self, argv: &Strings, needs: &Wanted) -> Result<Result<Value>> {
+        let flags = C::SPEC.flags;
         let rights = Rights {
-            write: C::SPEC.flags.has(Flags::WRITE),
-            all_keys: C::SPEC.flags.has(Flags::ALL_KEYS),
-            declared: Some(keys_of(C::SPEC.keys.as_slice(), &argv)),
+            write: flags.has(Flags::WRITE),
+            all_keys: flags.has(Flags::ALL_KEYS),
+            finds_keys: flags.has(Flags::FINDS_KEYS),
+            declared: Some(needs.keys.clone()),
         };
-        let before = std::mem::replace(&mut self.host.world().rights, rights);
         let undo = self.host.world().begin();
+        self.host.world().load_values(needs)?;
+        let before = std::mem::replace(&mut self.host.world().rights, rights);
         let result = CommandEntry::of::<C>().enter(&self.host, argv.as_argv()).and_then(Value::from_reply);
         let mut world = self.host.world();
         world.rights = before;
-        undo(&mut world, result.is_err());
-        result
+        let undone = result.is_err() || world.wants_more();
+        undo(&mut world, undone);
+        Ok(result)
+    }
+
+    /// Save every value of the module's own types and load it again, as a restart does. A value that cannot be loaded, or that
+    /// saves other bytes than it was loaded from, is an error.
+    pub fn reload(&self) -> Result<(), String> {
+        let mut world = self.host.world();
+        world.drop_all_values();
+        world.load_all_values()
+    }
+
+    /// Drop every object of the module's own types, as when its instance is lost. Each is made again when it is needed, and a
+    /// command that needs one under a key that it did not declare runs again for it.
+    pub fn lose_objects(&self) {
+        self.host.world().drop_all_values();
     }
 
     /// Load the module: run its `init` with these arguments and give its parameters their defaults.
     pub fn load(&self, module: &Module, args: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<(), String> {
         let argv: Strings = args.into_iter().collect();
+        self.host.know(module);
         module.start(&self.host, argv.as_argv())?;
         for config in module.configs {
             let value = match config.spec().kind {

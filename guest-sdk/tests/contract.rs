@@ -44,6 +44,7 @@ fn flags_have_the_bits_of_the_contract() {
         ("skip-monitor", Flags::SKIP_MONITOR),
         ("skip-slowlog", Flags::SKIP_SLOWLOG),
         ("all-keys", Flags::ALL_KEYS),
+        ("finds-keys", Flags::FINDS_KEYS),
     ];
     let theirs = cases("manifest.wit", "flags command-flags");
     assert_eq!(theirs, ours.map(|(name, _)| name));

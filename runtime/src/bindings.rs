@@ -17,6 +17,13 @@
 
 wasmtime::component::bindgen!({
     path: "../wit",
-    world: "configurable-module",
+    inline: "
+        package sandkey:runtime;
+        world everything {
+            include sandkey:module/configurable-module@0.1.0;
+            include sandkey:module/data-module@0.1.0;
+        }
+    ",
+    world: "sandkey:runtime/everything",
     ownership: Borrowing { duplicate_if_necessary: true },
 });

@@ -8,7 +8,7 @@ use crate::bindings::sandkey::module::manifest as wire;
 use crate::bindings::sandkey::module::types::{Error as WireError, Reply as WireReply};
 use crate::contract::{
     ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue,
-    Declared, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
+    DataType, Declared, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
 };
 use crate::instance::Outcome;
 use crate::trap::{Trap, TrapCause};
@@ -129,12 +129,13 @@ pub(crate) fn declared(wire: wire::Manifest) -> Declared {
             state: match wire.state {
                 wire::State::None => State::None,
                 wire::State::Global => State::Global,
+                wire::State::Values => State::Values,
             },
             commands: wire.commands.into_iter().map(command).collect(),
             configs: wire.configs.into_iter().map(config).collect(),
+            data_types: wire.data_types.into_iter().map(data_type).collect(),
             calls: wire.calls,
         },
-        data_types: wire.data_types.into_iter().map(|data_type| data_type.name).collect(),
         events: wire.events,
         capabilities: wire.capabilities,
     }
@@ -172,6 +173,7 @@ fn flags(wire: wire::CommandFlags) -> CommandFlags {
         skip_monitor: has(Wire::SKIP_MONITOR),
         skip_slowlog: has(Wire::SKIP_SLOWLOG),
         all_keys: has(Wire::ALL_KEYS),
+        finds_keys: has(Wire::FINDS_KEYS),
     }
 }
 
@@ -210,6 +212,10 @@ fn argument(wire: wire::CommandArgument) -> CommandArgument {
         optional: wire.optional,
         multiple: wire.multiple,
     }
+}
+
+fn data_type(wire: wire::DataType) -> DataType {
+    DataType { name: wire.name, encver: wire.encver }
 }
 
 fn config(wire: wire::Config) -> Config {

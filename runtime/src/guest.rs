@@ -20,6 +20,8 @@ use crate::wasi::Wasi;
 /// What an instance is doing, which decides what it may ask for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
+    /// It makes an object, looks at one or drops one.
+    Value,
     /// It starts, or takes a parameter.
     Start,
     /// It runs a command.
@@ -53,7 +55,7 @@ impl Guest {
     #[inline]
     pub(crate) fn take_lent(&mut self, from: Phase) -> wasmtime::Result<Box<Lent>> {
         if self.phase < from {
-            return Err(not_in_a_command());
+            return Err(not_now(self.phase));
         }
         self.lent.take().ok_or_else(no_host)
     }
@@ -68,18 +70,16 @@ impl Guest {
 pub(crate) struct Context<'h> {
     pub(crate) host: &'h mut dyn Host,
     pub(crate) log: &'h LogGate,
-    list: &'h mut ArgvBuf,
-    values: &'h mut ValuesBuf,
+    pub(crate) list: &'h mut ArgvBuf,
+    pub(crate) values: &'h mut ValuesBuf,
+    /// How many data types the module has declared.
+    pub(crate) data_types: u32,
 }
 
 impl<'h> Context<'h> {
-    pub(crate) fn new(
-        host: &'h mut dyn Host,
-        log: &'h LogGate,
-        list: &'h mut ArgvBuf,
-        values: &'h mut ValuesBuf,
-    ) -> Self {
-        Self { host, log, list, values }
+    /// A number of one of the module's data types, once it has been checked to be one.
+    pub(crate) fn data_type(&self, number: u32) -> Result<u32, HostFault> {
+        if number < self.data_types { Ok(number) } else { Err(HostFault::BadDataType(number)) }
     }
 
     /// Have the host fill a list; its answer beside the list.
@@ -120,8 +120,12 @@ pub(crate) fn no_host() -> wasmtime::Error {
 }
 
 #[cold]
-fn not_in_a_command() -> wasmtime::Error {
-    HostFault::Other("init may only log and ask for time and random numbers".into()).into()
+fn not_now(phase: Phase) -> wasmtime::Error {
+    let sentence = match phase {
+        Phase::Value => "the functions of values may only log and ask for time",
+        Phase::Start | Phase::Command => "init may only log and ask for time and random numbers",
+    };
+    HostFault::Other(sentence.into()).into()
 }
 
 /// What the parameters of a host function bring.

@@ -78,6 +78,9 @@ pub enum HostFault {
     /// More keys were opened than a command may hold open.
     #[error("too many keys are open")]
     TooManyHandles,
+    /// A number of a data type that the manifest does not have.
+    #[error("the module has no data type {0}")]
+    BadDataType(u32),
     /// Anything else, as a sentence for the log.
     #[error("{0}")]
     Other(String),
@@ -108,9 +111,11 @@ impl From<HostFault> for Refusal {
 pub type HostResult<T> = Result<T, Refusal>;
 
 /// What the server does for a module while one command runs. `key` is always a handle from [`Host::open`]; one that was
-/// never given out is [`HostFault::BadHandle`].
+/// never given out is [`HostFault::BadHandle`]. `data_type` is always the position of a type in the module's manifest.
 ///
-/// `wit/` says what each function means, function by function; this trait adds nothing to that.
+/// `wit/` says what each function means, function by function; this trait adds nothing to that. While an instance starts, only
+/// `now_us`, `random` and `log` are called; while a function of `values` runs, only `now_us` and `log`, and `random` by modules that
+/// import WASI: their languages seed their tables with it when they make the first.
 pub trait Host {
     /// The client behind the command.
     fn client(&mut self) -> ClientInfo<'_>;
@@ -187,6 +192,20 @@ pub trait Host {
     fn hash_incr_by(&mut self, key: u32, field: &[u8], by: i64) -> HostResult<i64>;
     /// Append fields and values to `pairs`; the next cursor. `count` is 1 to 1,000.
     fn hash_scan(&mut self, key: u32, cursor: u64, count: u32, pairs: &mut ArgvBuf) -> HostResult<u64>;
+
+    /// The object under a key, to look at it.
+    fn object_get(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>>;
+    /// The same, before it is changed in place.
+    fn object_edit(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>>;
+    /// Note the command that has changed an object, to run it again on the value when the object is lost.
+    fn object_journal(&mut self, key: u32, command: Argv<'_>) -> HostResult<()>;
+    /// Put a new object under a key, whatever it held.
+    fn object_set(&mut self, key: u32, data_type: u32, object: u32) -> HostResult<()>;
+    /// The name of the data type of its value, if that is of some module's type.
+    fn object_type_name(&mut self, key: u32) -> Result<Option<Cow<'_, str>>, HostFault>;
+    /// Append keys of the selected database whose values are of a type to `keys`; the next cursor. `count` is 1 to 1,000.
+    fn object_scan(&mut self, data_type: u32, cursor: u64, count: u32, keys: &mut ArgvBuf)
+    -> HostResult<u64>;
 
     /// Run another command. An error reply is an [`Error`].
     fn call(&mut self, args: Argv<'_>) -> HostResult<Reply>;

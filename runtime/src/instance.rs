@@ -9,7 +9,7 @@
 
 use wasmtime::Store;
 
-use crate::contract::{self, Argv, ConfigValue, Error, Manifest, Reply};
+use crate::contract::{self, Argv, ConfigValue, Error, Exported, Manifest, Reply};
 use crate::convert;
 use crate::entry::{self, Ended, Entry};
 use crate::guest::{self, Guest};
@@ -21,10 +21,10 @@ use crate::trap::{Trap, TrapCause};
 
 /// A module's instance. It may move between threads, and runs on the thread that calls it.
 pub struct Instance {
-    store: Store<Guest>,
-    entry: Entry,
+    pub(crate) store: Store<Guest>,
+    pub(crate) entry: Entry,
     fuel_init: u64,
-    dead: bool,
+    pub(crate) dead: bool,
 }
 
 /// How a command ended.
@@ -45,16 +45,19 @@ impl Instance {
         args: Argv<'_>,
         host: &mut dyn Host,
         expected: Option<&Manifest>,
-        takes_configs: bool,
+        exported: Exported,
     ) -> Result<(Self, Manifest), LoadError> {
         let fuel = limits.fuel_init.saturating_sub(entry::used(&store, limits.fuel_init));
         let declared = entry
             .init(&mut store, host, args, fuel)
             .map_err(|error| LoadError::InitTrapped(trap(&store, &error)))?
             .map_err(|sentence| LoadError::InitRefused(one_line(&sentence, 1000)))?;
-        let manifest = contract::check(convert::declared(declared), takes_configs)?;
+        let manifest = contract::check(convert::declared(declared), exported)?;
         if expected.is_some_and(|expected| *expected != manifest) {
             return Err(LoadError::ManifestChanged);
+        }
+        if let Some(lent) = &mut store.data_mut().lent {
+            lent.data_types = manifest.data_types.len() as u32;
         }
         Ok((Self { store, entry, fuel_init: limits.fuel_init, dead: false }, manifest))
     }

@@ -6,12 +6,14 @@
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
+use crate::contract::Exported;
 use crate::direct::CORE_MODULE;
 use crate::imports::{PACKAGE, VERSION};
 use crate::load_error::LoadError;
 
 /// The interfaces of the contract that a module may import.
-const IMPORTS: [&str; 8] = ["types", "context", "log", "keyspace", "strings", "hashes", "call", "manifest"];
+const IMPORTS: [&str; 9] =
+    ["types", "context", "log", "keyspace", "strings", "hashes", "call", "objects", "manifest"];
 
 /// The packages of WASI 0.2 that are linked, closed.
 const WASI: [&str; 6] =
@@ -24,15 +26,16 @@ pub(crate) struct Interfaces {
     pub(crate) exports: Vec<String>,
     /// Whether it wants WASI.
     pub(crate) wasi: bool,
-    /// Whether it takes configuration parameters.
-    pub(crate) configs: bool,
+    /// Which interfaces it exports of those that not every module has.
+    pub(crate) exported: Exported,
 }
 
 impl Interfaces {
     /// Read them, and refuse what this server cannot serve.
     pub(crate) fn of(component: &Component, engine: &wasmtime::Engine) -> Result<Self, LoadError> {
         let types = component.component_type();
-        let mut interfaces = Self { imports: vec![], exports: vec![], wasi: false, configs: false };
+        let mut interfaces =
+            Self { imports: vec![], exports: vec![], wasi: false, exported: Exported::default() };
         for (name, item) in types.imports(engine) {
             interfaces.imports.push(name.to_owned());
             if let Some(interface) = name.strip_prefix(PACKAGE) {
@@ -57,7 +60,8 @@ impl Interfaces {
                 .then_some(())
                 .ok_or_else(|| LoadError::MissingExport(format!("{PACKAGE}{required}")))?;
         }
-        interfaces.configs = interfaces.exports("configs")?;
+        interfaces.exported =
+            Exported { configs: interfaces.exports("configs")?, values: interfaces.exports("values")? };
         Ok(interfaces)
     }
 
@@ -118,7 +122,7 @@ mod tests {
             imports,
             exports: vec!["sandkey:module/commands@0.1.3".to_owned()],
             wasi: true,
-            configs: false,
+            exported: Exported::default(),
         };
         assert!(interfaces.has_import("sandkey:module/strings@0.1.0"));
         assert!(!interfaces.has_import("sandkey:module/hashes@0.1.9"));

@@ -26,6 +26,8 @@ pub(crate) struct Lent {
     /// Buffers for answers of the host, kept from call to call.
     list: ArgvBuf,
     values: ValuesBuf,
+    /// How many data types the module has, once it has declared them.
+    pub(crate) data_types: u32,
 }
 
 // SAFETY: the pointer is only there while `with_host` runs, which borrows the store exclusively until it has taken the pointer
@@ -35,7 +37,14 @@ unsafe impl Send for Lent {}
 impl Lent {
     /// Without a host. What does not fit into the guest's memory is not collected for it.
     pub(crate) fn new(memory_bytes: usize, log: LogGate) -> Self {
-        let mut lent = Self { host: None, log, parts: None, list: ArgvBuf::new(), values: ValuesBuf::new() };
+        let mut lent = Self {
+            host: None,
+            log,
+            parts: None,
+            list: ArgvBuf::new(),
+            values: ValuesBuf::new(),
+            data_types: 0,
+        };
         lent.set_limit(memory_bytes);
         lent
     }
@@ -59,7 +68,9 @@ impl Lent {
         // SAFETY: the pointer is there only while `with_host` runs, which holds the exclusive borrow that it was made from. It
         // is reached only through `self`, of which this is an exclusive borrow for as long as the reference lives.
         let host: &mut dyn Host = unsafe { pointer.as_mut() };
-        Some((Context::new(host, &self.log, &mut self.list, &mut self.values), self.parts.as_ref()))
+        let (list, values) = (&mut self.list, &mut self.values);
+        let context = Context { host, log: &self.log, list, values, data_types: self.data_types };
+        Some((context, self.parts.as_ref()))
     }
 
     /// The same, for a caller to whom the compiler cannot prove how long it lasts.

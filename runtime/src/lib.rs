@@ -42,12 +42,16 @@ mod rlimit;
 mod text;
 pub mod throttle;
 mod trap;
+pub mod value_fields;
+#[cfg(test)]
+mod value_fields_differential;
+mod values;
 mod wasi;
 
 pub use compile::Compiler;
 pub use contract::{
     ArgumentKind, Argv, ArgvBuf, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind,
-    ConfigValue, Contradiction, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
+    ConfigValue, Contradiction, DataType, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
     ValuesBuf,
 };
 pub use engine::{Engine, EngineConfig, EngineError};
@@ -58,6 +62,7 @@ pub use load_error::LoadError;
 pub use module::Module;
 pub use throttle::Throttle;
 pub use trap::{Trap, TrapCause};
+pub use values::ValueOutcome;
 
 #[cfg(test)]
 extern crate self as sandkey_runtime;

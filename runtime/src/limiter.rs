@@ -46,6 +46,11 @@ impl Limiter {
         self.memory + self.elements * ELEMENT_BYTES
     }
 
+    /// Bytes that its memories can ever have: what they may have, or have already.
+    pub(crate) fn memory_max(&self) -> usize {
+        self.memory_max.max(self.memory)
+    }
+
     /// Forget what was refused before.
     pub(crate) fn begin(&mut self) {
         self.refused = false;

@@ -26,7 +26,8 @@ pub struct Limits {
     pub memories: usize,
     /// Tables of one instance. One or two for each core instance.
     pub tables: usize,
-    /// Bytes that cross from the module to the server in one go: a reply, or the arguments of one host function.
+    /// Bytes that cross from the module to the server in one go: a reply, or the arguments of one host function. Values of its own
+    /// types may be as large as its memory.
     pub reply_bytes: usize,
 }
 
@@ -94,6 +95,15 @@ pub const MANIFEST_COMMANDS: usize = 1000;
 
 /// Entries of any other list in a manifest.
 pub const MANIFEST_LIST: usize = 256;
+
+/// Data types in one manifest. Each is a name that no other module may have; the richest modules have five.
+pub const MANIFEST_DATA_TYPES: usize = 64;
+
+/// Bytes of a data type's name: RDB files have it in 54 bits, 6 for each of 64 characters.
+pub const DATA_TYPE_NAME_BYTES: usize = 9;
+
+/// The largest version of a saved form: RDB files have it in the 10 bits beside the name.
+pub const ENCVER: u32 = 1023;
 
 /// Bytes of a name in a manifest.
 pub const MANIFEST_NAME_BYTES: usize = 64;

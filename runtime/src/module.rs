@@ -56,10 +56,11 @@ impl Module {
         wasm_bytes: usize,
     ) -> Result<Self, LoadError> {
         let linker = linkers.of_components(interfaces.wasi)?;
-        let prepared = Prepared::new(linker, component, interfaces.configs).map_err(|unfit| match unfit {
-            Unfit::Imports(error) => bad_import(&error),
-            Unfit::Exports(error) => bad_export(&error),
-        })?;
+        let prepared =
+            Prepared::new(linker, component, interfaces.exported).map_err(|unfit| match unfit {
+                Unfit::Imports(error) => bad_import(&error),
+                Unfit::Exports(error) => bad_export(&error),
+            })?;
         let core = linkers
             .of_core_modules()
             .filter(|_| component.get_export_index(None, CORE_MODULE).is_some())
@@ -123,7 +124,7 @@ impl Module {
             }
         };
         let entry = entry.map_err(|error| bad_export(&error))?;
-        Instance::start(store, entry, limits, args, host, expected, inner.interfaces.configs)
+        Instance::start(store, entry, limits, args, host, expected, inner.interfaces.exported)
     }
 
     /// A store whose guest can start.

@@ -37,6 +37,8 @@ pub enum TrapCause {
     HostFault(HostFault),
     /// Its answer is none that a client could be sent. The instance can go on.
     BadReply(String),
+    /// What a function of `values` gave is not what it must give. The instance can go on.
+    BadValue(String),
     /// Its answer, or an argument of a host function, has more bytes than may cross at once.
     TooLarge,
     /// It left by WASI's `exit`.
@@ -57,6 +59,7 @@ impl TrapCause {
             Self::Stack => "stack",
             Self::HostFault(_) => "host-fault",
             Self::BadReply(_) => "bad-reply",
+            Self::BadValue(_) => "bad-value",
             Self::TooLarge => "too-large",
             Self::Exit(_) => "exit",
             Self::Dead => "dead",
@@ -72,7 +75,9 @@ impl fmt::Display for TrapCause {
             Self::Memory => f.write_str("out of memory: it wanted more than its limit"),
             Self::Stack => f.write_str("stack overflow"),
             Self::HostFault(fault) => write!(f, "{fault}"),
-            Self::BadReply(sentence) | Self::Other(sentence) => f.write_str(sentence),
+            Self::BadReply(sentence) | Self::BadValue(sentence) | Self::Other(sentence) => {
+                f.write_str(sentence)
+            }
             Self::TooLarge => f.write_str("more bytes at once than may cross to the server"),
             Self::Exit(status) => write!(f, "it called exit({status})"),
             Self::Dead => f.write_str("the instance has trapped before"),

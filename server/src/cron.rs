@@ -1,4 +1,5 @@
-//! What happens without a client's asking: keys expire, idle clients leave, and those that do not read; peaks are recorded.
+//! What happens without a client's asking: keys expire, idle clients leave, and those that do not read; modules free values that
+//! are gone; peaks are recorded.
 //! Runs on the main thread, `hz` times a second, and holds one shard's lock at a time.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,6 +26,7 @@ pub fn spawn(server: &'static Server) {
                 expiry.cycle(server, &config);
             }
             tend_clients(server, &config);
+            server.tenant.modules.tidy(server);
         }
     });
 }

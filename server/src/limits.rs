@@ -43,6 +43,15 @@ pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
 
+/// Keys that a snapshot copies under one lock: some 20 µs, which a client that waits for the shard hardly feels.
+pub const SNAPSHOT_STEP_KEYS: usize = 100;
+
+/// Bytes after which it leaves the rest of them to the next step: some 50 µs of copying. One value is copied whole.
+pub const SNAPSHOT_STEP_BYTES: usize = 256 * 1024;
+
+/// Keys that a snapshot which was given up passes under one lock: they are marked and not copied.
+pub const SNAPSHOT_STEP_MARKS: usize = 500;
+
 // Requests
 
 /// Commands that are parsed at once, before any of them runs: enough to hide the memory latency of their keys
@@ -215,6 +224,20 @@ pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
 
+// RDB
+
+/// Bytes of the buffer that an RDB is read or written through: few calls of the system, and it stays in a core's cache.
+pub const RDB_BUFFER: usize = 256 * 1024;
+
+/// Bytes that are read at once of a string longer than that buffer: the memory for it grows as they arrive.
+pub const RDB_READ_STEP: usize = 1024 * 1024;
+
+/// Bytes of room that reading an RDB keeps from one value to the next.
+pub const RDB_SCRATCH_KEPT: usize = 1024 * 1024;
+
+/// Bytes of room that a thread keeps for compressing strings: enough for most, and few for each of some threads.
+pub const LZF_SCRATCH_KEPT: usize = 64 * 1024;
+
 // Time and memory
 
 /// Nanoseconds that one cycle of active expiry may go on while it finds much to delete, for each step of
@@ -267,3 +290,39 @@ pub const CURSOR_POSITION_BITS: u32 = 52;
 /// How many times `maxmemory-samples` keys a victim is chosen from. Redis keeps its best candidates in a pool from one
 /// eviction to the next; looking at more keys each time comes to the same and needs no state between workers.
 pub const EVICTION_SAMPLES: usize = 4;
+
+/// Bytes up to which the journal of a module's value may grow however little was saved: saving costs hundreds of ns for a value of no
+/// size, and this makes that rare.
+pub const JOURNAL_BYTES_MIN: usize = 4 << 10;
+
+/// Bytes that it never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
+pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
+
+/// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
+/// byte; whoever needs ten times that hangs.
+pub const VALUE_FUEL_MIN: u64 = 10_000_000;
+
+/// See `VALUE_FUEL_MIN`.
+pub const VALUE_FUEL_PER_BYTE: u64 = 100;
+
+/// Objects that one run of a command may ask for that are not in memory; the others are asked for by its next run.
+pub const OBJECTS_FETCHED: usize = 10_000;
+
+/// Keys likewise that one run of a command may find.
+pub const KEYS_FOUND: usize = 1_000;
+
+/// How often a command is run again because of what was not in memory. Each run fetches something, so only one that needs more than
+/// fits comes so far.
+pub const RERUNS: usize = 10_000;
+
+/// How often the memory of a module may be full while one command's objects are fetched: it needs more than fits at once.
+pub const FULL_RERUNS: u32 = 4;
+
+/// How often the keys of a command may turn out to be others than it locked, before all are locked.
+pub const LOCK_ROUNDS: usize = 8;
+
+/// Steps of freeing objects that are done before a command of the module, so that none waits for all that was deleted.
+pub const FREE_EFFORT: u64 = 256;
+
+/// Bytes of memory up to which the instance for work on single values is kept.
+pub const WORKSHOP_KEPT: usize = 16 << 20;

@@ -30,7 +30,7 @@ struct Attribute {
     keys: Vec<TokenStream>,
 }
 
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "write",
     "readonly",
     "denyoom",
@@ -43,6 +43,7 @@ const FLAGS: [&str; 12] = [
     "skip_monitor",
     "skip_slowlog",
     "all_keys",
+    "finds_keys",
 ];
 
 impl Parse for Attribute {

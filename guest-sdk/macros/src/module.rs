@@ -5,7 +5,7 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, bracketed};
+use syn::{Error, Expr, Ident, LitInt, LitStr, Path, Result, Token, Type, bracketed};
 
 pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     Ok(write(&Table::parse.parse2(input)?))
@@ -17,19 +17,20 @@ struct Table {
     summary: Option<LitStr>,
     state: Ident,
     commands: Vec<Path>,
+    types: Vec<Type>,
     configs: Vec<Path>,
     calls: Vec<LitStr>,
     capabilities: Vec<LitStr>,
     init: Option<Expr>,
 }
 
-const FIELDS: &str = "name, version, summary, state, commands, configs, calls, capabilities, init";
+const FIELDS: &str = "name, version, summary, state, commands, types, configs, calls, capabilities, init";
 
 impl Parse for Table {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let (mut name, mut version, mut commands) = (None, None, None);
         let (mut summary, mut init, mut state) = (None, None, None);
-        let (mut configs, mut calls, mut capabilities) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut configs, mut calls, mut capabilities, mut types) = (vec![], vec![], vec![], vec![]);
         let mut seen: Vec<String> = Vec::new();
         while !input.is_empty() {
             let field = input.call(Ident::parse_any)?;
@@ -44,6 +45,7 @@ impl Parse for Table {
                 "summary" => summary = Some(input.parse()?),
                 "state" => state = Some(module_state(input)?),
                 "commands" => commands = Some(list(input)?),
+                "types" => types = list(input)?,
                 "configs" => configs = list(input)?,
                 "calls" => calls = list(input)?,
                 "capabilities" => capabilities = list(input)?,
@@ -63,8 +65,9 @@ impl Parse for Table {
             name: name.ok_or_else(|| missing("name: \"...\""))?,
             version: version.ok_or_else(|| missing("version: 1"))?,
             summary,
-            state: state.unwrap_or_else(|| Ident::new("None", Span::call_site())),
+            state: state_with(state, &types)?,
             commands,
+            types,
             configs,
             calls,
             capabilities,
@@ -94,22 +97,43 @@ fn module_state(input: ParseStream<'_>) -> Result<Ident> {
     let variant = match state.to_string().as_str() {
         "none" => "None",
         "global" => "Global",
-        _ => return Err(Error::new(state.span(), "a module's state is `none` or `global`")),
+        "values" => "Values",
+        _ => return Err(Error::new(state.span(), "a module's state is `none`, `values` or `global`")),
     };
     Ok(Ident::new(variant, state.span()))
 }
 
+/// What the table says, or what follows from whether there are types.
+fn state_with(state: Option<Ident>, types: &[Type]) -> Result<Ident> {
+    match state {
+        Some(state) if state == "None" && !types.is_empty() => Err(Error::new(
+            state.span(),
+            "a module with `types` keeps their objects in its memory: its state is `values` or `global`",
+        )),
+        Some(state) if state == "Values" && types.is_empty() => {
+            Err(Error::new(state.span(), "`state: values` is for a module with `types`"))
+        }
+        Some(state) => Ok(state),
+        None => Ok(Ident::new(if types.is_empty() { "None" } else { "Values" }, Span::call_site())),
+    }
+}
+
 fn write(table: &Table) -> TokenStream {
-    let Table { name, version, state, commands, configs, calls, capabilities, .. } = table;
+    let Table { name, version, state, commands, types, configs, calls, capabilities, .. } = table;
     let summary = table.summary.iter();
     let init = match &table.init {
         Some(init) => quote!(::core::option::Option::Some(#init)),
         None => quote!(::core::option::Option::None),
     };
-    // A module without parameters must not export `configs`.
+    // A module without parameters must not export `configs`, nor one without types `values`.
     let parameters = (!configs.is_empty()).then(|| {
         quote!(::sandkey::bindings::configurable::export_parameters!(
             Exports with_types_in ::sandkey::bindings::configurable
+        );)
+    });
+    let values = (!types.is_empty()).then(|| {
+        quote!(::sandkey::bindings::data::export_values!(
+            Exports with_types_in ::sandkey::bindings::data
         );)
     });
     quote! {
@@ -120,6 +144,7 @@ fn write(table: &Table) -> TokenStream {
             summary: concat!(#(#summary)*),
             state: ::sandkey::State::#state,
             commands: &[#(::sandkey::CommandEntry::of::<#commands>()),*],
+            types: &[#(::sandkey::TypeEntry::of::<#types>()),*],
             configs: &[#(&#configs),*],
             calls: &[#(#calls),*],
             capabilities: &[#(#capabilities),*],
@@ -154,6 +179,7 @@ fn write(table: &Table) -> TokenStream {
                 unsafe { ::sandkey::argument_space(bytes) }
             }
             #parameters
+            #values
         };
     }
 }
@@ -174,7 +200,10 @@ mod tests {
         assert!(refusal("name: \"m\", version: 1, commands: []").contains("at least one command"));
         assert!(refusal("name: \"m\", name: \"n\"").contains("stands here twice"));
         assert!(refusal("name: \"a b\"").contains("1 to 64 characters"));
-        assert!(refusal("state: local").contains("`none` or `global`"));
+        assert!(refusal("state: local").contains("`none`, `values` or `global`"));
+        let rest = "name: \"m\", version: 1, commands: [a]";
+        assert!(refusal(&format!("state: none, types: [T], {rest}")).contains("is `values` or `global`"));
+        assert!(refusal(&format!("state: values, {rest}")).contains("for a module with `types`"));
         assert!(refusal("colour: 1").contains("unknown field; there are name, version"));
     }
 }

@@ -43,6 +43,10 @@ impl fmt::Debug for Host {
 // By value where the imports of `wasm` want it so.
 #[allow(clippy::needless_pass_by_value)]
 impl Host {
+    pub(super) fn of(world: World) -> Self {
+        Self(Rc::new(RefCell::new(world)))
+    }
+
     pub(crate) fn world(&self) -> RefMut<'_, World> {
         self.0.borrow_mut()
     }
@@ -110,6 +114,7 @@ impl Host {
             None => ValueType::None,
             Some(Data::Text(_)) => ValueType::String,
             Some(Data::Fields(_)) => ValueType::Hash,
+            Some(Data::Value(_)) => ValueType::Module,
         })
     }
 
@@ -310,7 +315,7 @@ fn text_mut(entry: &mut Option<Entry>) -> Result<&mut Vec<u8>> {
     let empty = || Entry { data: Data::Text(Vec::new()), expires_at_ms: None };
     match &mut entry.get_or_insert_with(empty).data {
         Data::Text(text) => Ok(text),
-        Data::Fields(_) => Err(Error::WrongType),
+        Data::Fields(_) | Data::Value(_) => Err(Error::WrongType),
     }
 }
 
@@ -326,6 +331,6 @@ fn fields_mut(entry: &mut Option<Entry>) -> Result<&mut BTreeMap<Vec<u8>, Vec<u8
     let empty = || Entry { data: Data::Fields(BTreeMap::new()), expires_at_ms: None };
     match &mut entry.get_or_insert_with(empty).data {
         Data::Fields(fields) => Ok(fields),
-        Data::Text(_) => Err(Error::WrongType),
+        Data::Text(_) | Data::Value(_) => Err(Error::WrongType),
     }
 }

@@ -3,6 +3,10 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod fake;
+#[cfg(not(target_arch = "wasm32"))]
+mod journal;
+#[cfg(not(target_arch = "wasm32"))]
+mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,9 +15,11 @@ mod world;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Host, log};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use wasm::{Host, log};
+pub(crate) use wasm::{Host, log, set_types};
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use fake::{Rights, keys_of, take_logs};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use values::Wanted;
 #[cfg(target_arch = "wasm32")]
 pub use wasm::bindings;

@@ -1,7 +1,11 @@
 //! The imports of the contract, each with its types turned into ours. The only place that names generated bindings,
 //! beside the exports in `exports`.
 
+use std::cell::Cell;
+
 use crate::context::{Circumstances, Client};
+use crate::data_type::TypeEntry;
+use crate::data_type::store::Store;
 use crate::error::{Error, Result};
 use crate::key::ValueType;
 use crate::log::Level;
@@ -35,9 +39,34 @@ pub mod bindings {
             export_macro_name: "export_parameters",
         });
     }
+
+    /// What a module with data types exports beside that, likewise from `data-module`.
+    pub mod data {
+        wit_bindgen::generate!({
+            inline: "package sandkey:sdk; world data-types { export sandkey:module/values@0.1.0; }",
+            path: "../wit",
+            world: "sandkey:sdk/data-types",
+            generate_all,
+            pub_export_macro: true,
+            default_bindings_module: "sandkey::bindings::data",
+            export_macro_name: "export_values",
+        });
+    }
 }
 
-use bindings::sandkey::module::{call, context, hashes, keyspace, log as wit_log, strings, types};
+use bindings::sandkey::module::{call, context, hashes, keyspace, log as wit_log, objects, strings, types};
+
+thread_local! {
+    // There is one thread, so these are plain statics.
+    static STORE: Store = const { Store::new() };
+    /// The table of types, whose positions are the types' numbers.
+    static TYPES: Cell<&'static [TypeEntry]> = const { Cell::new(&[]) };
+}
+
+/// An instance of this module begins.
+pub(crate) fn set_types(types: &'static [TypeEntry]) {
+    TYPES.set(types);
+}
 
 /// The server. It is reached through imports, so there is nothing to keep.
 #[derive(Debug, Clone)]
@@ -249,5 +278,41 @@ impl Host {
     pub(crate) fn hash_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
         let page = hashes::scan(key, cursor, count)?;
         Ok((page.cursor, page.pairs.into()))
+    }
+
+    /// The objects of this instance.
+    pub(crate) fn store<R>(&self, with: impl FnOnce(&Store) -> R) -> R {
+        STORE.with(with)
+    }
+
+    pub(crate) fn type_number(&self, data_type: &TypeEntry) -> u32 {
+        let listed = TYPES.get().iter().position(|listed| listed.id == data_type.id);
+        let Some(number) = listed else { panic!("{} is not among the module's `types`", data_type.name) };
+        number as u32
+    }
+
+    pub(crate) fn object_get(&self, key: u32, data_type: u32) -> Result<Option<u32>> {
+        Ok(objects::get(key, data_type)?)
+    }
+
+    pub(crate) fn object_edit(&self, key: u32, data_type: u32) -> Result<Option<u32>> {
+        Ok(objects::edit(key, data_type)?)
+    }
+
+    pub(crate) fn object_journal(&self, key: u32, command: Strings) -> Result<()> {
+        Ok(objects::journal(key, &command.into())?)
+    }
+
+    pub(crate) fn object_set(&self, key: u32, data_type: u32, object: u32) -> Result<()> {
+        Ok(objects::set(key, data_type, object)?)
+    }
+
+    pub(crate) fn type_name(&self, key: u32) -> Option<String> {
+        objects::type_name(key)
+    }
+
+    pub(crate) fn scan_type(&self, data_type: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
+        let page = objects::scan(data_type, cursor, count)?;
+        Ok((page.cursor, page.keys.into()))
     }
 }

@@ -1,9 +1,10 @@
-//! The data of the fake server: databases of strings and hashes, and who is asking. Small and slow on purpose: maps that are
+//! The data of the fake server: databases of strings, hashes and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
 //! ordered, so that tests see the same thing every time, and copied whole before a command, so that undoing is certain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::values::{Value, Values};
 use crate::context::{Circumstances, Client};
 use crate::error::{Error, Result};
 use crate::reply::Reply;
@@ -20,6 +21,7 @@ pub(super) const OPEN_KEYS_MAX: usize = 65_536;
 pub(super) enum Data {
     Text(Vec<u8>),
     Fields(BTreeMap<Vec<u8>, Vec<u8>>),
+    Value(Value),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +42,8 @@ pub(crate) struct Rights {
     pub(crate) write: bool,
     /// Open any key.
     pub(crate) all_keys: bool,
+    /// Run again with the keys that it found.
+    pub(crate) finds_keys: bool,
     /// Or only these; `None` outside of a command, where a test looks around.
     pub(crate) declared: Option<BTreeSet<Vec<u8>>>,
 }
@@ -54,6 +58,7 @@ pub(crate) struct World {
     pub(crate) flags: Circumstances,
     pub(crate) rights: Rights,
     pub(crate) answers: BTreeMap<String, CallAnswer>,
+    pub(super) values: Values,
     pub(super) databases: BTreeMap<u32, Database>,
     pub(super) open: Vec<(Vec<u8>, bool)>,
     pub(super) cursors: Vec<Vec<u8>>,
@@ -69,8 +74,9 @@ impl Default for World {
             user: "default".to_owned(),
             db: 0,
             flags: Circumstances::default(),
-            rights: Rights { write: true, all_keys: true, declared: None },
+            rights: Rights { write: true, all_keys: true, finds_keys: false, declared: None },
             answers: BTreeMap::new(),
+            values: Values::default(),
             databases: BTreeMap::new(),
             open: Vec::new(),
             cursors: Vec::new(),
@@ -80,12 +86,18 @@ impl Default for World {
 
 impl World {
     /// A command begins. What comes back ends it: its handles go, and its writes too if it failed.
-    pub(crate) fn begin(&self) -> impl FnOnce(&mut Self, bool) + use<> {
-        let (databases, open) = (self.databases.clone(), self.open.len());
+    pub(crate) fn begin(&mut self) -> impl FnOnce(&mut Self, bool) + use<> {
+        // What a test changed in between is kept whatever happens now.
+        self.keep_values();
+        let (databases, open, seed) = (self.databases.clone(), self.open.len(), self.seed);
         move |world, failed| {
             world.open.truncate(open);
             if failed {
                 world.databases = databases;
+                world.drop_changed_values();
+            } else {
+                world.keep_values();
+                world.check_notes(&databases, seed);
             }
         }
     }
@@ -113,6 +125,7 @@ impl World {
         }
         let declared = self.rights.declared.as_ref().is_none_or(|names| names.contains(name));
         if !declared && !self.rights.all_keys {
+            self.want(name);
             return Err(Error::UndeclaredKey);
         }
         assert!(self.open.len() < OPEN_KEYS_MAX, "more than {OPEN_KEYS_MAX} keys are open: this traps");

@@ -4,6 +4,7 @@ use wasmtime::{Result, bail};
 use zerocopy::FromBytes;
 
 use super::{LIST_ALIGN, LIST_SIZE, Layout, payload_offset};
+use crate::bindings::sandkey::module::types::ArgvResult;
 use crate::trap::TooLarge;
 
 /// The memory of a guest while nothing runs in it, and how many bytes may still be copied out of it.
@@ -86,6 +87,15 @@ pub(crate) trait Load: Layout + Sized {
     /// Read it from an address, which has been checked to be aligned.
     fn load(from: &mut Memory<'_>, at: usize) -> Result<Self>;
 
+    /// Read so many that lie one behind the other, in bounds.
+    fn load_list(from: &mut Memory<'_>, at: usize, count: usize) -> Result<Vec<Self>> {
+        let mut elements = Vec::with_capacity(count);
+        for index in 0..count {
+            elements.push(Self::load(from, at + index * Self::SIZE)?);
+        }
+        Ok(elements)
+    }
+
     /// Read what a function answered with: an address.
     fn load_answer(from: &mut Memory<'_>, at: u32) -> Result<Self> {
         Self::load(from, answer_at::<Self>(at)?)
@@ -118,7 +128,19 @@ macro_rules! numbers {
     };
 }
 
-numbers! { u8 u16 u32 i32 u64 i64 f64 }
+numbers! { u16 u32 i32 u64 i64 f64 }
+
+impl Load for u8 {
+    #[inline]
+    fn load(from: &mut Memory<'_>, at: usize) -> Result<Self> {
+        from.byte(at)
+    }
+
+    /// A saved value may have hundreds of megabytes, so bytes are copied in one piece.
+    fn load_list(from: &mut Memory<'_>, at: usize, count: usize) -> Result<Vec<Self>> {
+        Ok(from.slice(at, count)?.to_vec())
+    }
+}
 
 impl Load for bool {
     fn load(from: &mut Memory<'_>, at: usize) -> Result<Self> {
@@ -157,11 +179,18 @@ impl<T: Load> Load for Vec<T> {
         from.slice(at, count.saturating_mul(T::SIZE))?;
         // Several lists may lie in the same place, so what they become is counted, too.
         from.spend(count.saturating_mul(size_of::<T>()))?;
-        let mut elements = Self::with_capacity(count);
-        for index in 0..count {
-            elements.push(T::load(from, at + index * T::SIZE)?);
-        }
-        Ok(elements)
+        T::load_list(from, at, count)
+    }
+}
+
+impl Layout for ArgvResult {
+    const SIZE: usize = 2 * LIST_SIZE;
+    const ALIGN: usize = LIST_ALIGN;
+}
+
+impl Load for ArgvResult {
+    fn load(from: &mut Memory<'_>, at: usize) -> Result<Self> {
+        Ok(Self { data: Vec::load(from, at)?, ends: Vec::load(from, at + LIST_SIZE)? })
     }
 }
 

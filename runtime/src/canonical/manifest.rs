@@ -86,7 +86,7 @@ macro_rules! enums {
 }
 
 enums! {
-    State { None Global }
+    State { None Global Values }
     KeyAccess { Read Update Overwrite Remove }
     ArgumentKind { String Integer Double Key Pattern UnixTime Token }
 }
@@ -131,7 +131,7 @@ impl Layout for wire::CommandFlags {
 }
 
 /// In the order of `wit/`, the first the lowest bit.
-const COMMAND_FLAGS: [(&str, wire::CommandFlags); 12] = {
+const COMMAND_FLAGS: [(&str, wire::CommandFlags); 13] = {
     use wire::CommandFlags as Flags;
     [
         ("write", Flags::WRITE),
@@ -146,6 +146,7 @@ const COMMAND_FLAGS: [(&str, wire::CommandFlags); 12] = {
         ("skip-monitor", Flags::SKIP_MONITOR),
         ("skip-slowlog", Flags::SKIP_SLOWLOG),
         ("all-keys", Flags::ALL_KEYS),
+        ("finds-keys", Flags::FINDS_KEYS),
     ]
 };
 

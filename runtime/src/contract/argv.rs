@@ -59,7 +59,7 @@ impl<'a> Argv<'a> {
     }
 
     /// The strings in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let (data, mut start) = (self.data, 0);
         self.ends.iter().map(move |&end| {
             let string = &data[start..end as usize];

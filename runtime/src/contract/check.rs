@@ -5,16 +5,27 @@
 use std::collections::HashSet;
 use std::fmt::Display;
 
-use super::manifest::{ArgumentKind, Command, Config, ConfigKind, FindKeys, KeyAccess, KeySpec, Manifest};
-use crate::limits::{MANIFEST_COMMANDS, MANIFEST_LIST, MANIFEST_NAME_BYTES, MANIFEST_TEXT_BYTES};
+use super::manifest::{
+    ArgumentKind, Command, Config, ConfigKind, DataType, FindKeys, KeyAccess, KeySpec, Manifest, State,
+};
+use crate::limits::{
+    DATA_TYPE_NAME_BYTES, ENCVER, MANIFEST_COMMANDS, MANIFEST_DATA_TYPES, MANIFEST_LIST, MANIFEST_NAME_BYTES,
+    MANIFEST_TEXT_BYTES,
+};
 
 /// A manifest as a module declared it, with the parts that this version reserves.
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub(crate) manifest: Manifest,
-    pub(crate) data_types: Vec<String>,
     pub(crate) events: Vec<String>,
     pub(crate) capabilities: Vec<String>,
+}
+
+/// Which of the interfaces a module exports that need not be there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Exported {
+    pub(crate) configs: bool,
+    pub(crate) values: bool,
 }
 
 /// What is wrong with a manifest, as a sentence.
@@ -29,12 +40,15 @@ fn wrong<T>(sentence: impl Display) -> Checked<T> {
 }
 
 /// Check all of it, and spell what has no case in lower case.
-pub(crate) fn check(declared: Declared, exports_configs: bool) -> Checked<Manifest> {
-    let Declared { mut manifest, data_types, events, capabilities } = declared;
+pub(crate) fn check(declared: Declared, exported: Exported) -> Checked<Manifest> {
+    let Declared { mut manifest, events, capabilities } = declared;
     name("the module", &manifest.name, b"_-.")?;
     text("the module's summary", &manifest.summary)?;
-    reserved("data types", &data_types)?;
-    reserved("keyspace events", &events)?;
+    if let Some(event) = events.first() {
+        return wrong(format!(
+            "it declares keyspace events ({event:?}), which this version of the server reserves"
+        ));
+    }
     if let Some(capability) = capabilities.first() {
         return wrong(format!("it asks for the capability {capability:?}, which this server does not know"));
     }
@@ -51,7 +65,7 @@ pub(crate) fn check(declared: Declared, exports_configs: bool) -> Checked<Manife
             return wrong(format!("it declares the command '{}' twice", declared.name));
         }
     }
-    if !manifest.configs.is_empty() && !exports_configs {
+    if !manifest.configs.is_empty() && !exported.configs {
         return wrong("it declares configuration parameters and does not export the interface configs");
     }
     few("the module", "configuration parameters", manifest.configs.len())?;
@@ -62,6 +76,7 @@ pub(crate) fn check(declared: Declared, exports_configs: bool) -> Checked<Manife
             return wrong(format!("it declares the parameter '{}' twice", declared.name));
         }
     }
+    data_types(&manifest, exported.values)?;
     few("the module", "commands that it calls", manifest.calls.len())?;
     for call in &mut manifest.calls {
         called(call)?;
@@ -70,13 +85,44 @@ pub(crate) fn check(declared: Declared, exports_configs: bool) -> Checked<Manife
     Ok(manifest)
 }
 
-fn reserved(what: &str, declared: &[String]) -> Checked {
-    match declared.first() {
-        None => Ok(()),
-        Some(first) => {
-            wrong(format!("it declares {what} ({first:?}), which this version of the server reserves"))
+fn data_types(manifest: &Manifest, exports_values: bool) -> Checked {
+    let types = &manifest.data_types;
+    if types.is_empty() {
+        if exports_values {
+            return wrong("it exports the interface values and declares no data types");
+        }
+        return Ok(());
+    }
+    if !exports_values {
+        return wrong("it declares data types and does not export the interface values");
+    }
+    if manifest.state == State::None {
+        return wrong("it declares data types and the state none, which keeps no objects of them");
+    }
+    if types.len() > MANIFEST_DATA_TYPES {
+        return wrong(format!("it declares more than {MANIFEST_DATA_TYPES} data types"));
+    }
+    let mut names = HashSet::new();
+    for declared in types {
+        data_type(declared)?;
+        if !names.insert(&declared.name) {
+            return wrong(format!("it declares the data type '{}' twice", declared.name));
         }
     }
+    Ok(())
+}
+
+fn data_type(DataType { name, encver }: &DataType) -> Checked {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if name.len() != DATA_TYPE_NAME_BYTES || !name.bytes().all(allowed) {
+        return wrong(format!(
+            "a data type has the name {name:?}; it must be exactly {DATA_TYPE_NAME_BYTES} letters, digits, - and _"
+        ));
+    }
+    if *encver > ENCVER {
+        return wrong(format!("the data type '{name}' has the encver {encver}, of at most {ENCVER}"));
+    }
+    Ok(())
 }
 
 fn command(command: &mut Command) -> Checked {
@@ -92,7 +138,7 @@ fn command(command: &mut Command) -> Checked {
     if flags.write && flags.readonly {
         return wrong(format!("{who} is flagged both write and readonly"));
     }
-    if flags.write && command.key_specs.is_empty() && !flags.all_keys {
+    if flags.write && command.key_specs.is_empty() && !flags.all_keys && !flags.finds_keys {
         return wrong(format!("{who} is flagged write and declares no keys to write to"));
     }
     few(&who, "key specs", command.key_specs.len())?;

@@ -1,7 +1,10 @@
 //! Every contradiction, and what it says; and that what is right passes.
 
 use super::*;
-use crate::contract::{CommandArgument, CommandDocs, CommandFlags, State};
+use crate::contract::{CommandArgument, CommandDocs, CommandFlags};
+
+/// What a module exports that declares no data types.
+const CONFIGS: Exported = Exported { configs: true, values: false };
 
 fn get() -> Command {
     Command {
@@ -31,9 +34,9 @@ fn declared() -> Declared {
             state: State::None,
             commands: vec![get()],
             configs: vec![],
+            data_types: vec![],
             calls: vec!["CONFIG|Get".into()],
         },
-        data_types: vec![],
         events: vec![],
         capabilities: vec![],
     }
@@ -43,7 +46,7 @@ fn declared() -> Declared {
 fn sentence(change: impl FnOnce(&mut Declared)) -> String {
     let mut declared = declared();
     change(&mut declared);
-    match check(declared, true) {
+    match check(declared, CONFIGS) {
         Ok(_) => "nothing is wrong".into(),
         Err(contradiction) => contradiction.to_string(),
     }
@@ -67,7 +70,7 @@ fn config(name: &str, kind: ConfigKind) -> String {
 
 #[test]
 fn what_is_right_passes_and_is_spelled_in_lower_case() {
-    let manifest = check(declared(), false).expect("it is right");
+    let manifest = check(declared(), Exported::default()).expect("it is right");
     assert_eq!(manifest.calls, ["config|get"]);
     assert_eq!(manifest.commands[0].acl_categories, ["dangerous"]);
     assert_eq!(manifest.commands[0].name, "peak.get", "names keep their case");
@@ -134,6 +137,10 @@ fn commands() {
     );
     assert_eq!(
         command(|c| (c.flags, c.key_specs) = (CommandFlags { all_keys: true, ..write }, vec![])),
+        "nothing is wrong"
+    );
+    assert_eq!(
+        command(|c| (c.flags, c.key_specs) = (CommandFlags { finds_keys: true, ..write }, vec![])),
         "nothing is wrong"
     );
     assert_eq!(
@@ -239,17 +246,57 @@ fn configs() {
     let mut declared = declared();
     declared.manifest.configs = vec![twice("on")];
     assert_eq!(
-        check(declared, false).expect_err("it must be refused").to_string(),
+        check(declared, Exported::default()).expect_err("it must be refused").to_string(),
         "it declares configuration parameters and does not export the interface configs"
     );
 }
 
 #[test]
-fn what_is_reserved_is_refused() {
+fn data_types() {
+    const BOTH: Exported = Exported { configs: true, values: true };
+    let of = |name: &str, encver| DataType { name: name.into(), encver };
+    let says = |types: Vec<DataType>, state, exported| {
+        let mut declared = declared();
+        (declared.manifest.data_types, declared.manifest.state) = (types, state);
+        check(declared, exported).map_or_else(|wrong| wrong.to_string(), |_| "nothing is wrong".into())
+    };
+    let values = |types: Vec<DataType>| says(types, State::Values, BOTH);
+    assert_eq!(values(vec![of("peak-cntr", 0), of("Peak_CNT1", 1023)]), "nothing is wrong");
+    assert_eq!(values(vec![of("peak-cntr", 0), of("Peak-cntr", 0)]), "nothing is wrong", "case tells apart");
+    assert_eq!(says(vec![of("peak-cntr", 0)], State::Global, BOTH), "nothing is wrong");
+    for name in ["", "peak-cnt", "peak-cntrs", "peak.cntr", "peak cntr", "pëak-cnt"] {
+        assert_eq!(
+            values(vec![of(name, 0)]),
+            format!("a data type has the name {name:?}; it must be exactly 9 letters, digits, - and _")
+        );
+    }
     assert_eq!(
-        sentence(|d| d.data_types = vec!["peak-cntr".into()]),
-        "it declares data types (\"peak-cntr\"), which this version of the server reserves"
+        values(vec![of("peak-cntr", 1024)]),
+        "the data type 'peak-cntr' has the encver 1024, of at most 1023"
     );
+    assert_eq!(
+        values(vec![of("peak-cntr", 0), of("peak-cntr", 1)]),
+        "it declares the data type 'peak-cntr' twice"
+    );
+    let many = |count: usize| (0..count).map(|number| of(&format!("peak-{number:04}"), 0)).collect();
+    assert_eq!(values(many(64)), "nothing is wrong");
+    assert_eq!(values(many(65)), "it declares more than 64 data types");
+    assert_eq!(
+        says(many(1), State::None, BOTH),
+        "it declares data types and the state none, which keeps no objects of them"
+    );
+    assert_eq!(
+        says(many(1), State::Values, CONFIGS),
+        "it declares data types and does not export the interface values"
+    );
+    assert_eq!(
+        says(vec![], State::Values, BOTH),
+        "it exports the interface values and declares no data types"
+    );
+}
+
+#[test]
+fn what_is_reserved_is_refused() {
     assert_eq!(
         sentence(|d| d.events = vec!["expired".into()]),
         "it declares keyspace events (\"expired\"), which this version of the server reserves"

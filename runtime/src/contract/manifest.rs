@@ -18,6 +18,8 @@ pub struct Manifest {
     pub commands: Vec<Command>,
     /// Its configuration parameters.
     pub configs: Vec<Config>,
+    /// Its types of values; their positions are the numbers that it is asked by, and asks by.
+    pub data_types: Vec<DataType>,
     /// The commands that it may run, in lower case; `config|get` names a subcommand.
     pub calls: Vec<String>,
 }
@@ -29,6 +31,8 @@ pub enum State {
     None,
     /// Something that all commands share: one instance, one command at a time.
     Global,
+    /// Objects of its data types: one instance, too, and what it has lost the server gives back.
+    Values,
 }
 
 /// One command.
@@ -64,6 +68,7 @@ pub struct CommandFlags {
     pub skip_monitor: bool,
     pub skip_slowlog: bool,
     pub all_keys: bool,
+    pub finds_keys: bool,
 }
 
 /// Where keys are among the arguments of a command. Position 0 is its name.
@@ -165,6 +170,15 @@ impl ArgumentKind {
             Self::Token => "pure-token",
         }
     }
+}
+
+/// A type of values that the module owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataType {
+    /// 9 characters of `A-Z a-z 0-9 - _`: what TYPE answers, and what names the type in files.
+    pub name: String,
+    /// The version of the saved form, at most [`ENCVER`](crate::limits::ENCVER).
+    pub encver: u32,
 }
 
 /// A configuration parameter. Clients know it as `<module>.<name>`.

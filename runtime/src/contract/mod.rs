@@ -9,11 +9,11 @@ mod manifest;
 mod reply;
 
 pub use check::Contradiction;
-pub(crate) use check::{Declared, check};
+pub(crate) use check::{Declared, Exported, check};
 
 pub use argv::{Argv, ArgvBuf, ValuesBuf};
 pub use manifest::{
     ArgumentKind, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind, ConfigValue,
-    FindKeys, KeyAccess, KeySpec, Manifest, State,
+    DataType, FindKeys, KeyAccess, KeySpec, Manifest, State,
 };
 pub use reply::{Error, Reply, Resp3};

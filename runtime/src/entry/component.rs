@@ -3,11 +3,12 @@
 use wasmtime::Store;
 use wasmtime::component::{Component, Instance, InstancePre, Linker};
 
+use super::values::{NO_VALUES, ValueFunction};
 use super::{Ended, begin, used};
-use crate::bindings::exports::sandkey::module::{commands, configs, lifecycle};
+use crate::bindings::exports::sandkey::module::{commands, configs, lifecycle, values};
 use crate::bindings::sandkey::module::manifest::Manifest as WireManifest;
 use crate::bindings::sandkey::module::types::ArgvParam;
-use crate::contract::{Argv, ConfigValue};
+use crate::contract::{Argv, ConfigValue, Exported};
 use crate::convert;
 use crate::guest::{Guest, Phase};
 use crate::host::Host;
@@ -20,6 +21,7 @@ pub(crate) struct Prepared {
     lifecycle: lifecycle::GuestIndices,
     commands: commands::GuestIndices,
     configs: Option<configs::GuestIndices>,
+    values: Option<values::GuestIndices>,
 }
 
 /// Why a component cannot be prepared.
@@ -32,14 +34,15 @@ impl Prepared {
     pub(crate) fn new(
         linker: &Linker<Guest>,
         component: &Component,
-        takes_configs: bool,
+        exported: Exported,
     ) -> Result<Self, Unfit> {
         let pre = linker.instantiate_pre(component).map_err(Unfit::Imports)?;
         let lifecycle = lifecycle::GuestIndices::new(&pre).map_err(Unfit::Exports)?;
         let commands = commands::GuestIndices::new(&pre).map_err(Unfit::Exports)?;
-        let configs =
-            takes_configs.then(|| configs::GuestIndices::new(&pre)).transpose().map_err(Unfit::Exports)?;
-        Ok(Self { pre, lifecycle, commands, configs })
+        let configs = exported.configs.then(|| configs::GuestIndices::new(&pre)).transpose();
+        let values = exported.values.then(|| values::GuestIndices::new(&pre)).transpose();
+        let (configs, values) = (configs.map_err(Unfit::Exports)?, values.map_err(Unfit::Exports)?);
+        Ok(Self { pre, lifecycle, commands, configs, values })
     }
 
     /// Make an instance.
@@ -61,6 +64,7 @@ pub(crate) struct Entry {
     lifecycle: lifecycle::Guest,
     commands: commands::Guest,
     configs: Option<configs::Guest>,
+    values: Option<values::Guest>,
 }
 
 impl Entry {
@@ -75,6 +79,10 @@ impl Entry {
             commands: prepared.commands.load(&mut *store, instance)?,
             configs: match &prepared.configs {
                 Some(configs) => Some(configs.load(&mut *store, instance)?),
+                None => None,
+            },
+            values: match &prepared.values {
+                Some(values) => Some(values.load(&mut *store, instance)?),
                 None => None,
             },
         })
@@ -117,6 +125,21 @@ impl Entry {
     ) -> wasmtime::Result<Result<(), String>> {
         let Some(configs) = &self.configs else { return Ok(Err(super::NO_CONFIGS.into())) };
         lend::with_host(store, host, |store| configs.call_set(store, name, convert::config_value(value)))
+    }
+
+    pub(super) fn value<F: ValueFunction>(
+        &self,
+        store: &mut Store<Guest>,
+        host: &mut dyn Host,
+        function: &F,
+        most: usize,
+    ) -> wasmtime::Result<F::Answer> {
+        let values = self.values.as_ref().ok_or_else(|| wasmtime::format_err!(NO_VALUES))?;
+        // wasmtime has one bound for what the guest passes to host functions and for what it answers.
+        store.set_hostcall_fuel(most.max(store.data().reply_bytes));
+        let answer = lend::with_host(store, host, |store| function.of_component(values, store));
+        store.set_hostcall_fuel(store.data().reply_bytes);
+        answer
     }
 }
 

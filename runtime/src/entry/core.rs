@@ -11,6 +11,7 @@
 
 use wasmtime::{Instance, InstancePre, Store, TypedFunc, WasmParams};
 
+use super::values::{CoreValues, NO_VALUES, ValueFunction};
 use super::{Ended, begin, used};
 use crate::bindings::sandkey::module::manifest::Manifest as WireManifest;
 use crate::canonical::{
@@ -40,12 +41,13 @@ pub(crate) struct Entry {
     call: Function<(u32, u32, u32, u32, u32)>,
     space: Option<ArgumentSpace>,
     set: Option<Function<ConfigParams>>,
+    values: Option<Box<CoreValues>>,
 }
 
-/// A function that answers with an address, and the one that takes back what lies there, if the guest wants that.
-struct Function<P> {
-    function: TypedFunc<P, u32>,
-    post: Option<TypedFunc<u32, ()>>,
+/// A function that answers with an address or a number, and the one that is told when that has been read, if the guest wants it.
+pub(crate) struct Function<P, R = u32> {
+    function: TypedFunc<P, R>,
+    post: Option<TypedFunc<R, ()>>,
 }
 
 /// Where a guest wants the arguments of its commands.
@@ -80,9 +82,9 @@ impl ArgumentSpace {
     }
 }
 
-impl<P: WasmParams> Function<P> {
+impl<P: WasmParams, R: WasmParams + wasmtime::WasmResults> Function<P, R> {
     /// Find a function of an interface by the name that a toolchain gives it.
-    fn find(
+    pub(super) fn find(
         instance: &Instance,
         store: &mut Store<Guest>,
         interface: Option<&str>,
@@ -96,6 +98,14 @@ impl<P: WasmParams> Function<P> {
             None => None,
         };
         Ok(Self { function, post })
+    }
+
+    /// Tell the guest that its answer has been read.
+    fn tell(&self, store: &mut Store<Guest>, answer: R) -> wasmtime::Result<()> {
+        match &self.post {
+            Some(post) => without_host(store, |store, _| post.call(store, answer)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -141,6 +151,10 @@ impl Entry {
             call: Function::find(instance, store, interfaces.export("commands"), "call")?,
             set: match interfaces.export("configs") {
                 Some(configs) => Some(Function::find(instance, store, Some(configs), "set")?),
+                None => None,
+            },
+            values: match interfaces.export("values") {
+                Some(values) => Some(Box::new(CoreValues::find(instance, store, values)?)),
                 None => None,
             },
         })
@@ -189,7 +203,7 @@ impl Entry {
     ) -> wasmtime::Result<Result<WireManifest, String>> {
         let ((data, data_len), (ends, count)) =
             without_host(store, |store, parts| lower(&mut Writer::new(store, parts), args))?;
-        self.answer(store, host, &self.init, (data, data_len, ends, count))
+        self.entering(store, host).answer(&self.init, (data, data_len, ends, count))
     }
 
     pub(super) fn set_config(
@@ -214,28 +228,69 @@ impl Entry {
             };
             Ok((name, value))
         })?;
-        self.answer(store, host, set, (name, name_len, case, payload, len))
+        self.entering(store, host).answer(set, (name, name_len, case, payload, len))
     }
 
-    /// Call a function and read its answer.
-    fn answer<P: WasmParams, T: Load>(
+    pub(super) fn value<F: ValueFunction>(
         &self,
         store: &mut Store<Guest>,
         host: &mut dyn Host,
-        function: &Function<P>,
-        params: P,
-    ) -> wasmtime::Result<T> {
-        let at = lend::with_host(store, host, |store| function.function.call(store, params))?;
-        let answer = T::load_answer(&mut self.memory(store), at)?;
-        if let Some(post) = &function.post {
-            without_host(store, |store, _| post.call(store, at))?;
-        }
-        Ok(answer)
+        function: &F,
+        most: usize,
+    ) -> wasmtime::Result<F::Answer> {
+        let values = self.values.as_ref().ok_or_else(|| wasmtime::format_err!(NO_VALUES))?;
+        function.of_core(values, Entering { most, ..self.entering(store, host) })
+    }
+
+    fn entering<'e>(&self, store: &'e mut Store<Guest>, host: &'e mut dyn Host) -> Entering<'e> {
+        let most = store.data().reply_bytes;
+        Entering { store, host, memory: self.memory, most }
     }
 
     /// What the guest has in its memory, of which so much may be copied as may cross to the server.
     fn memory<'s>(&self, store: &'s Store<Guest>) -> Memory<'s> {
         Memory::new(self.memory.data(store), store.data().reply_bytes)
+    }
+}
+
+/// A guest that is about to be entered.
+pub(crate) struct Entering<'e> {
+    store: &'e mut Store<Guest>,
+    host: &'e mut dyn Host,
+    memory: wasmtime::Memory,
+    /// How many bytes its answer may have.
+    most: usize,
+}
+
+impl Entering<'_> {
+    /// Copy bytes into memory that the guest gives out for them, and owns.
+    pub(super) fn list(&mut self, bytes: &[u8]) -> wasmtime::Result<Place> {
+        without_host(self.store, |store, parts| Writer::new(store, parts).list(bytes))
+    }
+
+    /// Call a function and read its answer, at whose address it points.
+    pub(super) fn answer<P: WasmParams, T: Load>(
+        self,
+        function: &Function<P>,
+        params: P,
+    ) -> wasmtime::Result<T> {
+        let Self { store, host, memory, most } = self;
+        let at = lend::with_host(store, host, |store| function.function.call(store, params))?;
+        let answer = T::load_answer(&mut Memory::new(memory.data(&*store), most), at)?;
+        function.tell(store, at)?;
+        Ok(answer)
+    }
+
+    /// Call a function whose answer is a number, or none.
+    pub(super) fn number<P: WasmParams, R: WasmParams + wasmtime::WasmResults + Copy>(
+        self,
+        function: &Function<P, R>,
+        params: P,
+    ) -> wasmtime::Result<R> {
+        let Self { store, host, .. } = self;
+        let answer = lend::with_host(store, host, |store| function.function.call(store, params))?;
+        function.tell(store, answer)?;
+        Ok(answer)
     }
 }
 

@@ -6,9 +6,11 @@
 
 pub(crate) mod component;
 pub(crate) mod core;
+pub(crate) mod values;
 
 use wasmtime::Store;
 
+use self::values::ValueFunction;
 use crate::bindings::sandkey::module::manifest::Manifest as WireManifest;
 use crate::contract::{Argv, ConfigValue};
 use crate::guest::{Guest, Phase};
@@ -77,6 +79,24 @@ impl Entry {
             Self::Core(entry) => entry.set_config(store, host, name, value),
             Self::Component(entry) => entry.set_config(store, host, name, value),
         }
+    }
+
+    /// Call a function of `values`, whose answer has at most so many bytes.
+    pub(crate) fn value<F: ValueFunction>(
+        &self,
+        store: &mut Store<Guest>,
+        host: &mut dyn Host,
+        function: &F,
+        fuel: u64,
+        most: usize,
+    ) -> Result<(F::Answer, u64), Ended> {
+        begin(store, Phase::Value, fuel);
+        let answer = match self {
+            Self::Core(entry) => entry.value(store, host, function, most),
+            Self::Component(entry) => entry.value(store, host, function, most),
+        };
+        let fuel_used = used(store, fuel);
+        answer.map(|answer| (answer, fuel_used)).map_err(|error| Ended { error, fuel_used })
     }
 }
 

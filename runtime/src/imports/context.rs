@@ -9,7 +9,7 @@ pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.sure::<(), Text>("user", |c, ()| Ok(c.host.user()))?;
     on.scalar::<(), u32>("db", Phase::Command, |c, ()| Ok(c.host.db()))?;
     on.scalar::<(), ContextFlags>("flags", Phase::Command, |c, ()| Ok(c.host.flags()))?;
-    // Time and randomness are there for `init` too.
-    on.scalar::<(), u64>("now-us", Phase::Start, |c, ()| Ok(c.host.now_us()))?;
+    // Randomness is there for `init` too, and time for the functions of `values` as well.
+    on.scalar::<(), u64>("now-us", Phase::Value, |c, ()| Ok(c.host.now_us()))?;
     on.scalar::<(), u64>("random", Phase::Start, |c, ()| Ok(c.host.random()))
 }

@@ -5,7 +5,7 @@ use crate::host::LogLevel;
 use crate::linking::{Interface, Text};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
-    on.scalar::<(LogLevel, Text), ()>("write", Phase::Start, |c, (level, message)| {
+    on.scalar::<(LogLevel, Text), ()>("write", Phase::Value, |c, (level, message)| {
         c.log.write(c.host, level, &message);
         Ok(())
     })

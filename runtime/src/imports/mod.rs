@@ -8,6 +8,7 @@ mod context;
 mod hashes;
 mod keyspace;
 mod log;
+mod objects;
 mod strings;
 
 use crate::linking::Linking;
@@ -28,5 +29,6 @@ pub(crate) fn define(linker: &mut impl Linking) -> wasmtime::Result<()> {
     keyspace::define(&mut linker.interface(&name("keyspace"))?)?;
     strings::define(&mut linker.interface(&name("strings"))?)?;
     hashes::define(&mut linker.interface(&name("hashes"))?)?;
+    objects::define(&mut linker.interface(&name("objects"))?)?;
     call::define(&mut linker.interface(&name("call"))?)
 }

@@ -15,6 +15,8 @@ use sandkey_runtime::{
 pub enum Value {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    /// A data type and an object.
+    Object(u32, u32),
 }
 
 #[derive(Default)]
@@ -38,7 +40,7 @@ impl TestHost {
         match self.keys.get_mut(&name) {
             None => Ok(None),
             Some(Value::String(bytes)) => Ok(Some(bytes)),
-            Some(Value::Hash(_)) => Err(Error::WrongType.into()),
+            Some(_) => Err(Error::WrongType.into()),
         }
     }
 
@@ -46,7 +48,7 @@ impl TestHost {
         let name = self.name(key)?;
         match self.keys.entry(name).or_insert_with(|| Value::Hash(BTreeMap::new())) {
             Value::Hash(fields) => Ok(fields),
-            Value::String(_) => Err(Error::WrongType.into()),
+            _ => Err(Error::WrongType.into()),
         }
     }
 
@@ -103,6 +105,7 @@ impl Host for TestHost {
             None => ValueType::None,
             Some(Value::String(_)) => ValueType::String,
             Some(Value::Hash(_)) => ValueType::Hash,
+            Some(Value::Object(..)) => ValueType::Module,
         })
     }
 
@@ -258,6 +261,51 @@ impl Host for TestHost {
     fn hash_scan(&mut self, key: u32, cursor: u64, count: u32, pairs: &mut ArgvBuf) -> HostResult<u64> {
         pairs.push(format!("key={key} cursor={cursor} count={count}").as_bytes());
         Ok(0)
+    }
+
+    fn object_get(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>> {
+        let name = self.name(key)?;
+        match self.keys.get(&name) {
+            None => Ok(None),
+            Some(Value::Object(found, object)) if *found == data_type => Ok(Some(*object)),
+            Some(_) => Err(Error::WrongType.into()),
+        }
+    }
+
+    fn object_edit(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>> {
+        self.writable(key)?;
+        self.object_get(key, data_type)
+    }
+
+    fn object_journal(&mut self, key: u32, command: Argv<'_>) -> HostResult<()> {
+        self.writable(key)?;
+        self.called.push(command.iter().map(<[u8]>::to_vec).collect());
+        Ok(())
+    }
+
+    fn object_set(&mut self, key: u32, data_type: u32, object: u32) -> HostResult<()> {
+        let name = self.writable(key)?;
+        self.keys.insert(name, Value::Object(data_type, object));
+        Ok(())
+    }
+
+    fn object_type_name(&mut self, key: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
+        let name = self.name(key)?;
+        Ok(match self.keys.get(&name) {
+            Some(Value::Object(data_type, _)) => Some(format!("test-typ{data_type}").into()),
+            _ => None,
+        })
+    }
+
+    fn object_scan(
+        &mut self,
+        data_type: u32,
+        cursor: u64,
+        count: u32,
+        keys: &mut ArgvBuf,
+    ) -> HostResult<u64> {
+        keys.push(format!("type={data_type} cursor={cursor} count={count}").as_bytes());
+        Ok(cursor + 1)
     }
 
     fn call(&mut self, args: Argv<'_>) -> HostResult<Reply> {

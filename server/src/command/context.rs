@@ -35,6 +35,10 @@ pub struct CommandContext<'a> {
     pub command_id: u32,
     /// It runs in EXEC.
     pub in_transaction: bool,
+    /// What a module's random numbers begin with, if the command did this before and must do the same.
+    pub seed: Option<u64>,
+    /// Keys that the command turns out to need and that are not locked: it has done nothing yet, and runs again with them.
+    pub more_keys: Vec<Box<[u8]>>,
     /// The instances that it has locked.
     pub instances: InstanceGuards<'a>,
     /// One of its keys, hashed when its shard was looked up.

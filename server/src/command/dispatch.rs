@@ -58,6 +58,16 @@ impl<'b> Prepared<'b> {
     }
 }
 
+/// How a run of a command ended.
+enum Ran {
+    /// There is a reply.
+    Done,
+    /// A module that it needs was unloaded or upgraded before it had its locks.
+    Stale,
+    /// It needs these keys, too, and has left nothing behind.
+    NeedsKeys(Vec<Box<[u8]>>),
+}
+
 /// What one worker needs to execute commands.
 pub struct Executor {
     /// The server.
@@ -155,15 +165,21 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Outcome {
         let mark = reply.len();
-        let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let outcome = match resolve(&table, argv) {
-            Ok(command) => self.execute_command(session, command, argv, key, reply),
-            Err(error) => {
-                self.refuse(session, None, &error, reply);
-                Outcome::Done
+        let outcome = loop {
+            let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
+            let outcome = match resolve(&table, argv) {
+                Ok(command) => self.execute_command(session, command, argv, key, reply),
+                Err(error) => {
+                    self.refuse(session, None, &error, reply);
+                    Some(Outcome::Done)
+                }
+            };
+            self.table = Some(table);
+            if let Some(outcome) = outcome {
+                break outcome;
             }
+            self.refresh();
         };
-        self.table = Some(table);
         if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
             self.apply_reply_mode(session, reply, mark);
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
@@ -184,8 +200,14 @@ impl Executor {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
-                self.run(session, command, argv, reply, &plan);
-                Ok(())
+                match self.run(session, command, argv, reply, &plan) {
+                    Ran::Done => Ok(()),
+                    Ran::Stale => Err(CommandError::err("its module was exchanged while a file is loaded")),
+                    Ran::NeedsKeys(found) => {
+                        self.run_with_more_keys(session, command, argv, reply, found);
+                        Ok(())
+                    }
+                }
             }
             Err(error) => Err(error),
         };
@@ -193,6 +215,7 @@ impl Executor {
         result
     }
 
+    /// None if the command is another one now: its module was upgraded or unloaded in this very moment.
     fn execute_command(
         &mut self,
         session: &mut Session,
@@ -200,14 +223,14 @@ impl Executor {
         argv: Argv<'_>,
         key: Option<Key<'_>>,
         reply: &mut ReplyWriter,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
-            Ok(Some(delay)) => return Outcome::Delay(delay),
+            Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
             Err(error) => {
                 self.refuse(session, Some(command), &error, reply);
-                return Outcome::Done;
+                return Some(Outcome::Done);
             }
         }
         if let Some(transaction) = &mut session.transaction
@@ -217,15 +240,60 @@ impl Executor {
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
             reply.simple("QUEUED");
-            return Outcome::Done;
+            return Some(Outcome::Done);
+        }
+        if command.flags.has(Flags::RUNS_QUEUE) {
+            self.refresh_queue(session);
         }
         let plan = LockPlan::of(self.server, session, command, argv, key);
         if let Some(wait) = plan.throttled(self.server) {
-            return self.wait_for_fuel(session, &plan, wait, command, reply);
+            return Some(self.wait_for_fuel(session, &plan, wait, command, reply));
         }
         session.waiting_since_us = 0;
-        self.run(session, command, argv, reply, &plan);
-        if session.job.is_some() { Outcome::Job } else { Outcome::Done }
+        match self.run(session, command, argv, reply, &plan) {
+            Ran::Done => {}
+            Ran::Stale => return None,
+            Ran::NeedsKeys(found) => {
+                if !self.run_with_more_keys(session, command, argv, reply, found) {
+                    return None;
+                }
+            }
+        }
+        Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+    }
+
+    /// Run a command again that turned out to need more keys, until it has all of them. False if its module has gone meanwhile.
+    #[cold]
+    fn run_with_more_keys(
+        &mut self,
+        session: &mut Session,
+        command: &Arc<Command>,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+        mut found: Vec<Box<[u8]>>,
+    ) -> bool {
+        for round in 1.. {
+            let mut plan = LockPlan::of(self.server, session, command, argv, None);
+            plan.add_found(self.server, &found, round);
+            match self.run(session, command, argv, reply, &plan) {
+                Ran::Done => return true,
+                Ran::Stale => return false,
+                Ran::NeedsKeys(more) => found.extend(more),
+            }
+        }
+        true
+    }
+
+    /// Take other versions of modules into account that came after commands were queued.
+    fn refresh_queue(&self, session: &mut Session) {
+        let Some(transaction) = &mut session.transaction else { return };
+        for (queued, argv) in &mut transaction.queue {
+            if queued.run.module().is_some_and(|module| module.is_retired())
+                && let Ok(command) = resolve(&self.server.tenant.commands(), argv.as_argv())
+            {
+                *queued = Arc::clone(command);
+            }
+        }
     }
 
     /// Stop 4. `Ok(Some(_))` means not yet.
@@ -357,10 +425,14 @@ impl Executor {
         argv: Argv<'_>,
         reply: &mut ReplyWriter,
         plan: &LockPlan<'_>,
-    ) {
+    ) -> Ran {
         let server = self.server;
         let instances = plan.lock_instances(self.worker);
+        if plan.is_stale() {
+            return Ran::Stale;
+        }
         let (now_us, now_ms) = session.times(self.now_us);
+        let session_seed = session.replay.map(|replay| replay.seed);
         let keys = Keys {
             db: session.db,
             now_ms,
@@ -388,6 +460,8 @@ impl Executor {
             now_us,
             command_id: command.id,
             in_transaction: false,
+            seed: session_seed,
+            more_keys: Vec::new(),
             instances,
             known_key: plan.key(),
             keys,
@@ -396,6 +470,7 @@ impl Executor {
         ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
         run_counted(&mut ctx, command, argv, &mut self.tick);
         ctx.keys.collect_expired();
+        let more_keys = std::mem::take(&mut ctx.more_keys);
         if !ctx.keys.effects.propagation.is_empty() {
             let together = !command.flags.has(Flags::WALKS_KEYS);
             let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
@@ -409,6 +484,7 @@ impl Executor {
             self.effects.discard();
         }
         self.deliver();
+        if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
 
     /// Stop 11: nobody's keys are locked any more.
@@ -480,6 +556,9 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     if let Err(error) = &result {
         ctx.reply.truncate(mark);
         ctx.keys.forget(effects);
+        if !ctx.more_keys.is_empty() {
+            return;
+        }
         ctx.server.count_error(ctx.worker, &error.code());
         ctx.reply.error(error.wire());
     } else {

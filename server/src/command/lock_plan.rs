@@ -8,6 +8,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::keyspace::{Key, Locked, ShardId, key};
+use crate::limits;
 use crate::module::{InstanceGuards, ModuleRef};
 use crate::net::argv::Argv;
 use crate::server::Server;
@@ -44,10 +45,12 @@ impl<'p> LockPlan<'p> {
         match &session.transaction {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 for (queued, argv) in &transaction.queue {
-                    if let Some(module) = queued.run.module() {
+                    if let Some(module) = queued.run.module()
+                        && !module.is_retired()
+                    {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
                     }
-                    if queued.flags.has(Flags::WALKS_KEYS) {
+                    if queued.flags.has(Flags::WALKS_KEYS.with(Flags::FINDS_KEYS)) {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv(), |_, key| key::slot(key));
@@ -74,6 +77,27 @@ impl<'p> LockPlan<'p> {
             plan.modules.dedup_by_key(|module| module.id);
         }
         plan
+    }
+
+    /// Add keys that an earlier run of the command turned out to need; all keys once that has happened too often.
+    pub fn add_found(&mut self, server: &Server, found: &[Box<[u8]>], rounds: usize) {
+        for key in found {
+            self.add_slot(server, key::slot(key));
+        }
+        match &mut self.shards {
+            _ if rounds > limits::LOCK_ROUNDS => self.shards = Shards::All,
+            Shards::Some(shards) => {
+                shards.sort_unstable();
+                shards.dedup();
+            }
+            Shards::All => {}
+        }
+    }
+
+    /// Whether a module was unloaded or upgraded after the plan was made. Asked when the instances are locked.
+    #[inline]
+    pub fn is_stale(&self) -> bool {
+        self.modules.iter().any(|module| module.is_retired())
     }
 
     /// A module, and those that it may call.

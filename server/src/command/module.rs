@@ -114,6 +114,17 @@ const MODULE_COMMANDS: &[Spec] = &[
         "Unloads a module.",
         "name"
     ),
+    command!(
+        "UPGRADE",
+        -4,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        upgrade,
+        "7.2.0",
+        "O(N) where N is the size of the module and of its values.",
+        "Puts another version of a module into its place, under its values.",
+        "name path [ARGS args [args ...]]"
+    ),
 ];
 
 /// `MODULE HELP` -- O(1). What the subcommands do.
@@ -213,6 +224,25 @@ fn unload(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
+/// `MODULE UPGRADE name path [ARGS arg ...]` -- the cost of compiling, and of loading and saving every value of the module. OK.
+fn upgrade(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    check_allowed(ctx)?;
+    let args = match argv.get(4) {
+        None => Vec::new(),
+        Some(word) if args::is(word, "ARGS") => argv.iter().skip(5).map(<[u8]>::to_vec).collect(),
+        Some(_) => return Err(CommandError::Syntax),
+    };
+    let (server, name) = (ctx.server, String::from_utf8_lossy(argv.at(2)).into_owned());
+    let request = LoadRequest { source: Source::File(path(argv.at(3))), args, configs: Vec::new() };
+    ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
+        let upgraded = server.tenant.modules.upgrade(server, &name, request);
+        upgraded.map_err(|reason| CommandError::err(format_args!("Error upgrading module: {reason}")))?;
+        reply.ok();
+        Ok(())
+    }));
+    Ok(())
+}
+
 /// `MODULE LIST` -- O(N). A map for each module: its name, version, path and arguments.
 fn list(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     ctx.tenant.modules.reply_list(ctx.reply);
@@ -280,13 +310,13 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let module = find(ctx, argv.at(2))?;
     let manifest = &module.manifest;
     let reply = &mut *ctx.reply;
-    reply.map_header(14);
+    reply.map_header(15);
     for (name, value) in [
         ("name", manifest.name.as_str()),
         ("summary", &manifest.summary),
         ("path", &module.path),
         ("digest", module.code.digest()),
-        ("state", if module.is_pinned() { "global" } else { "none" }),
+        ("state", module.state_name()),
         ("entry", if module.code.is_entered_directly() { "direct" } else { "component" }),
     ] {
         reply.bulk(name);
@@ -302,6 +332,15 @@ fn inspect(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         reply.bulk(name);
         reply.array_header(list.len());
         list.iter().for_each(|each| reply.bulk(each));
+    }
+    reply.bulk("types");
+    reply.array_header(manifest.data_types.len());
+    for kind in &manifest.data_types {
+        reply.map_header(2);
+        reply.bulk("name");
+        reply.bulk(&kind.name);
+        reply.bulk("encver");
+        reply.integer(i64::from(kind.encver));
     }
     reply.bulk("commands");
     reply.array_header(manifest.commands.len());

@@ -2,7 +2,7 @@
 //! Native commands check everything before their first write and need no undo; a module can trap at any moment.
 //!
 //! Before a key is changed for the first time its entry is copied, or moved here if a string replaces it; fields of hashes are
-//! recorded one by one, since a hash may be large. Undoing walks the records backwards. Those who watch a key are told only
+//! recorded one by one, since a hash may be large, and of a module's value that only its object changes. Undoing walks the records backwards. Those who watch a key are told only
 //! when the change stands.
 //!
 //! A command of a module that runs below another one is undone alone when it fails. So what the outer one has recorded says nothing
@@ -38,6 +38,8 @@ enum Record {
     Key { db: usize, hash: u64, slot: u16, was: Was },
     /// A field of a hash was like this, or was not there.
     Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
+    /// The object of a module's value is being changed; its bytes are as they were.
+    Object { db: usize, name: Box<[u8]>, hash: u64, slot: u16 },
     /// The database was like this.
     Flush { db: usize, old: Vec<(ShardId, Db)> },
     /// These were exchanged.
@@ -115,6 +117,18 @@ impl UndoLog {
         }
         let (name, field) = (key.bytes.into(), field.into());
         self.records.push(Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value });
+    }
+
+    /// The object of a module's value is about to be changed. Its bytes change when the command has succeeded, which only the
+    /// outermost knows.
+    pub fn record_object(&mut self, index: usize, key: &Key<'_>, db: &mut Db, now_ms: u64) {
+        if self.depth > 1 {
+            return self.record_key(index, key, db, now_ms);
+        }
+        if !self.has_key(index, key) {
+            let name = key.bytes.into();
+            self.records.push(Record::Object { db: index, name, hash: key.hash, slot: key.slot });
+        }
     }
 
     /// A database was emptied.
@@ -216,7 +230,7 @@ impl UndoLog {
 impl Record {
     fn hash(&self) -> u64 {
         match self {
-            Self::Key { hash, .. } | Self::Field { hash, .. } => *hash,
+            Self::Key { hash, .. } | Self::Field { hash, .. } | Self::Object { hash, .. } => *hash,
             Self::Flush { .. } | Self::Swap(..) => 0,
         }
     }
@@ -257,6 +271,12 @@ impl Record {
                 // Undoing is no access.
                 keys.peek(&key, 0).inspect(|entry| entry.set_clock(clock));
             }
+            Self::Object { db, name, hash, slot } => {
+                let key = Key { bytes: &name, hash, slot };
+                if let Some(keys) = keyspace.db(&key, db) {
+                    keys.set_live(&key, None);
+                }
+            }
             Self::Flush { db, old } => keyspace.unflush(db, old),
             Self::Swap(a, b) => keyspace.swapdb(a, b),
         }
@@ -265,7 +285,9 @@ impl Record {
     fn tell_watchers(&self, keyspace: &mut Locked<'_>) {
         let (db, name, hash, slot) = match self {
             Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
-            Self::Field { db, name, hash, slot, .. } => (db, &**name, hash, slot),
+            Self::Field { db, name, hash, slot, .. } | Self::Object { db, name, hash, slot } => {
+                (db, &**name, hash, slot)
+            }
             Self::Flush { .. } | Self::Swap(..) => return,
         };
         let key = Key { bytes: name, hash: *hash, slot: *slot };

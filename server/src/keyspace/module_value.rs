@@ -12,6 +12,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -84,11 +85,20 @@ impl fmt::Debug for TypeId {
 pub struct Home {
     /// Numbers that no value names any more: their objects can be freed.
     left: Mutex<Vec<u32>>,
+    /// Whether there is one; asked before every command.
+    some_left: AtomicBool,
 }
 
 impl Home {
+    /// Whether a number was let go since the last call of `take_left`.
+    #[inline]
+    pub fn has_left(&self) -> bool {
+        self.some_left.load(Relaxed)
+    }
+
     /// The numbers that were let go since the last call.
     pub fn take_left(&self) -> Vec<u32> {
+        self.some_left.store(false, Relaxed);
         std::mem::take(&mut self.left.lock())
     }
 }
@@ -116,6 +126,7 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.home.left.lock().push(self.number);
+        self.home.some_left.store(true, Relaxed);
     }
 }
 
@@ -202,6 +213,7 @@ impl fmt::Debug for ModuleValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::Revision;
 
     #[test]
     fn a_type_has_the_number_that_redis_gives_it() {
@@ -236,7 +248,7 @@ mod tests {
         let id = TypeId::new("test___dt", 1).expect("the name is good");
         let mut value = ModuleValue::new(id, vec![2, 1]);
         let before = value.memory();
-        value.journal_mut().push(5, 6, [b"t.add".as_slice(), b"key"].into_iter());
+        value.journal_mut().push(Revision::default(), 5, 6, [b"t.add".as_slice(), b"key"].into_iter());
         assert!(!value.is_folded() && value.memory() > before);
         let next = TypeId::new("test___dt", 2).expect("the name is good");
         value.fold(next, vec![2, 2]);

@@ -34,10 +34,19 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
     if command.flags.has(Flags::WRITE) && !host.ctx.keys.may_write {
         return Err(Error::ReadOnly.into());
     }
-    let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS)) || host.is_all_keys();
+    let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS).with(Flags::FINDS_KEYS))
+        || host.is_all_keys();
     for_each_key(&command.keys, argv, |_, key| declared = declared && host.declares(key));
     if !declared {
         return Err(Error::UndeclaredKey.into());
+    }
+    let mut edited = command.flags.has(Flags::ALL_KEYS) && !host.used.edits.is_empty();
+    for_each_key(&command.keys, argv, |_, key| edited = edited || host.is_edited(key));
+    if edited {
+        return Err(Error::other(
+            "ERR a key whose object this command has changed cannot be used by a command that it calls",
+        )
+        .into());
     }
     let ctx = &mut *host.ctx;
     if ctx.keys.scratch.undo.depth() >= limits::CALL_DEPTH {

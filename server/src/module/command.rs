@@ -1,19 +1,33 @@
 //! A command of a module, as the table sees it: an instance, fuel, the host behind the imports, and what happens
 //! when it fails.
+//!
+//! A command may turn out to need what was not there when it began: an object that is not in the module's memory, or a key whose
+//! shard is not locked. Then it is undone and runs again with that. What it needs is found by running it, as in
+//! Thomson et al., "Calvin" (SIGMOD 2012, section 3.2.1), which calls it reconnaissance.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sandkey_runtime::{ArgvBuf, Host, Reply, Trap, TrapCause};
+use sandkey_runtime::{ArgvBuf, Host, Reply, State, Trap, TrapCause};
 
+use crate::command::args::printable;
 use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
+use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
+use crate::effects::Mark;
+use crate::keyspace::Key;
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
+use crate::server::Server;
 
+use super::commit::commit;
 use super::host::ModuleHost;
+use super::object_host::ObjectUse;
+use super::objects::Objects;
+use super::starting::Starting;
+use super::values::Unusable;
 use super::{LoadedModule, Slot};
 
 /// One command of a module.
@@ -27,27 +41,17 @@ pub(super) struct ModuleCommand {
 impl Run for ModuleCommand {
     fn run(&self, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         let module = &*self.module;
+        if module.is_retired() {
+            return Err(CommandError::err(format_args!("module '{}' was unloaded", module.name)));
+        }
         let Some(mut slot) = ctx.instances.take(module.id) else {
             return Err(CommandError::err(format_args!(
                 "module '{}' is already running below this command and cannot be entered again",
                 module.name
             )));
         };
-        let effects = ctx.keys.effects.mark();
-        let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
-        let mark = ctx.keys.scratch.undo.enter();
-        let result = self.run_in(&mut slot, ctx, argv);
-        let outermost = ctx.keys.scratch.undo.leave(mark);
-        ctx.keys.may_write = outer_write;
+        let result = self.run_until_done(&mut slot, ctx, argv);
         ctx.instances.put_back(module.id, slot);
-        match &result {
-            Ok(()) if outermost => ctx.keys.keep_changes(),
-            Ok(()) => {}
-            Err(_) => {
-                ctx.keys.undo_to(mark);
-                ctx.keys.forget(effects);
-            }
-        }
         result
     }
 
@@ -56,52 +60,230 @@ impl Run for ModuleCommand {
     }
 }
 
+/// Why a command did not do what was asked.
+enum Failure {
+    /// It failed, or was ended.
+    Error(CommandError),
+    /// Objects that it needs were not in memory: these keys.
+    Missing(Vec<Box<[u8]>>),
+    /// It needs keys that are not locked: these.
+    Unlocked(Vec<Box<[u8]>>),
+    /// The module's memory is full, and objects that the command may not need are in it.
+    Full(CommandError),
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        Self::Error(error)
+    }
+}
+
 impl ModuleCommand {
+    /// Run the command, and again while that is only about what was not in memory. Every run that does not succeed is undone.
+    fn run_until_done(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+        // How often the module's memory was full, with objects in it that may not be needed.
+        let mut full = 0;
+        // What an earlier run has fetched and changed was dropped when that was undone, so it is fetched with what is missing next.
+        let mut wanted = Vec::new();
+        if self.module.manifest.state == State::Global && !self.module.types.is_empty() {
+            self.add_declared(&mut wanted, argv);
+            full += self.fetch(slot, ctx, &wanted)?;
+        }
+        for _ in 0..limits::RERUNS {
+            match self.run_once(slot, ctx, argv) {
+                Ok(()) => return Ok(()),
+                Err(Failure::Error(error)) => return Err(error),
+                Err(Failure::Full(error)) if full > 0 => return Err(error),
+                // What is needed comes back.
+                Err(Failure::Full(_)) => full += 1,
+                Err(Failure::Missing(keys)) => {
+                    if wanted.is_empty() {
+                        // One is missing: then the others that it names are likely to be.
+                        self.add_declared(&mut wanted, argv);
+                    }
+                    wanted.extend(keys);
+                    wanted.sort_unstable();
+                    wanted.dedup();
+                    full += self.fetch(slot, ctx, &wanted)?;
+                    if full > limits::FULL_RERUNS {
+                        break;
+                    }
+                }
+                Err(Failure::Unlocked(keys)) => {
+                    ctx.more_keys = keys;
+                    return Err(CommandError::UndeclaredKey);
+                }
+            }
+        }
+        Err(CommandError::err(format_args!(
+            "module '{}' command '{}' needs more values than fit into its memory at once",
+            self.module.name,
+            self.spec().name
+        )))
+    }
+
+    fn run_once(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> Result<(), Failure> {
+        let effects = ctx.keys.effects.mark();
+        let reply = ctx.reply.len();
+        let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
+        let mark = ctx.keys.scratch.undo.enter();
+        let result = self.run_in(slot, ctx, argv, effects);
+        let outermost = ctx.keys.scratch.undo.leave(mark);
+        ctx.keys.may_write = outer_write;
+        match &result {
+            Ok(()) if outermost => ctx.keys.keep_changes(),
+            Ok(()) => {}
+            Err(_) => {
+                ctx.keys.undo_to(mark);
+                ctx.keys.forget(effects);
+                ctx.reply.truncate(reply);
+            }
+        }
+        result
+    }
+
     fn spec(&self) -> &sandkey_runtime::Command {
         &self.module.manifest.commands[self.index]
     }
 
-    fn run_in(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    fn run_in(
+        &self,
+        slot: &mut Slot,
+        ctx: &mut CommandContext<'_>,
+        argv: Argv<'_>,
+        since: Mark,
+    ) -> Result<(), Failure> {
         let module = &*self.module;
-        let (server, worker) = (ctx.server, ctx.worker);
+        let (server, worker, now_us) = (ctx.server, ctx.worker, ctx.now_us);
         let counters = module.counters.of(worker);
-        let mut host = ModuleHost::new(ctx, module, self.index, argv);
+        self.make_ready(slot, server, worker, now_us)?;
+        if !slot.unfreed.is_empty() || slot.objects.has_left() {
+            module.free_left(slot);
+            self.make_ready(slot, server, worker, now_us)?;
+        }
+        let Slot { instance: Some(instance), objects, args, .. } = slot else {
+            return Err(CommandError::err("the module has no instance").into());
+        };
+        args.clear();
+        argv.iter().for_each(|arg| args.push(arg));
+        let fuel = module.fuel_per_command.load(Relaxed);
+        let mut host = ModuleHost::new(ctx, module, self.index, argv, objects);
+        let outcome = instance.call(&mut host, self.index as u32, args.as_argv(), fuel);
+        counters.calls.add(1);
+        module.bill(worker, outcome.fuel_used, || server.clock.now_ns());
+        let missing = !host.used.missing.is_empty() || !host.used.unlocked.is_empty();
+        let result = match outcome.result {
+            Ok(_) if missing => {
+                let ObjectUse { missing, unlocked, .. } = host.used;
+                return Err(if unlocked.is_empty() {
+                    Failure::Missing(missing)
+                } else {
+                    Failure::Unlocked(unlocked)
+                });
+            }
+            Ok(Ok(reply)) => match commit(&mut host, instance, argv, since) {
+                Ok(()) => write_reply(host.ctx.reply, &reply).map_err(Failure::Error),
+                Err(trap) => Err(self.trapped(slot, server, worker, &trap)),
+            },
+            Ok(Err(error)) => {
+                counters.errors.add(1);
+                Err(CommandError::Other(error.line(&self.spec().name).into_owned().into()).into())
+            }
+            Err(trap) => return Err(self.trapped(slot, server, worker, &trap)),
+        };
+        slot.failures = 0;
+        result
+    }
+
+    fn make_ready(&self, slot: &mut Slot, server: &Server, worker: usize, now_us: u64) -> CommandResult {
+        let module = &*self.module;
+        let mut host = Starting::at(&module.name, now_us);
         module.make_ready(slot, worker, || server.clock.now_ns(), &mut host).map_err(|reason| {
             CommandError::err(format_args!(
                 "module '{}' cannot run '{}': {reason}",
                 module.name,
                 self.spec().name
             ))
-        })?;
-        let Slot { instance: Some(instance), args, .. } = slot else {
-            return Err(CommandError::err("the module has no instance"));
-        };
-        args.clear();
-        argv.iter().for_each(|arg| args.push(arg));
-        let fuel = module.fuel_per_command.load(Relaxed);
-        let outcome = instance.call(&mut host, self.index as u32, args.as_argv(), fuel);
-        counters.calls.add(1);
-        module.bill(worker, outcome.fuel_used, || server.clock.now_ns());
-        match outcome.result {
-            Ok(Ok(reply)) => {
-                slot.failures = 0;
-                write_reply(ctx.reply, &reply)
-            }
-            Ok(Err(error)) => {
-                slot.failures = 0;
-                counters.errors.add(1);
-                Err(CommandError::Other(error.line(&self.spec().name).into_owned().into()))
-            }
-            Err(trap) => {
-                counters.traps.add(1);
-                slot.fail(server.clock.now_ns());
-                Err(self.report(&trap))
-            }
+        })
+    }
+
+    /// The instance is lost. If that is because its memory is full of objects, that is no failure of the command.
+    fn trapped(&self, slot: &mut Slot, server: &Server, worker: usize, trap: &Trap) -> Failure {
+        let crowded = matches!(trap.cause, TrapCause::Memory) && slot.objects.len() > 1;
+        if crowded {
+            slot.lose_instance();
+            return Failure::Full(self.line(trap));
         }
+        self.module.counters.of(worker).traps.add(1);
+        slot.fail(server.clock.now_ns());
+        Failure::Error(self.report(trap))
+    }
+
+    /// Add the keys that the command declares.
+    fn add_declared(&self, wanted: &mut Vec<Box<[u8]>>, argv: Argv<'_>) {
+        for_each_key(&self.module.key_specs[self.index], argv, |_, name| wanted.push(name.into()));
+    }
+
+    /// Have the objects of these keys in memory. The answer is how often others had to go for them.
+    fn fetch(
+        &self,
+        slot: &mut Slot,
+        ctx: &mut CommandContext<'_>,
+        keys: &[Box<[u8]>],
+    ) -> Result<u32, CommandError> {
+        let module = &*self.module;
+        let mut full = 0;
+        for name in keys {
+            self.make_ready(slot, ctx.server, ctx.worker, ctx.now_us)?;
+            let key = Key::new(name);
+            let Some(value) = ctx.keys.peek(&key)?.and_then(|entry| entry.module().cloned()) else {
+                continue;
+            };
+            let mut revived = module.revive_in(slot, &value, ctx.now_us);
+            if matches!(&revived, Err(Unusable::Trap(trap)) if matches!(trap.cause, TrapCause::Memory)) {
+                // The objects that are there leave no room for it. What the command needs of them comes back.
+                full += 1;
+                slot.lose_instance();
+                self.make_ready(slot, ctx.server, ctx.worker, ctx.now_us)?;
+                revived = module.revive_in(slot, &value, ctx.now_us);
+            }
+            let object = revived.map_err(|unusable| {
+                if matches!(unusable, Unusable::Trap(_)) {
+                    module.counters.of(ctx.worker).traps.add(1);
+                    slot.fail(ctx.server.clock.now_ns());
+                }
+                let line = format!(
+                    "module '{}' cannot use the value of the key '{}': {}",
+                    module.name,
+                    printable(name),
+                    unusable.reason()
+                );
+                tracing::warn!("{line}");
+                CommandError::err(line)
+            })?;
+            let Some(live) = slot.objects.hold(object) else {
+                slot.fail(ctx.server.clock.now_ns());
+                return Err(CommandError::err(format_args!(
+                    "module '{}' gave the number {} to two objects",
+                    module.name, object.number
+                )));
+            };
+            ctx.keys.db_of(&key)?.set_live(&key, Some(live));
+        }
+        Ok(full)
     }
 
     /// The client gets one line, the log the way through the module's own functions.
     fn report(&self, trap: &Trap) -> CommandError {
+        let (module, error) = (&self.module.name, self.line(trap));
+        tracing::warn!("{}", error.to_string().trim_start_matches("ERR "));
+        for frame in &trap.backtrace {
+            tracing::warn!("module '{module}'   at {frame}");
+        }
+        error
+    }
+
+    fn line(&self, trap: &Trap) -> CommandError {
         let (module, command) = (&self.module.name, &self.spec().name);
         let cause = match trap.cause {
             TrapCause::Fuel => {
@@ -112,18 +294,21 @@ impl ModuleCommand {
             }
             _ => trap.to_string(),
         };
-        tracing::warn!("module '{module}' command '{command}' failed: {cause}");
-        for frame in &trap.backtrace {
-            tracing::warn!("module '{module}'   at {frame}");
-        }
         CommandError::err(format_args!("module '{module}' command '{command}' failed: {cause}"))
     }
 }
 
 impl Slot {
+    /// Drop the instance, with all objects in it.
+    pub(super) fn lose_instance(&mut self) {
+        self.instance = None;
+        self.objects = Objects::default();
+        self.unfreed.clear();
+    }
+
     /// Drop the instance after a trap. One that fails again and again is made anew less and less often.
     fn fail(&mut self, now_ns: u64) {
-        self.instance = None;
+        self.lose_instance();
         self.failures = self.failures.saturating_add(1);
         let doublings = self.failures.saturating_sub(limits::FREE_TRAPS).min(limits::BACK_OFF_DOUBLINGS);
         if self.failures > limits::FREE_TRAPS {
@@ -172,7 +357,7 @@ impl LoadedModule {
                 Err(trap) => Some(trap.to_string()),
             };
             if let Some(reason) = refused {
-                slot.instance = None;
+                slot.lose_instance();
                 return Err(format!("it refuses the value of its parameter '{name}': {reason}"));
             }
         }

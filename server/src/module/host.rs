@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -18,30 +19,39 @@ use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
 use crate::effects::notify::Class;
-use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
+use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
 use crate::net::argv::Argv;
 
 use super::LoadedModule;
 use super::call;
+use super::object_host::ObjectUse;
+use super::objects::Objects;
 
 /// Answers the imports of one command.
 pub(super) struct ModuleHost<'h, 'c, 'a> {
     pub(super) ctx: &'h mut CommandContext<'c>,
-    module: &'a LoadedModule,
+    pub(super) module: &'a LoadedModule,
+    /// The command's position in the manifest.
+    pub(super) index: usize,
     spec: &'a rt::Command,
     /// The keys that the command declared, in its arguments.
     declared: SmallVec<[&'a [u8]; 4]>,
     /// The same to be looked up in, made when there are many and one is asked for.
     declared_set: OnceCell<HashSet<&'a [u8]>>,
-    handles: SmallVec<[Handle<'a>; 4]>,
+    pub(super) handles: SmallVec<[Handle<'a>; 4]>,
+    /// The objects that the instance has.
+    pub(super) objects: &'h mut Objects,
+    /// What the command does with them.
+    pub(super) used: ObjectUse,
+    seed: Option<u64>,
     rng: Option<SmallRng>,
     /// Where a value that is not stored as bytes is written, to be lent from.
     digits: itoa::Buffer,
 }
 
 /// An open key.
-struct Handle<'a> {
+pub(super) struct Handle<'a> {
     name: Cow<'a, [u8]>,
     hash: u64,
     slot: u16,
@@ -54,6 +64,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         module: &'a LoadedModule,
         index: usize,
         argv: Argv<'a>,
+        objects: &'h mut Objects,
     ) -> Self {
         let mut declared = SmallVec::new();
         for_each_key(&module.key_specs[index], argv, |_, key| declared.push(key));
@@ -61,10 +72,14 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         Self {
             ctx,
             module,
+            index,
             spec,
             declared,
             declared_set: OnceCell::new(),
             handles: SmallVec::new(),
+            objects,
+            used: ObjectUse::default(),
+            seed: None,
             rng: None,
             digits: itoa::Buffer::new(),
         }
@@ -92,6 +107,17 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     /// Whether the command may touch any key.
     pub(super) fn is_all_keys(&self) -> bool {
         self.spec.flags.all_keys
+    }
+
+    /// What the command's random numbers begin with.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_default()
+    }
+
+    /// What it runs under.
+    pub(super) fn revision(&self) -> Revision {
+        let parameters = self.module.config_revision.load(Relaxed);
+        Revision { module: self.module.id, parameters }
     }
 
     fn key(&self, handle: u32) -> Result<(Key<'_>, Mode), HostFault> {
@@ -204,12 +230,12 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
 }
 
 /// The key behind a handle. A function of the handles alone, so that the context stays free to be borrowed.
-fn key_of<'s>(handles: &'s [Handle<'_>], handle: u32) -> Result<(Key<'s>, Mode), HostFault> {
+pub(super) fn key_of<'s>(handles: &'s [Handle<'_>], handle: u32) -> Result<(Key<'s>, Mode), HostFault> {
     let open = handles.get(handle as usize).ok_or(HostFault::BadHandle(handle))?;
     Ok((Key { bytes: &open.name, hash: open.hash, slot: open.slot }, open.mode))
 }
 
-fn writable(mode: Mode) -> HostResult<()> {
+pub(super) fn writable(mode: Mode) -> HostResult<()> {
     match mode {
         Mode::Read => Err(Error::ReadOnly.into()),
         Mode::Write => Ok(()),
@@ -218,11 +244,11 @@ fn writable(mode: Mode) -> HostResult<()> {
 
 /// Opening a key has made sure that its shard is locked.
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn undeclared(error: CommandError) -> HostFault {
+pub(super) fn undeclared(error: CommandError) -> HostFault {
     HostFault::Other(format!("a key that was opened is not locked: {error}"))
 }
 
-fn refusal(error: CommandError) -> Refusal {
+pub(super) fn refusal(error: CommandError) -> Refusal {
     to_error(error).into()
 }
 
@@ -261,6 +287,7 @@ fn range(len: usize, start: i64, end: i64) -> std::ops::Range<usize> {
 
 impl Host for ModuleHost<'_, '_, '_> {
     fn client(&mut self) -> ClientInfo<'_> {
+        self.is_personal();
         let client = &self.ctx.session.client;
         ClientInfo {
             id: client.id,
@@ -271,14 +298,17 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn user(&mut self) -> Cow<'_, str> {
+        self.is_personal();
         Cow::Owned(self.ctx.session.client.names.lock().user.clone())
     }
 
     fn db(&mut self) -> u32 {
+        self.uses_outside();
         self.ctx.keys.db as u32
     }
 
     fn flags(&mut self) -> ContextFlags {
+        self.is_personal();
         let config = self.ctx.config;
         ContextFlags {
             in_multi: self.ctx.in_transaction,
@@ -293,7 +323,9 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn random(&mut self) -> u64 {
-        self.rng.get_or_insert_with(|| SmallRng::seed_from_u64(rand::random())).next_u64()
+        let given = self.ctx.seed;
+        let seed = *self.seed.get_or_insert_with(|| given.unwrap_or_else(rand::random));
+        self.rng.get_or_insert_with(|| SmallRng::seed_from_u64(seed)).next_u64()
     }
 
     fn log(&mut self, level: LogLevel, line: &str) {
@@ -310,8 +342,12 @@ impl Host for ModuleHost<'_, '_, '_> {
         let name = match self.declared(name) {
             Some(declared) => Cow::Borrowed(declared),
             None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
+            None if self.spec.flags.finds_keys && self.find_key(name) => Cow::Owned(name.to_vec()),
             None => return Err(Error::UndeclaredKey.into()),
         };
+        if self.handles.first().is_some_and(|first| first.name != name) {
+            self.uses_outside();
+        }
         let key = self.ctx.key_of(&name);
         let (hash, slot) = (key.hash, key.slot);
         self.handles.push(Handle { name, hash, slot, mode });
@@ -339,6 +375,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn delete(&mut self, key: u32) -> HostResult<bool> {
+        self.uses_outside();
         let (key, mode) = key_of(&self.handles, key)?;
         writable(mode)?;
         let now_ms = self.ctx.keys.now_ms;
@@ -352,11 +389,13 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn expires_at_ms(&mut self, key: u32) -> Result<Option<u64>, HostFault> {
+        self.uses_outside();
         let (key, _) = key_of(&self.handles, key)?;
         Ok(self.ctx.keys.peek(&key).map_err(undeclared)?.and_then(keyspace::EntryRef::expire_at))
     }
 
     fn expire_at_ms(&mut self, key: u32, when: Option<u64>) -> HostResult<bool> {
+        self.uses_outside();
         let handle = key;
         if !self.exists(handle)? {
             let (_, mode) = self.key(handle)?;
@@ -390,6 +429,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         if !self.spec.flags.all_keys {
             return Err(Error::UndeclaredKey.into());
         }
+        self.uses_outside();
         Ok(call::scan(self.ctx, cursor, pattern, count, keys))
     }
 
@@ -539,7 +579,38 @@ impl Host for ModuleHost<'_, '_, '_> {
         }))
     }
 
+    fn object_get(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>> {
+        Ok(self.object(key, data_type)?.map(|object| object.number))
+    }
+
+    fn object_edit(&mut self, key: u32, data_type: u32) -> HostResult<Option<u32>> {
+        Ok(self.edit_object(key, data_type)?.map(|object| object.number))
+    }
+
+    fn object_journal(&mut self, key: u32, command: rt::Argv<'_>) -> HostResult<()> {
+        self.note_change(key, command)
+    }
+
+    fn object_set(&mut self, key: u32, data_type: u32, object: u32) -> HostResult<()> {
+        self.set_object(key, data_type, object)
+    }
+
+    fn object_type_name(&mut self, key: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
+        self.type_name_of(key)
+    }
+
+    fn object_scan(
+        &mut self,
+        data_type: u32,
+        cursor: u64,
+        count: u32,
+        keys: &mut ArgvBuf,
+    ) -> HostResult<u64> {
+        self.scan_objects(data_type, cursor, count, keys)
+    }
+
     fn call(&mut self, args: rt::Argv<'_>) -> HostResult<rt::Reply> {
+        self.is_personal();
         call::run(self, args)
     }
 }

@@ -4,20 +4,25 @@
 
 mod call;
 mod command;
+mod commit;
 mod host;
 mod load;
+mod object_host;
+mod objects;
 mod registry;
+mod replay;
 mod starting;
+mod upgrade;
 mod values;
 
 pub use load::{LoadRequest, Source};
 pub use registry::Registry;
-pub use values::folded;
+pub use values::{copied, digested, folded, object_memory, rewritten};
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -25,8 +30,12 @@ use sandkey_runtime::{ArgvBuf, ConfigValue, Instance, Limits, LogLevel, Manifest
 use smallvec::SmallVec;
 
 use crate::command::spec::KeySpec;
+use crate::keyspace::TypeId;
 use crate::limits;
 use crate::stats::{Counter, PerWorker};
+
+use objects::{Object, Objects};
+use starting::Starting;
 
 /// A module that is loaded.
 pub struct LoadedModule {
@@ -44,16 +53,26 @@ pub struct LoadedModule {
     pub manifest: Manifest,
     /// Where the keys of each command are.
     key_specs: Vec<Vec<KeySpec>>,
+    /// What the keyspace event of each command is called: its name.
+    events: Vec<&'static str>,
+    /// Its types of values, with the versions that it saves.
+    types: Vec<TypeId>,
+    /// Another version has its place, or none: its commands must not run any more.
+    retired: AtomicBool,
     /// The compiled code.
     pub code: sandkey_runtime::Module,
     /// What it was and is allowed to use.
     limits: RwLock<Limits>,
-    /// Values of its configuration parameters.
-    configs: RwLock<BTreeMap<String, ConfigValue>>,
+    /// Values of its configuration parameters, those of earlier revisions first: journals were written under them.
+    configs: RwLock<Vec<BTreeMap<String, ConfigValue>>>,
+    /// The position of today's.
+    config_revision: AtomicU32,
     /// Grows with every change to `limits` or `configs`: an instance that is behind catches up before its next command.
     revision: AtomicU64,
     /// One slot for each worker, or one for all.
     slots: Box<[Mutex<Slot>]>,
+    /// An instance for work on single values that needs no lock on keys.
+    workshop: Mutex<Slot>,
     /// What it used, by worker.
     pub counters: PerWorker<ModuleCounters>,
     /// How long its commands waited for fuel.
@@ -85,6 +104,10 @@ pub struct ModuleCounters {
 #[derive(Default)]
 pub struct Slot {
     instance: Option<Instance>,
+    /// The objects that it has.
+    objects: Objects,
+    /// Objects that stand for nothing any more, and that it has not freed yet.
+    unfreed: Vec<Object>,
     revision: u64,
     /// Traps since the last command that succeeded: each one makes the next instance wait longer.
     failures: u32,
@@ -111,7 +134,24 @@ impl LoadedModule {
 
     /// The values of its configuration parameters.
     pub fn configs(&self) -> BTreeMap<String, ConfigValue> {
-        self.configs.read().clone()
+        self.configs_of(self.config_revision.load(Relaxed))
+    }
+
+    /// The values that they had at a revision.
+    fn configs_of(&self, revision: u32) -> BTreeMap<String, ConfigValue> {
+        self.configs.read().get(revision as usize).cloned().unwrap_or_default()
+    }
+
+    /// Enter a value. While there are no types of values nobody asks for earlier ones.
+    fn enter_config(&self, name: &str, value: ConfigValue) {
+        let mut all = self.configs.write();
+        let mut next = all.last().cloned().unwrap_or_default();
+        next.insert(name.to_owned(), value);
+        if self.types.is_empty() {
+            all.clear();
+        }
+        all.push(next);
+        self.config_revision.store(all.len() as u32 - 1, Relaxed);
     }
 
     /// Take over the value of a configuration parameter. One instance is asked at once whether it accepts it; the others
@@ -122,18 +162,18 @@ impl LoadedModule {
             let slot = self.slots[0].try_lock_for(limits::INSTANCE_WAIT_MAX);
             let mut slot = slot.ok_or("the module is busy, try again")?;
             // One that trapped is made anew: nobody else can say whether the value is good.
-            self.make_ready(&mut slot, 0, || now_ns, &mut starting::Starting(&self.name))?;
+            self.make_ready(&mut slot, 0, || now_ns, &mut Starting::new(&self.name))?;
             if let Some(instance) = &mut slot.instance {
-                match instance.set_config(&mut starting::Starting(&self.name), name, &value) {
+                match instance.set_config(&mut Starting::new(&self.name), name, &value) {
                     Ok(accepted) => accepted?,
                     Err(trap) => {
-                        slot.instance = None;
+                        slot.lose_instance();
                         return Err(trap.to_string());
                     }
                 }
             }
         }
-        self.configs.write().insert(name.to_owned(), value);
+        self.enter_config(name, value);
         self.revision.fetch_add(1, Relaxed);
         Ok(())
     }
@@ -143,6 +183,12 @@ impl LoadedModule {
         log_line(&self.name, level, line);
     }
 
+    /// Whether another version has its place, or none. Asked while its slots are locked, it stays true.
+    #[inline]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
     /// The slot that a worker's commands use.
     fn slot(&self, worker: usize) -> &Mutex<Slot> {
         &self.slots[worker % self.slots.len()]
@@ -150,7 +196,16 @@ impl LoadedModule {
 
     /// Whether all commands share one instance.
     pub fn is_pinned(&self) -> bool {
-        self.manifest.state == State::Global
+        self.manifest.state != State::None
+    }
+
+    /// What it keeps in its own memory, as the manifest has it.
+    pub fn state_name(&self) -> &'static str {
+        match self.manifest.state {
+            State::None => "none",
+            State::Global => "global",
+            State::Values => "values",
+        }
     }
 
     /// Bytes in the linear memories of its instances. An instance that is at work is left out.

@@ -1,0 +1,131 @@
+//! When a command of a module has succeeded: what it changed in objects becomes a part of the values.
+//!
+//! A command that changed one object, and used nothing else but time and random numbers, goes into the journal of that value.
+//! So does what a module says has changed an object. Everything else is followed by saving the object. A journal that has
+//! outgrown what was saved is folded into it, so that its cost stays that of one copy of the bytes.
+
+use sandkey_runtime::{Instance, State, Trap};
+
+use crate::effects::Mark;
+use crate::effects::notify::Class;
+use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
+use crate::limits;
+use crate::net::argv::Argv;
+
+use super::host::{ModuleHost, key_of};
+use super::object_host::Edit;
+
+/// What becomes of an edited object.
+enum Outcome {
+    /// Its bytes.
+    Saved(TypeId, Vec<u8>),
+    /// A command in its journal.
+    Journaled,
+}
+
+/// Keep what a command did to objects. A trap undoes the command.
+#[inline]
+pub(super) fn commit(
+    host: &mut ModuleHost<'_, '_, '_>,
+    instance: &mut Instance,
+    argv: Argv<'_>,
+    since: Mark,
+) -> Result<(), Trap> {
+    if host.used.edits.is_empty() {
+        return Ok(());
+    }
+    commit_edits(host, instance, argv, since)
+}
+
+fn commit_edits(
+    host: &mut ModuleHost<'_, '_, '_>,
+    instance: &mut Instance,
+    argv: Argv<'_>,
+    since: Mark,
+) -> Result<(), Trap> {
+    let edits = std::mem::take(&mut host.used.edits);
+    let alone = edits.len() == 1 && !host.used.outside;
+    // An object in the memory of a `global` module may be tied to what no replay brings back. And below another command the
+    // whole value is in the undo log, not the length of its journal.
+    let may_journal = host.module.manifest.state == State::Values && host.ctx.keys.scratch.undo.depth() == 1;
+    let revision = host.revision();
+    // All that can fail comes first.
+    let mut outcomes = smallvec::SmallVec::<[Outcome; 1]>::new();
+    for edit in &edits {
+        let journaled = may_journal && !edit.new && (alone || edit.journal.is_some());
+        outcomes.push(match value_of(host, edit) {
+            Some(value) if journaled && has_room(value, revision) => Outcome::Journaled,
+            Some(value) => {
+                let size = value.saved().len() + value.journal().bytes();
+                save(host, instance, edit, size)?
+            }
+            // It was deleted or replaced meanwhile.
+            None => Outcome::Journaled,
+        });
+    }
+    for (edit, outcome) in edits.iter().zip(outcomes) {
+        keep(host, edit, outcome, argv);
+    }
+    if !host.used.personal {
+        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
+        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
+    }
+    host.used.edits = edits;
+    Ok(())
+}
+
+/// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
+/// never so long that replaying it would keep somebody waiting.
+#[inline]
+fn has_room(value: &ModuleValue, revision: Revision) -> bool {
+    let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
+    value.journal().bytes() < most && value.journal().takes(revision)
+}
+
+/// The value that has an edited object, if it still does.
+fn value_of<'v>(host: &'v mut ModuleHost<'_, '_, '_>, edit: &Edit) -> Option<&'v ModuleValue> {
+    let (key, _) = key_of(&host.handles, edit.handle).ok()?;
+    let value = host.ctx.keys.peek(&key).ok()??.module()?;
+    (host.objects.of(value) == Some(edit.object)).then_some(value)
+}
+
+fn save(
+    host: &mut ModuleHost<'_, '_, '_>,
+    instance: &mut Instance,
+    edit: &Edit,
+    size: usize,
+) -> Result<Outcome, Trap> {
+    let (worker, server) = (host.ctx.worker, host.ctx.server);
+    let (saved, fuel) = host.module.save(instance, edit.object, size, host.ctx.now_us);
+    host.module.bill(worker, fuel, || server.clock.now_ns());
+    Ok(Outcome::Saved(host.module.types[edit.object.data_type as usize], saved?))
+}
+
+/// Nothing here may fail.
+fn keep(host: &mut ModuleHost<'_, '_, '_>, edit: &Edit, outcome: Outcome, argv: Argv<'_>) {
+    let (revision, now_us, seed) = (host.revision(), host.ctx.now_us, host.seed());
+    let event = host.module.events[host.index];
+    let Ok((key, _)) = key_of(&host.handles, edit.handle) else { return };
+    let object = edit.object;
+    let objects = &*host.objects;
+    let change = |db: &mut Db, key: &Key<'_>, now_ms: u64| {
+        let mut entry = db.get_mut(key, now_ms);
+        let value = entry.as_mut().and_then(|entry| entry.module());
+        let Some(value) = value.filter(|value| objects.of(value) == Some(object)) else { return false };
+        match (outcome, &edit.journal) {
+            (Outcome::Saved(id, bytes), _) => value.fold(id, bytes),
+            (Outcome::Journaled, Some(said)) => {
+                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter());
+            }
+            (Outcome::Journaled, None) => value.journal_mut().push(revision, now_us, seed, argv.iter()),
+        }
+        true
+    };
+    let keys = &mut host.ctx.keys;
+    let now_ms = keys.now_ms;
+    // What it was is recorded already.
+    let changed = keys.db_of(&key).is_ok_and(|db| change(db, &key, now_ms));
+    if changed {
+        keys.modified(&key, Class::MODULE, event);
+    }
+}
