@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::server::Server;
 
 use super::load::{self, LoadError};
+use super::State;
 use super::manifest::{self, Directory, Manifest};
+use super::rewrite::Tail;
 
 /// Which files there are.
 #[derive(Debug)]
@@ -43,6 +44,49 @@ impl Files {
         })();
         let manifest = found.map_err(|error| OpenError::Io(path, error))?;
         Ok(Self { directory, manifest })
+    }
+
+    /// Those that are known, or else those that are there.
+    pub(super) fn known<'f>(found: &'f mut Option<Self>, config: &Config) -> io::Result<&'f mut Self> {
+        match found {
+            Some(files) => Ok(files),
+            none => Ok(none.insert(Self::find(config).map_err(io::Error::other)?)),
+        }
+    }
+
+    /// Have the manifest name a new base, which is at `base` now, and what is appended behind it.
+    pub(super) fn replace(&mut self, base: &Path, tail: &Tail, config: &Config) -> io::Result<()> {
+        let directory = &self.directory;
+        let mut next = self.manifest.clone();
+        let kept = usize::from(*tail == Tail::Known);
+        let new_base = directory.file(&next.set_base(&directory.stem, config.aof_use_rdb_preamble, kept).name);
+        let moves = match tail {
+            Tail::Temporary(path) => {
+                let name = &next.add_incr(&directory.stem).name;
+                vec![(base, new_base), (path.as_path(), directory.file(name))]
+            }
+            _ => vec![(base, new_base)],
+        };
+        let mut moved = 0;
+        let replaced = (|| {
+            for (from, to) in &moves {
+                fs::rename(from, to)?;
+                moved += 1;
+            }
+            // No manifest may be on disk that names a file which is not.
+            manifest::sync(directory.path())?;
+            directory.write(&next)
+        })();
+        if let Err(error) = replaced {
+            // The new manifest may be in place although that could not be forced to disk.
+            if directory.read().ok().flatten().as_ref() != Some(&next) {
+                moves.iter().take(moved).for_each(|(from, to)| drop(fs::rename(to, from)));
+                return Err(error);
+            }
+            tracing::warn!("The manifest of the append-only file may not be on disk: {error}");
+        }
+        self.manifest = next;
+        Ok(())
     }
 
     /// Add a file for what changes from now on.
@@ -97,8 +141,7 @@ impl Server {
         let exists = !files.manifest.is_empty();
         if exists {
             let sizes = load::load(self, &files.directory, &files.manifest)?;
-            figures.current_size.store(sizes.total, Relaxed);
-            figures.base_size.store(sizes.base, Relaxed);
+            figures.loaded(sizes.total, sizes.base, sizes.last);
         }
         *self.aof.files.lock() = Some(files);
         Ok(exists)
@@ -133,6 +176,7 @@ impl Server {
         let (file, len) = opened.map_err(|error| OpenError::Io(path, error))?;
         self.aof.configure(&config);
         let _locked = self.tenant.keyspace.lock_all();
+        self.aof.set_state(State::On);
         self.aof.switch_to(file, len);
         Ok(())
     }

@@ -86,6 +86,8 @@ pub struct Sizes {
     pub total: u64,
     /// The base.
     pub base: u64,
+    /// The last of those that are appended to; 0 if there is only a base.
+    pub last: u64,
 }
 
 /// Load all files of a manifest, in order.
@@ -102,7 +104,7 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
     let lens: Vec<u64> = files.iter().map(|path| len_of(path)).collect::<Result<_, _>>()?;
     // Files without anything in them do not count: a rewrite had just begun.
     let last = lens.iter().rposition(|&len| len > 0).unwrap_or(0);
-    let mut sizes = Sizes { total: 0, base: 0 };
+    let mut sizes = Sizes { total: 0, base: 0, last: 0 };
     // What is loaded was all used now, whatever the time is at which it is repeated.
     let access = config.access_clock();
     server.tenant.keyspace.set_access(access.stopped(server.clock.now_ms()));
@@ -111,6 +113,8 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
         sizes.total += len;
         if i == 0 && manifest.base.is_some() {
             sizes.base = len;
+        } else {
+            sizes.last = len;
         }
         Ok(())
     });
