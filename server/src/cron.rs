@@ -27,7 +27,7 @@ pub fn spawn(server: &'static Server) {
             }
             server.save_if_due(&config);
             tend_clients(server, &config);
-            server.tenant.modules.tidy();
+            server.tenant.modules.tidy(server);
         }
     });
 }

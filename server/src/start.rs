@@ -69,7 +69,16 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
 
 /// Load what is in the files, in a thread of its own.
 async fn load_data(server: &'static Server) -> anyhow::Result<()> {
-    let load = tokio::task::spawn_blocking(move || server.load_snapshot());
+    let load = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
+        let _counted = server.memory.guest();
+        if server.config.current().appendonly {
+            server.load_aof()?;
+            server.open_aof()?;
+        } else {
+            server.load_snapshot()?;
+        }
+        Ok(())
+    });
     load.await.context("loading was interrupted")??;
     server.persistence.end_loading(server.dirty(), server.clock.now_us() / 1_000_000);
     Ok(())

@@ -28,9 +28,9 @@ pub(super) fn reload(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandRes
         return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
     }
     if save {
-        ctx.server.save_locked(&mut ctx.keys.locked).map_err(|_| {
-            CommandError::line("ERR Error trying to save the RDB dump, check server logs.")
-        })?;
+        ctx.server
+            .save_locked(&mut ctx.keys.locked)
+            .map_err(|_| CommandError::line("ERR Error trying to save the RDB dump, check server logs."))?;
     }
     let mut old = Vec::new();
     if flush {

@@ -35,11 +35,7 @@ impl Server {
     }
 
     /// Take a snapshot, to save it. Whoever has locked all shards passes them.
-    pub fn begin_save(
-        &'static self,
-        work: Work,
-        locked: Option<&mut Locked<'_>>,
-    ) -> Result<Save, NotBegun> {
+    pub fn begin_save(&'static self, work: Work, locked: Option<&mut Locked<'_>>) -> Result<Save, NotBegun> {
         let now_us = self.clock.now_us();
         let child = self.persistence.begin(work, now_us).map_err(NotBegun::Busy)?;
         self.persistence.save_begins(now_us / 1_000_000);
@@ -117,6 +113,7 @@ impl Save {
     /// Save it, in the foreground.
     pub fn run(self) -> Result<(), FileError> {
         let (server, config) = (self.server, self.server.config.current());
+        let _counted = server.memory.guest();
         let Save { child, snapshot, dirty, .. } = self;
         let options = RdbOptions::of(&config, false);
         let result = rdb_file::replace(&config, &child, false, |file| {
@@ -128,6 +125,7 @@ impl Save {
 
     fn run_in_background(self) {
         let (server, config) = (self.server, self.server.config.current());
+        let _counted = server.memory.guest();
         let Save { child, snapshot, dirty, began_s, .. } = self;
         let options = RdbOptions::of(&config, false);
         let result = rdb_file::replace(&config, &child, true, |file| {

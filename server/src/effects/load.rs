@@ -27,7 +27,9 @@ pub enum LoadError {
     #[error("{0}")]
     Rdb(#[from] RdbError),
     /// It has keys of a database that there is not.
-    #[error("FATAL: Data file was created with a Redis server configured to handle more than {0} databases. Exiting")]
+    #[error(
+        "FATAL: Data file was created with a Redis server configured to handle more than {0} databases. Exiting"
+    )]
     Databases(usize),
     /// It has a key twice.
     #[error("before byte {offset}: RDB has duplicated key '{key}' in DB {db}")]
@@ -129,9 +131,11 @@ impl Problem {
     fn at(self, offset: u64) -> LoadError {
         match self {
             Self::Databases(databases) => LoadError::Databases(databases),
-            Self::Duplicate(db, key) => {
-                LoadError::Duplicate { offset, key: String::from_utf8_lossy(&key).escape_debug().to_string(), db }
-            }
+            Self::Duplicate(db, key) => LoadError::Duplicate {
+                offset,
+                key: String::from_utf8_lossy(&key).escape_debug().to_string(),
+                db,
+            },
             Self::KeyLength => LoadError::KeyLength(offset),
             Self::Malformed(what) => LoadError::Rdb(RdbError::malformed(offset, what)),
         }
@@ -166,7 +170,6 @@ struct Loader<'t, 'k> {
     kept: Kept,
     /// Bytes that were loaded from other files before.
     base: u64,
-    memory: crate::memory::Guest<'static>,
     /// `key-load-delay`.
     delay: KeyDelay,
 }
@@ -189,7 +192,6 @@ impl<'t, 'k> Loader<'t, 'k> {
             figures: LoadFigures::default(),
             kept: Kept::default(),
             base: server.persistence.loading.loaded_bytes.load(Relaxed),
-            memory: server.memory.guest(),
             delay: KeyDelay(config.key_load_delay),
         }
     }
@@ -282,7 +284,7 @@ impl<'t, 'k> Loader<'t, 'k> {
 
     fn progress(&self, offset: u64) {
         self.server.persistence.loading.loaded_bytes.store(self.base + offset, Relaxed);
-        self.memory.publish();
+        self.server.memory.publish_guest();
     }
 
     /// All is loaded: keep what nobody here knows.

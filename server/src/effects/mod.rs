@@ -148,6 +148,13 @@ impl Effects {
         self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
     }
 
+    /// Forget everything.
+    pub fn discard(&mut self) {
+        self.dirty = 0;
+        self.events.clear();
+        self.messages.clear();
+    }
+
     /// Deliver everything, in order, and be empty again. No lock on keys may be held.
     pub fn deliver(&mut self, pubsub: &PubSub) {
         self.dirty = 0;

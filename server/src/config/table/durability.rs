@@ -11,9 +11,8 @@ const MUTABLE: Flags = Flags::MUTABLE;
 const IMMUTABLE: Flags = Flags::IMMUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
 const NO_REPLICAS: Effect = Stored("there are no replicas yet");
-const ANY_CORE: Effect = Stored("threads run where the system puts them");
 const OWN_THREAD: Effect = Stored("a thread of its own loads, so that clients are answered at any time");
-const NO_AOF: Effect = Stored("there is no append-only file yet: data lives in memory only");
+const NO_CPULIST: Effect = Stored("threads are left to the system");
 
 /// Snapshots.
 #[rustfmt::skip]
@@ -33,7 +32,7 @@ pub(super) static SNAPSHOTS: Group = Group { title: "Snapshots", rows: &[
         "Force a snapshot to disk piece by piece."),
     row("stop-writes-on-bgsave-error", Bool, "yes", MUTABLE, Acts,
         "Refuse writes while the last snapshot failed."),
-    row("bgsave_cpulist", Text(any), "", IMMUTABLE, ANY_CORE,
+    row("bgsave_cpulist", Text(any), "", IMMUTABLE, NO_CPULIST,
         "The cores that save.").alias("bgsave-cpulist"),
     row("rdb-key-save-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, Acts,
         "Microseconds to wait at each key, for tests."),
@@ -46,23 +45,23 @@ pub(super) static SNAPSHOTS: Group = Group { title: "Snapshots", rows: &[
 /// The append-only file.
 #[rustfmt::skip]
 pub(super) static APPEND_ONLY_FILE: Group = Group { title: "Append-only file", rows: &[
-    row("appendonly", Bool, "no", Flags::DENY_LOADING, NO_AOF, "Write every change to a file."),
-    row("appendfilename", TextOrEmpty(appendfilename), "appendonly.aof", IMMUTABLE, NO_AOF,
+    row("appendonly", Bool, "no", Flags::DENY_LOADING, Acts, "Write every change to a file."),
+    row("appendfilename", TextOrEmpty(appendfilename), "appendonly.aof", IMMUTABLE, Acts,
         "The beginning of its files' names."),
-    row("appenddirname", TextOrEmpty(appenddirname), "appendonlydir", IMMUTABLE, NO_AOF,
+    row("appenddirname", TextOrEmpty(appenddirname), "appendonlydir", IMMUTABLE, Acts,
         "The directory of its files, in `dir`."),
-    row("appendfsync", Enum(AppendFsync::WORDS), "everysec", MUTABLE, NO_AOF, "When it is forced to disk."),
-    row("no-appendfsync-on-rewrite", Bool, "no", MUTABLE, NO_AOF, "Do not force it while it is rewritten."),
-    row("auto-aof-rewrite-percentage", Int(0, INT_MAX, Plain), "100", MUTABLE, NO_AOF,
+    row("appendfsync", Enum(AppendFsync::WORDS), "everysec", MUTABLE, Acts, "When it is forced to disk."),
+    row("no-appendfsync-on-rewrite", Bool, "no", MUTABLE, Acts, "Do not force it while it is rewritten."),
+    row("auto-aof-rewrite-percentage", Int(0, INT_MAX, Plain), "100", MUTABLE, Acts,
         "How many percent it grows before it is rewritten; 0 never is."),
-    row("auto-aof-rewrite-min-size", Int(0, i64::MAX as i128, Memory), "64mb", MUTABLE, NO_AOF,
+    row("auto-aof-rewrite-min-size", Int(0, i64::MAX as i128, Memory), "64mb", MUTABLE, Acts,
         "The size below which it is not rewritten."),
-    row("aof-load-truncated", Bool, "yes", MUTABLE, NO_AOF, "Load a file whose end is missing."),
-    row("aof-use-rdb-preamble", Bool, "yes", MUTABLE, NO_AOF, "Begin a rewritten file with a snapshot."),
-    row("aof-timestamp-enabled", Bool, "no", MUTABLE, NO_AOF, "Write times into it, to go back to one."),
-    row("aof-rewrite-incremental-fsync", Bool, "yes", MUTABLE, NO_AOF,
+    row("aof-load-truncated", Bool, "yes", MUTABLE, Acts, "Load a file whose end is missing."),
+    row("aof-use-rdb-preamble", Bool, "yes", MUTABLE, Acts, "Begin a rewritten file with a snapshot."),
+    row("aof-timestamp-enabled", Bool, "no", MUTABLE, Acts, "Write times into it, to go back to one."),
+    row("aof-rewrite-incremental-fsync", Bool, "yes", MUTABLE, Acts,
         "Force a rewritten file to disk piece by piece."),
-    row("aof-disable-auto-gc", Bool, "no", MUTABLE, NO_AOF, "Keep files that are no longer needed."),
-    row("aof_rewrite_cpulist", Text(any), "", IMMUTABLE, NO_AOF,
+    row("aof-disable-auto-gc", Bool, "no", MUTABLE, Acts, "Keep files that are no longer needed."),
+    row("aof_rewrite_cpulist", Text(any), "", IMMUTABLE, NO_CPULIST,
         "The cores that rewrite it.").alias("aof-rewrite-cpulist"),
 ] };
