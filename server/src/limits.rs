@@ -262,6 +262,17 @@ pub const EXPIRE_CYCLE_KEYS: usize = 64;
 /// Keys with an expiry that a cycle looks at before it judges how many of them are dead.
 pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
 
+// Files
+
+/// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.
+pub const LOAD_BATCH_KEYS: usize = 256;
+
+/// Bytes after which a file that is written for long is forced to disk. Redis's figure.
+pub const SYNC_STEP_BYTES: usize = 4 << 20;
+
+/// Seconds until another snapshot is tried after one has failed. Redis's figure.
+pub const SAVE_RETRY_DELAY_S: u64 = 5;
+
 // Modules
 
 /// How long CONFIG SET waits for an instance that is at work: as long as commands of modules usually take at the most.

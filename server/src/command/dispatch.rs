@@ -200,14 +200,9 @@ impl Executor {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
-                match self.run(session, command, argv, reply, &plan) {
-                    Ran::Done => Ok(()),
-                    Ran::Stale => Err(CommandError::err("its module was exchanged while a file is loaded")),
-                    Ran::NeedsKeys(found) => {
-                        self.run_with_more_keys(session, command, argv, reply, found);
-                        Ok(())
-                    }
-                }
+                // Modules are neither upgraded nor unloaded while data is loaded.
+                self.run_to_end(session, command, argv, reply, &plan);
+                Ok(())
             }
             Err(error) => Err(error),
         };
@@ -250,16 +245,26 @@ impl Executor {
             return Some(self.wait_for_fuel(session, &plan, wait, command, reply));
         }
         session.waiting_since_us = 0;
-        match self.run(session, command, argv, reply, &plan) {
-            Ran::Done => {}
-            Ran::Stale => return None,
-            Ran::NeedsKeys(found) => {
-                if !self.run_with_more_keys(session, command, argv, reply, found) {
-                    return None;
-                }
-            }
+        if !self.run_to_end(session, command, argv, reply, &plan) {
+            return None;
         }
         Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+    }
+
+    /// Run a command, with all the keys that it turns out to need. False if its module has gone meanwhile.
+    fn run_to_end(
+        &mut self,
+        session: &mut Session,
+        command: &Arc<Command>,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+        plan: &LockPlan<'_>,
+    ) -> bool {
+        match self.run(session, command, argv, reply, plan) {
+            Ran::Done => true,
+            Ran::Stale => false,
+            Ran::NeedsKeys(found) => self.run_with_more_keys(session, command, argv, reply, found),
+        }
     }
 
     /// Run a command again that turned out to need more keys, until it has all of them. False if its module has gone meanwhile.
@@ -318,6 +323,9 @@ impl Executor {
                 command.name
             )));
         }
+        if self.server.persistence.is_troubled() {
+            self.snapshot_trouble(session, command)?;
+        }
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
@@ -329,13 +337,36 @@ impl Executor {
         Ok(self.server.paused_for(command, session, self.now_us))
     }
 
+    /// Whether a command may change keys.
+    fn writes(session: &Session, command: &Command) -> bool {
+        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::RUNS_QUEUE)
+                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE))
+    }
+
+    /// Data is being loaded, or was not saved: most commands wait for the end of the one, and those that write for the other.
+    #[cold]
+    fn snapshot_trouble(&self, session: &Session, command: &Command) -> Result<(), CommandError> {
+        if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
+            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
+        }
+        // Those who watch the server ask with PING whether it can do its work.
+        let asks = Self::writes(session, command) || command.name == "ping";
+        if asks && self.server.persistence.denies_writes(&self.config) {
+            return Err(CommandError::line(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
+                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
+                 for details about the RDB error.",
+            ));
+        }
+        Ok(())
+    }
+
     /// The append-only file cannot take what is written: commands that write are refused, or wait until the disk has caught up.
     fn disk_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let writes = command.flags.has(Flags::WRITE)
-            || command.flags.has(Flags::RUNS_QUEUE)
-                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE));
-        // Those who watch the server ask with PING whether it can do its work.
+        let writes = Self::writes(session, command);
         if (writes || command.name == "ping")
             && let Some(reason) = self.server.aof.write_error()
         {

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use super::events::EventFlags;
 use super::kind::Value;
 use super::params::Param;
-use super::table::{self, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, TlsAuthClients};
+use super::table::{
+    self, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags, TlsAuthClients,
+};
 use super::values::{BindAddress, OutputLimits, SavePoint};
 
 /// A type into which the value of a directive is read.
@@ -240,6 +242,26 @@ config! {
 
     /// The directory of the server's files, absolute.
     dir: PathBuf = "dir",
+    /// When to take a snapshot.
+    save: Arc<[SavePoint]> = "save",
+    /// The snapshot's name.
+    dbfilename: Option<PathBuf> = "dbfilename",
+    /// Compress long texts in it.
+    rdbcompression: bool = "rdbcompression",
+    /// End it with a checksum, and compare that when it is loaded.
+    rdbchecksum: bool = "rdbchecksum",
+    /// Force it to disk piece by piece.
+    rdb_save_incremental_fsync: bool = "rdb-save-incremental-fsync",
+    /// Refuse writes while the last snapshot failed.
+    stop_writes_on_bgsave_error: bool = "stop-writes-on-bgsave-error",
+    /// Microseconds to wait at each key that is saved; one in so many waits if negative.
+    rdb_key_save_delay: i64 = "rdb-key-save-delay",
+    /// The same for each key that is loaded.
+    key_load_delay: i64 = "key-load-delay",
+    /// What SIGINT asks for.
+    shutdown_on_sigint: ShutdownFlags = "shutdown-on-sigint",
+    /// What SIGTERM asks for.
+    shutdown_on_sigterm: ShutdownFlags = "shutdown-on-sigterm",
 }
 
 /// One field. That the table's kinds and bounds fit the fields' types is what a test makes sure of.

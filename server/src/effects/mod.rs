@@ -3,10 +3,14 @@
 //! command recorded. So nobody ever hears of a write that did not happen.
 
 pub mod aof;
+pub mod bgsave;
+pub mod load;
 pub mod notify;
 pub mod propagate;
 pub mod pubsub;
 pub mod rdb;
+pub mod rdb_file;
+pub mod save;
 
 use crate::limits;
 use crate::net::argv::Argv;

@@ -10,7 +10,8 @@ use super::{Flags, Group, row};
 const MUTABLE: Flags = Flags::MUTABLE;
 const IMMUTABLE: Flags = Flags::IMMUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
-const NO_SNAPSHOTS: Effect = Stored("there are no snapshots yet: data lives in memory only");
+const NO_REPLICAS: Effect = Stored("there are no replicas yet");
+const OWN_THREAD: Effect = Stored("a thread of its own loads, so that clients are answered at any time");
 const NO_CPULIST: Effect = Stored("threads are left to the system");
 
 /// Snapshots.
@@ -19,25 +20,25 @@ pub(super) static SNAPSHOTS: Group = Group { title: "Snapshots", rows: &[
     row("dir", Dir, "/", Flags::PROTECTED.and(Flags::DENY_LOADING), Acts,
         "The directory of the server's files; other relative paths are relative to it. \
          The default is where the server was started."),
-    row("save", Save, "3600 1 300 100 60 10000", MUTABLE, NO_SNAPSHOTS,
+    row("save", Save, "3600 1 300 100 60 10000", MUTABLE, Acts,
         "When to save: seconds since the last time, and changes since then."),
-    row("dbfilename", TextOrEmpty(dbfilename), "dump.rdb", Flags::PROTECTED, NO_SNAPSHOTS,
+    row("dbfilename", TextOrEmpty(dbfilename), "dump.rdb", Flags::PROTECTED, Acts,
         "The snapshot's name in `dir`."),
-    row("rdbcompression", Bool, "yes", MUTABLE, NO_SNAPSHOTS, "Compress long texts in the snapshot."),
-    row("rdbchecksum", Bool, "yes", IMMUTABLE, NO_SNAPSHOTS, "End the snapshot with a checksum."),
-    row("rdb-del-sync-files", Bool, "no", MUTABLE, NO_SNAPSHOTS,
+    row("rdbcompression", Bool, "yes", MUTABLE, Acts, "Compress long texts in the snapshot."),
+    row("rdbchecksum", Bool, "yes", IMMUTABLE, Acts, "End the snapshot with a checksum."),
+    row("rdb-del-sync-files", Bool, "no", MUTABLE, NO_REPLICAS,
         "Delete snapshots that were made for replicas only."),
-    row("rdb-save-incremental-fsync", Bool, "yes", MUTABLE, NO_SNAPSHOTS,
+    row("rdb-save-incremental-fsync", Bool, "yes", MUTABLE, Acts,
         "Force a snapshot to disk piece by piece."),
-    row("stop-writes-on-bgsave-error", Bool, "yes", MUTABLE, NO_SNAPSHOTS,
+    row("stop-writes-on-bgsave-error", Bool, "yes", MUTABLE, Acts,
         "Refuse writes while the last snapshot failed."),
-    row("bgsave_cpulist", Text(any), "", IMMUTABLE, NO_SNAPSHOTS,
+    row("bgsave_cpulist", Text(any), "", IMMUTABLE, NO_CPULIST,
         "The cores that save.").alias("bgsave-cpulist"),
-    row("rdb-key-save-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, NO_SNAPSHOTS,
+    row("rdb-key-save-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, Acts,
         "Microseconds to wait at each key, for tests."),
-    row("key-load-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, NO_SNAPSHOTS,
+    row("key-load-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, Acts,
         "Microseconds to wait at each key that is loaded, for tests."),
-    row("loading-process-events-interval-bytes", Int(1024, INT_MAX, Plain), "2097152", Flags::HIDDEN, NO_SNAPSHOTS,
+    row("loading-process-events-interval-bytes", Int(1024, INT_MAX, Plain), "2097152", Flags::HIDDEN, OWN_THREAD,
         "How much is loaded before clients are answered, for tests."),
 ] };
 
