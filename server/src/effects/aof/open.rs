@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::server::Server;
 
-use super::load::{self, LoadError};
 use super::State;
+use super::load::{self, LoadError};
 use super::manifest::{self, Directory, Manifest};
 use super::rewrite::Tail;
 
@@ -59,7 +59,8 @@ impl Files {
         let directory = &self.directory;
         let mut next = self.manifest.clone();
         let kept = usize::from(*tail == Tail::Known);
-        let new_base = directory.file(&next.set_base(&directory.stem, config.aof_use_rdb_preamble, kept).name);
+        let new_base =
+            directory.file(&next.set_base(&directory.stem, config.aof_use_rdb_preamble, kept).name);
         let moves = match tail {
             Tail::Temporary(path) => {
                 let name = &next.add_incr(&directory.stem).name;
@@ -150,14 +151,14 @@ impl Server {
     /// Append from now on, behind what was loaded.
     pub fn open_aof(&'static self) -> Result<(), OpenError> {
         let config = self.config.current();
-        let mut guard = self.aof.files.lock();
-        let files = match &mut *guard {
-            Some(files) => files,
-            none => none.insert(Files::find(&config)?),
-        };
-        let path = files.directory.path().to_owned();
+        let path = config.in_dir(&config.appenddirname);
         let opened = (|| {
-            files.directory.create()?;
+            if Files::known(&mut self.aof.files.lock(), &config)?.manifest.is_empty() {
+                // With a base, a server that has yet to change anything can be told from one whose files are lost.
+                self.write_first_base().map_err(io::Error::other)?;
+            }
+            let mut guard = self.aof.files.lock();
+            let files = Files::known(&mut guard, &config)?;
             if !config.aof_disable_auto_gc {
                 files.directory.delete_history(&mut files.manifest)?;
             }
@@ -179,6 +180,25 @@ impl Server {
         self.aof.set_state(State::On);
         self.aof.switch_to(file, len);
         Ok(())
+    }
+
+    /// Load the files again in place of what is in memory: DEBUG LOADAOF.
+    pub fn reload_aof(&'static self) -> Result<(), OpenError> {
+        let now_s = || self.clock.now_us() / 1_000_000;
+        // From here on commands are refused; what some have changed before must be in the files.
+        self.persistence.begin_loading(0, now_s());
+        drop(self.tenant.keyspace.lock_all());
+        self.aof.flush();
+        let mut locked = self.tenant.keyspace.lock_all();
+        let old: Vec<_> = (0..self.tenant.keyspace.databases()).map(|index| locked.flush(index)).collect();
+        drop(locked);
+        drop(old);
+        let config = self.config.current();
+        let result = Files::known(&mut self.aof.files.lock(), &config)
+            .map_err(|error| OpenError::Io(config.in_dir(&config.appenddirname), error))
+            .and_then(|files| Ok(load::load(self, &files.directory, &files.manifest)?));
+        self.persistence.end_loading(self.dirty(), now_s());
+        result.map(drop)
     }
 
     /// The server ends: what was appended must be on disk.

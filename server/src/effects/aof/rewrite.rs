@@ -10,6 +10,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::base::write_commands;
@@ -60,7 +61,7 @@ pub struct RewriteFigures {
 struct Rewrite {
     server: &'static Server,
     child: Child,
-    config: std::sync::Arc<Config>,
+    config: Arc<Config>,
     began_s: u64,
 }
 
@@ -97,6 +98,15 @@ impl Server {
         }
     }
 
+    /// The first base of a file that has none.
+    pub(super) fn write_first_base(&'static self) -> Result<(), SaveError> {
+        let (config, child) = (self.config.current(), Child::unseen(&self.persistence));
+        let rewrite = Rewrite { server: self, child, config, began_s: 0 };
+        rewrite.rewrite()?;
+        tracing::info!("Creating AOF base file on server start");
+        Ok(())
+    }
+
     /// `appendonly` is set to yes: changes are appended from the moment of a snapshot on.
     pub fn turn_aof_on(&'static self) {
         if !self.aof.change_state(State::Off, State::Starting) {
@@ -105,10 +115,14 @@ impl Server {
         self.aof.history.lock().figures.failures = 0;
         // What is under way began before.
         if self.persistence.cancel(|work| work == Work::AofRewrite).is_some() {
-            tracing::info!("AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a rewrite now.");
+            tracing::info!(
+                "AOF was enabled but there is already an AOF rewriting in background. Stopping background AOF and starting a rewrite now."
+            );
         }
         if self.begin_rewrite().is_err() {
-            tracing::info!("AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible.");
+            tracing::info!(
+                "AOF was enabled but there is already another background operation. An AOF background was scheduled to start when possible."
+            );
             self.aof.schedule_rewrite();
         }
     }
