@@ -194,11 +194,17 @@ impl Server {
         drop(locked);
         drop(old);
         let config = self.config.current();
-        let result = Files::known(&mut self.aof.files.lock(), &config)
-            .map_err(|error| OpenError::Io(config.in_dir(&config.appenddirname), error))
-            .and_then(|files| Ok(load::load(self, &files.directory, &files.manifest)?));
+        let result = (|| {
+            let mut guard = self.aof.files.lock();
+            // While nobody appends, somebody may have put other files there.
+            let files = match &mut *guard {
+                Some(files) if self.aof.state() != State::Off => files,
+                files => files.insert(Files::find(&config)?),
+            };
+            Ok(load::load(self, &files.directory, &files.manifest)?)
+        })();
         self.persistence.end_loading(self.dirty(), now_s());
-        result.map(drop)
+        result.map(|_: load::Sizes| ())
     }
 
     /// The server ends: what was appended must be on disk.

@@ -117,8 +117,14 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
     // What is loaded was all used now, whatever the time is at which it is repeated.
     let access = config.access_clock();
     server.tenant.keyspace.set_access(access.stopped(server.clock.now_ms()));
+    let began_ns = server.clock.now_ns();
+    let seconds = |since_ns: u64| (server.clock.now_ns() - since_ns) as f64 / 1e9;
     let result = files.iter().enumerate().try_for_each(|(i, path)| {
+        let file_ns = server.clock.now_ns();
         let len = loader.load_file(path, i >= last)?;
+        let name = path.file_name().unwrap_or_default().display();
+        let kind = if i == 0 && manifest.base.is_some() { "base" } else { "incr" };
+        tracing::info!("DB loaded from {kind} file {name}: {:.3} seconds", seconds(file_ns));
         loader.before += len;
         sizes.total += len;
         if i == 0 && manifest.base.is_some() {
@@ -129,7 +135,9 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
         Ok(())
     });
     server.tenant.keyspace.set_access(access);
-    result.map(|()| sizes)
+    result?;
+    tracing::info!("DB loaded from append only file: {:.3} seconds", seconds(began_ns));
+    Ok(sizes)
 }
 
 fn len_of(path: &Path) -> Result<u64, LoadError> {
