@@ -35,6 +35,9 @@ impl Server {
         if self.persistence.cancel(|_| true).is_some() {
             tracing::warn!("There is a child at work on a file. Killing it!");
         }
+        if !loading {
+            self.close_aof();
+        }
         std::thread::sleep(LAST_REPLIES);
         self.remove_traces();
         tracing::warn!("Sandkey is now ready to exit, bye bye...");

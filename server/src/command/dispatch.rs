@@ -323,50 +323,29 @@ impl Executor {
                 command.name
             )));
         }
-        if self.server.persistence.is_troubled() {
-            self.snapshot_trouble(session, command)?;
+        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
+            && let Some(wait) = self.file_trouble(session, command)?
+        {
+            return Ok(Some(wait));
         }
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
-        if self.server.aof.is_troubled()
-            && let Some(wait) = self.disk_trouble(session, command)?
-        {
-            return Ok(Some(wait));
-        }
         Ok(self.server.paused_for(command, session, self.now_us))
     }
 
-    /// Whether a command may change keys.
-    fn writes(session: &Session, command: &Command) -> bool {
-        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        command.flags.has(Flags::WRITE)
-            || command.flags.has(Flags::RUNS_QUEUE)
-                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE))
-    }
-
-    /// Data is being loaded, or was not saved: most commands wait for the end of the one, and those that write for the other.
+    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
+    /// case, those that write in the others, and they wait while the disk has to catch up.
     #[cold]
-    fn snapshot_trouble(&self, session: &Session, command: &Command) -> Result<(), CommandError> {
+    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
         if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
             return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
         }
+        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let writes = command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::RUNS_QUEUE)
+                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE));
         // Those who watch the server ask with PING whether it can do its work.
-        let asks = Self::writes(session, command) || command.name == "ping";
-        if asks && self.server.persistence.denies_writes(&self.config) {
-            return Err(CommandError::line(
-                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
-                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
-                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
-                 for details about the RDB error.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// The append-only file cannot take what is written: commands that write are refused, or wait until the disk has caught up.
-    fn disk_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        let writes = Self::writes(session, command);
         if (writes || command.name == "ping")
             && let Some(reason) = self.server.aof.write_error()
         {
@@ -376,6 +355,14 @@ impl Executor {
         if writes && self.server.aof.is_full() {
             self.server.aof.count_delayed();
             return Ok(Some(limits::AOF_FULL_STEP));
+        }
+        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
+            return Err(CommandError::line(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
+                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
+                 for details about the RDB error.",
+            ));
         }
         Ok(None)
     }

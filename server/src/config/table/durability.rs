@@ -11,8 +11,8 @@ const MUTABLE: Flags = Flags::MUTABLE;
 const IMMUTABLE: Flags = Flags::IMMUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
 const NO_REPLICAS: Effect = Stored("there are no replicas yet");
+const ANY_CORE: Effect = Stored("threads run where the system puts them");
 const OWN_THREAD: Effect = Stored("a thread of its own loads, so that clients are answered at any time");
-const NO_CPULIST: Effect = Stored("threads are left to the system");
 
 /// Snapshots.
 #[rustfmt::skip]
@@ -32,7 +32,7 @@ pub(super) static SNAPSHOTS: Group = Group { title: "Snapshots", rows: &[
         "Force a snapshot to disk piece by piece."),
     row("stop-writes-on-bgsave-error", Bool, "yes", MUTABLE, Acts,
         "Refuse writes while the last snapshot failed."),
-    row("bgsave_cpulist", Text(any), "", IMMUTABLE, NO_CPULIST,
+    row("bgsave_cpulist", Text(any), "", IMMUTABLE, ANY_CORE,
         "The cores that save.").alias("bgsave-cpulist"),
     row("rdb-key-save-delay", Int(i32::MIN as i128, INT_MAX, Plain), "0", Flags::HIDDEN, Acts,
         "Microseconds to wait at each key, for tests."),
@@ -62,6 +62,6 @@ pub(super) static APPEND_ONLY_FILE: Group = Group { title: "Append-only file", r
     row("aof-rewrite-incremental-fsync", Bool, "yes", MUTABLE, Acts,
         "Force a rewritten file to disk piece by piece."),
     row("aof-disable-auto-gc", Bool, "no", MUTABLE, Acts, "Keep files that are no longer needed."),
-    row("aof_rewrite_cpulist", Text(any), "", IMMUTABLE, NO_CPULIST,
+    row("aof_rewrite_cpulist", Text(any), "", IMMUTABLE, ANY_CORE,
         "The cores that rewrite it.").alias("aof-rewrite-cpulist"),
 ] };
