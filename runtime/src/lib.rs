@@ -43,6 +43,8 @@ mod text;
 pub mod throttle;
 mod trap;
 pub mod value_fields;
+#[cfg(test)]
+mod value_fields_differential;
 mod values;
 mod wasi;
 

@@ -26,7 +26,8 @@ pub struct Limits {
     pub memories: usize,
     /// Tables of one instance. One or two for each core instance.
     pub tables: usize,
-    /// Bytes that cross from the module to the server in one go: a reply, or the arguments of one host function.
+    /// Bytes that cross from the module to the server in one go: a reply, or the arguments of one host function. Values of its own
+    /// types may be as large as its memory.
     pub reply_bytes: usize,
 }
 

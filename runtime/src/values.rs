@@ -1,7 +1,7 @@
 //! What the server asks of a module's values: to become bytes, to come back, and what they are worth.
 //!
 //! An object is known by the number that the module gave out for it. The server asks between commands, and the module may only
-//! log and ask for time then. What has as many bytes as a value, in either direction, is copied once, and its size is bounded by the
+//! log and ask for time then: everything else that it imports of the contract traps, random numbers too. What has as many bytes as a value, in either direction, is copied once, and its size is bounded by the
 //! caller and by the memory that the instance may have, not by [`Limits::reply_bytes`](crate::Limits).
 //!
 //! Bytes that cross cost fuel as they do in commands. Those that go in are paid for first, so whoever loads a value of
@@ -35,12 +35,6 @@ impl<T> ValueOutcome<T> {
         let result = self.result.and_then(|answer| f(answer).map_err(wrong));
         ValueOutcome { result, fuel_used: self.fuel_used }
     }
-
-    /// Add what it costs to copy an answer.
-    fn and_pay(mut self, bytes: impl FnOnce(&T) -> usize) -> Self {
-        self.fuel_used += self.result.as_ref().map_or(0, |answer| guest::bytes_fuel(bytes(answer)));
-        self
-    }
 }
 
 /// An inner error is the module's refusal, a sentence. `data_type` is the position of a type in the manifest, and `object` a number
@@ -69,9 +63,7 @@ impl Instance {
         fuel: u64,
         limit: usize,
     ) -> ValueOutcome<Vec<u8>> {
-        self.value(host, &Save(data_type, object), 0, fuel, limit)
-            .and_pay(Vec::len)
-            .and_then(|bytes| fields("save", bytes))
+        self.value(host, &Save(data_type, object), 0, fuel, limit).and_then(|bytes| fields("save", bytes))
     }
 
     /// Drop an object.
@@ -123,12 +115,10 @@ impl Instance {
         limit: usize,
     ) -> ValueOutcome<Result<Vec<u8>, String>> {
         let copy = Copy { data_type, object, source, target };
-        self.value(host, &copy, source.len() + target.len(), fuel, limit)
-            .and_pay(|answer| answer.as_ref().map_or(0, Vec::len))
-            .and_then(|answer| match answer {
-                Ok(bytes) => fields("copy", bytes).map(Ok),
-                Err(sentence) => Ok(Err(refusal(sentence))),
-            })
+        self.value(host, &copy, source.len() + target.len(), fuel, limit).and_then(|answer| match answer {
+            Ok(bytes) => fields("copy", bytes).map(Ok),
+            Err(sentence) => Ok(Err(refusal(sentence))),
+        })
     }
 
     /// What is equal for equal values, at most `limit` bytes.
@@ -140,7 +130,7 @@ impl Instance {
         fuel: u64,
         limit: usize,
     ) -> ValueOutcome<Vec<u8>> {
-        self.value(host, &Digest(data_type, object), 0, fuel, limit).and_pay(Vec::len)
+        self.value(host, &Digest(data_type, object), 0, fuel, limit)
     }
 
     /// The commands that make a value under a key, each with its name at least, together of at most `limit` bytes. None: whoever writes
@@ -156,7 +146,6 @@ impl Instance {
     ) -> ValueOutcome<Vec<ArgvBuf>> {
         self.value(host, &AofRewrite { data_type, object, key }, key.len(), fuel, limit)
             .and_then(|commands| commands.iter().map(command).collect::<Result<Vec<ArgvBuf>, String>>())
-            .and_pay(|commands| commands.iter().map(ArgvBuf::bytes).sum())
     }
 
     /// Call one of these functions, which is given so many bytes and answers with at most `limit`.
@@ -173,14 +162,16 @@ impl Instance {
         }
         let copying = guest::bytes_fuel(bytes).min(fuel);
         let most = limit.min(self.store.data().limiter.memory_max());
-        match self.entry.value(&mut self.store, host, function, fuel - copying, most) {
-            Ok((answer, used)) => ValueOutcome { result: Ok(answer), fuel_used: used + copying },
-            Err(Ended { error, fuel_used }) => {
-                self.dead = true;
-                let trap = instance::trap(&self.store, &error);
-                ValueOutcome { result: Err(trap), fuel_used: fuel_used + copying }
+        let (result, used) = match self.entry.value(&mut self.store, host, function, fuel - copying, most) {
+            Ok((answer, used)) => {
+                let bytes = F::bytes(&answer);
+                let fits = if bytes > most { Err(Trap::new(TrapCause::TooLarge)) } else { Ok(answer) };
+                (fits, used + guest::bytes_fuel(bytes))
             }
-        }
+            Err(Ended { error, fuel_used }) => (Err(instance::trap(&self.store, &error)), fuel_used),
+        };
+        self.dead = result.is_err();
+        ValueOutcome { result, fuel_used: used + copying }
     }
 
     fn reply_bytes(&self) -> usize {

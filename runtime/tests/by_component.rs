@@ -10,3 +10,5 @@
 mod hostile;
 #[path = "imports.rs"]
 mod imports;
+#[path = "values.rs"]
+mod values;

@@ -101,6 +101,44 @@ fn a_guest_is_told_when_its_answer_has_been_read() {
 }
 
 #[test]
+fn a_guest_is_told_when_its_values_have_been_read() {
+    // Each is given what its function answered, and adds it to the number at 2000, which `free-effort` answers with.
+    let post = |name: &str, param: &str, number: &str| {
+        format!(
+            r#"(func (export "cabi_post_sandkey:module/values@0.1.0#{name}") {param}
+                   (i32.store (i32.const 2000) (i32.add (i32.load (i32.const 2000)) {number})))"#
+        )
+    };
+    let posts = [
+        post("load", "(param i32)", "(local.get 0)"),
+        post("save", "(param i32)", "(local.get 0)"),
+        post("free", "", "(i32.const 7)"),
+        post("memory-usage", "(param i64)", "(i32.wrap_i64 (local.get 0))"),
+    ];
+    let values =
+        Values { free_effort: "(return (i64.load32_u (i32.const 2000)))".into(), ..Values::default() };
+    let mut guest = start(&Guest {
+        state: 2,
+        types: vec![("test-typ0", 1)],
+        values: Some(values),
+        fields: posts.concat(),
+        ..Guest::default()
+    });
+    let mut host = TestHost::default();
+    let told = |guest: &mut sandkey_runtime::Instance, host: &mut TestHost| {
+        guest.value_free_effort(host, 0, 1, FUEL).result
+    };
+    assert_eq!(guest.load_value(&mut host, 0, 1, b"\x02\x05", FUEL).result, Ok(Ok(1)));
+    assert_eq!(told(&mut guest, &mut host), Ok(2200));
+    assert_eq!(guest.save_value(&mut host, 0, 1, FUEL, 100).result, Ok(b"\x02\x05".to_vec()));
+    assert_eq!(told(&mut guest, &mut host), Ok(4400));
+    assert_eq!(guest.value_memory(&mut host, 0, 1, FUEL).result, Ok(2));
+    assert_eq!(told(&mut guest, &mut host), Ok(4402));
+    assert_eq!(guest.free_value(&mut host, 0, 1, FUEL).result, Ok(()));
+    assert_eq!(told(&mut guest, &mut host), Ok(4409));
+}
+
+#[test]
 fn what_follows_the_answer_may_not_call_the_host_nor_last() {
     let ended = |post: &str| {
         let outcome = run(&mut start(&with_post(post)), &mut TestHost::default(), &[b"test.run"]);

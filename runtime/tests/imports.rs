@@ -35,6 +35,9 @@ fn called(host: &mut TestHost, interface: &str, function: &str, operands: &[&str
         operands.push(format!("(i32.const {RESULT})"));
     }
     let guest = Guest {
+        state: 2,
+        types: vec![("test-typ0", 1), ("test-typ1", 2)],
+        values: Some(Values::default()),
         fields: format!(
             r#"(import "sandkey:module/{interface}@0.1.0" "{function}" (func $import (param {})))"#,
             params.join(" ")
@@ -213,6 +216,64 @@ fn hashes() {
     assert_eq!((sum[0], number(&sum)), (OK, 3));
     let page = called(&mut host, "hashes", "scan", &[key, "(i64.const 4)", "(i32.const 0)"], 32);
     assert_eq!((page[0], number(&page), page[28]), (OK, 0, 1));
+}
+
+#[test]
+fn objects() {
+    let mut host = host();
+    host.keys.insert(b"o".to_vec(), Value::Object(1, 77));
+    for mode in [Mode::Write, Mode::Read] {
+        host.open.push((b"o".to_vec(), mode));
+    }
+    let (object, read_only) = ("(i32.const 4)", "(i32.const 5)");
+    let mut objects =
+        |function, operands: &[&str], result| called(&mut host, "objects", function, operands, result);
+    for function in ["get", "edit"] {
+        let found = objects(function, &[object, KEY[1]], 12);
+        assert_eq!(found, [OK, 0, 0, 0, 1, 0, 0, 0, 77, 0, 0, 0]);
+        assert_eq!(objects(function, &[KEY[2], KEY[1]], 5), [OK, 0, 0, 0, 0], "no such key");
+        assert_eq!(objects(function, &[object, KEY[0]], 5), [ERR, 0, 0, 0, 1], "another type");
+        assert_eq!(objects(function, &[KEY[0], KEY[1]], 5), [ERR, 0, 0, 0, 1], "a string");
+    }
+    assert_eq!(objects("get", &[read_only, KEY[1]], 5), [OK, 0, 0, 0, 1]);
+    assert_eq!(objects("edit", &[read_only, KEY[1]], 5), [ERR, 0, 0, 0, 10], "read-only");
+    assert_eq!(objects("set", &[read_only, KEY[0], KEY[3]], 5), [ERR, 0, 0, 0, 10]);
+    assert_eq!(objects("set", &[KEY[2], KEY[0], KEY[3]], 1), [OK]);
+    assert_eq!(objects("journal", &[object, FV[0], FV[1], FV[2], FV[3]], 1), [OK]);
+    assert_eq!(objects("journal", &[read_only, FV[0], FV[1], FV[2], FV[3]], 5), [ERR, 0, 0, 0, 10]);
+    let name = objects("type-name", &[object], 12);
+    assert_eq!((name[0], name[8]), (1, 9), "some, of nine bytes");
+    assert_eq!(objects("type-name", &[KEY[0]], 1), [0]);
+    let page = objects("scan", &[KEY[1], "(i64.const 6)", "(i32.const 5000)"], 32);
+    // `type=1 cursor=6 count=1000`.
+    assert_eq!((page[0], number(&page), page[20], page[28]), (OK, 7, 26, 1), "the count is held at 1,000");
+    assert_eq!(host.keys[b"n".as_slice()], Value::Object(0, 3));
+    assert_eq!(host.called, [[b"f".to_vec(), b"v".to_vec()]], "journalled once");
+}
+
+#[test]
+fn a_data_type_that_was_not_declared_traps() {
+    for (function, params, operands) in [
+        ("get", "i32 i32 i32", "(i32.const 0) (i32.const 1)"),
+        ("edit", "i32 i32 i32", "(i32.const 0) (i32.const -1)"),
+        ("set", "i32 i32 i32 i32", "(i32.const 0) (i32.const 1) (i32.const 0)"),
+        ("scan", "i32 i64 i32 i32", "(i32.const 1) (i64.const 0) (i32.const 10)"),
+    ] {
+        let guest = |types: usize| Guest {
+            state: 2,
+            types: [("test-typ0", 1)].repeat(types),
+            values: (types > 0).then(Values::default),
+            fields: format!(
+                r#"(import "sandkey:module/objects@0.1.0" "{function}" (func $import (param {params})))"#
+            ),
+            ..calling(&format!("(call $import {operands} (i32.const {RESULT}))"))
+        };
+        for types in [0, 1] {
+            let trap = run(&mut start(&guest(types)), &mut host(), &[b"test.run"]).result;
+            let words = trap.expect_err("it must trap").to_string();
+            assert!(words.starts_with("the module has no data type "), "{function}: {words}");
+        }
+    }
 }
 
 #[test]

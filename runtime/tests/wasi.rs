@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sandkey_runtime::{Argv, Limits, Module, Reply, TrapCause};
 use support::guest::contract;
-use support::{FUEL, Guest, TestHost, calling, engine, put, reply, reply_bytes, run};
+use support::{FUEL, Guest, TestHost, Values, calling, engine, put, reply, reply_bytes, run};
 
 /// What the guests here import of WASI; the parts that matter, worded as WASI words them.
 const WASI: &[&str] = &[
@@ -63,17 +63,19 @@ fn load(guest: &Guest) -> Module {
     for package in WASI {
         resolve.push_str("wasi.wit", package).unwrap_or_else(|error| panic!("{error:#}"));
     }
+    let base = if guest.values.is_some() { "data-module" } else { "module" };
     let world = "package test:guest;
         world module {
-            include sandkey:module/module@0.1.0;
+            include sandkey:module/BASE@0.1.0;
             import wasi:io/poll@0.2.3; import wasi:io/streams@0.2.3; import wasi:cli/stdin@0.2.3;
             import wasi:cli/stdout@0.2.3; import wasi:cli/environment@0.2.3; import wasi:cli/exit@0.2.3;
             import wasi:clocks/monotonic-clock@0.2.3; import wasi:clocks/wall-clock@0.2.3;
             import wasi:random/random@0.2.3; import wasi:random/insecure-seed@0.2.3;
             import wasi:filesystem/preopens@0.2.3; import wasi:sockets/instance-network@0.2.3;
             import wasi:sockets/tcp-create-socket@0.2.3;
-        }";
-    let package = resolve.push_str("world.wit", world).unwrap_or_else(|error| panic!("{error:#}"));
+        }"
+    .replace("BASE", base);
+    let package = resolve.push_str("world.wit", &world).unwrap_or_else(|error| panic!("{error:#}"));
     let wasm = support::guest::embed(&guest.text(), &(resolve, package), "module");
     engine().load(&wasm).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -104,6 +106,23 @@ fn answer(guest: &Guest, host: &mut TestHost) -> Result<Reply, TrapCause> {
 
 fn integer(instructions: &str) -> String {
     reply(2, &format!("(i64.store (i32.const 1040) {instructions})"))
+}
+
+#[test]
+fn a_language_may_seed_its_tables_while_it_makes_an_object() {
+    let draw = "(return (call $draw))";
+    let guest = Guest {
+        state: 2,
+        types: vec![("test-typ0", 1)],
+        values: Some(Values { memory_usage: draw.into(), ..Values::default() }),
+        ..guest(&[import("random/random", "get-random-u64", "draw", "(result i64)")], "")
+    };
+    let mut host = TestHost { random: 41, ..TestHost::default() };
+    let made = load(&guest).instantiate(&Limits::default(), Argv::EMPTY, &mut host, None);
+    let (mut instance, _) = made.unwrap_or_else(|error| panic!("{error}"));
+    let outcome = instance.value_memory(&mut host, 0, 1, FUEL);
+    assert_eq!(outcome.result, Ok(42));
+    assert!(outcome.fuel_used > 100, "WASI's functions are not free");
 }
 
 #[test]

@@ -43,6 +43,15 @@ pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
 
+/// Keys that a snapshot copies under one lock: some 20 µs, which a client that waits for the shard hardly feels.
+pub const SNAPSHOT_STEP_KEYS: usize = 100;
+
+/// Bytes after which it leaves the rest of them to the next step: some 50 µs of copying. One value is copied whole.
+pub const SNAPSHOT_STEP_BYTES: usize = 256 * 1024;
+
+/// Keys that a snapshot which was given up passes under one lock: they are marked and not copied.
+pub const SNAPSHOT_STEP_MARKS: usize = 500;
+
 // Requests
 
 /// Commands that are parsed at once, before any of them runs: enough to hide the memory latency of their keys
@@ -150,6 +159,12 @@ pub const SCRATCH_KEPT: usize = 1024;
 /// Records of effects that a worker keeps room for once they are delivered.
 pub const EFFECTS_KEPT: usize = 1024;
 
+/// Bytes of commands to be repeated that a worker keeps room for once they are appended: what a batch of usual commands makes.
+pub const PROPAGATION_KEPT: usize = 64 * 1024;
+
+/// Room for what stands around an argument when it is encoded: a kind, a count of at most 20 digits, two line ends.
+pub const ARGUMENT_HEADER: usize = 25;
+
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;
 
@@ -162,6 +177,20 @@ pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
+
+// RDB
+
+/// Bytes of the buffer that an RDB is read or written through: few calls of the system, and it stays in a core's cache.
+pub const RDB_BUFFER: usize = 256 * 1024;
+
+/// Bytes that are read at once of a string longer than that buffer: the memory for it grows as they arrive.
+pub const RDB_READ_STEP: usize = 1024 * 1024;
+
+/// Bytes of room that reading an RDB keeps from one value to the next.
+pub const RDB_SCRATCH_KEPT: usize = 1024 * 1024;
+
+/// Bytes of room that a thread keeps for compressing strings: enough for most, and few for each of some threads.
+pub const LZF_SCRATCH_KEPT: usize = 64 * 1024;
 
 // Time and memory
 
@@ -239,6 +268,9 @@ pub const KEYS_FOUND: usize = 1_000;
 /// How often a command is run again because of what was not in memory. Each run fetches something, so only one that needs more than
 /// fits comes so far.
 pub const RERUNS: usize = 10_000;
+
+/// How often the memory of a module may be full while one command's objects are fetched: it needs more than fits at once.
+pub const FULL_RERUNS: u32 = 4;
 
 /// How often the keys of a command may turn out to be others than it locked, before all are locked.
 pub const LOCK_ROUNDS: usize = 8;

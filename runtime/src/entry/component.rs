@@ -135,7 +135,8 @@ impl Entry {
         most: usize,
     ) -> wasmtime::Result<F::Answer> {
         let values = self.values.as_ref().ok_or_else(|| wasmtime::format_err!(NO_VALUES))?;
-        store.set_hostcall_fuel(most);
+        // wasmtime has one bound for what the guest passes to host functions and for what it answers.
+        store.set_hostcall_fuel(most.max(store.data().reply_bytes));
         let answer = lend::with_host(store, host, |store| function.of_component(values, store));
         store.set_hostcall_fuel(store.data().reply_bytes);
         answer

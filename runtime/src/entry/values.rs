@@ -20,6 +20,9 @@ pub(crate) trait ValueFunction {
         store: &mut Store<Guest>,
     ) -> wasmtime::Result<Self::Answer>;
     fn of_core(&self, values: &CoreValues, guest: Entering<'_>) -> wasmtime::Result<Self::Answer>;
+
+    /// How many bytes an answer has brought.
+    fn bytes(answer: &Self::Answer) -> usize;
 }
 
 /// A data type and an object.
@@ -83,11 +86,15 @@ impl ValueFunction for Load<'_> {
         let (at, len) = guest.list(self.bytes)?;
         guest.answer(&values.load, (self.data_type, self.encver, at, len))
     }
+
+    fn bytes(answer: &Self::Answer) -> usize {
+        answer.as_ref().err().map_or(0, String::len)
+    }
 }
 
 /// Functions of an object alone.
 macro_rules! of_an_object {
-    ($($(#[$doc:meta])* $function:ident -> $answer:ty: $call:ident, $enter:ident($name:ident);)*) => {
+    ($($(#[$doc:meta])* $function:ident -> $answer:ty: $call:ident, $enter:ident($name:ident), |$of:ident| $bytes:expr;)*) => {
         $(
             $(#[$doc])*
             pub(crate) struct $function(pub(crate) u32, pub(crate) u32);
@@ -102,6 +109,10 @@ macro_rules! of_an_object {
                 fn of_core(&self, values: &CoreValues, guest: Entering<'_>) -> wasmtime::Result<$answer> {
                     guest.$enter(&values.$name, (self.0, self.1))
                 }
+
+                fn bytes($of: &$answer) -> usize {
+                    $bytes
+                }
             }
         )*
     };
@@ -109,15 +120,15 @@ macro_rules! of_an_object {
 
 of_an_object! {
     /// `save`.
-    Save -> Vec<u8>: call_save, answer(save);
+    Save -> Vec<u8>: call_save, answer(save), |bytes| bytes.len();
     /// `free`.
-    Free -> (): call_free, number(free);
+    Free -> (): call_free, number(free), |_nothing| 0;
     /// `memory-usage`.
-    MemoryUsage -> u64: call_memory_usage, number(memory_usage);
+    MemoryUsage -> u64: call_memory_usage, number(memory_usage), |_number| 0;
     /// `free-effort`.
-    FreeEffort -> u64: call_free_effort, number(free_effort);
+    FreeEffort -> u64: call_free_effort, number(free_effort), |_number| 0;
     /// `digest`.
-    Digest -> Vec<u8>: call_digest, answer(digest);
+    Digest -> Vec<u8>: call_digest, answer(digest), |bytes| bytes.len();
 }
 
 /// `copy`.
@@ -145,6 +156,10 @@ impl ValueFunction for Copy<'_> {
         let params = (self.data_type, self.object, source, source_len, target, target_len);
         guest.answer(&values.copy, params)
     }
+
+    fn bytes(answer: &Self::Answer) -> usize {
+        answer.as_ref().map_or_else(String::len, Vec::len)
+    }
 }
 
 /// `aof-rewrite`.
@@ -168,5 +183,10 @@ impl ValueFunction for AofRewrite<'_> {
     fn of_core(&self, values: &CoreValues, mut guest: Entering<'_>) -> wasmtime::Result<Self::Answer> {
         let (at, len) = guest.list(self.key)?;
         guest.answer(&values.aof_rewrite, (self.data_type, self.object, at, len))
+    }
+
+    fn bytes(commands: &Vec<ArgvResult>) -> usize {
+        let of_one = |command: &ArgvResult| command.data.len() + size_of_val(command.ends.as_slice());
+        size_of_val(commands.as_slice()) + commands.iter().map(of_one).sum::<usize>()
     }
 }

@@ -19,6 +19,10 @@ pub struct Guest {
     pub commands: Vec<Declared>,
     /// Integer parameters: name, default, minimum, maximum.
     pub configs: Vec<(&'static str, i64, i64, i64)>,
+    /// Data types: name and encver.
+    pub types: Vec<(&'static str, u32)>,
+    /// What the functions of `values` do, if they are exported.
+    pub values: Option<Values>,
     pub events: Vec<&'static str>,
     /// Imports and other fields of the module.
     pub fields: String,
@@ -31,6 +35,24 @@ pub struct Guest {
     pub set: String,
     /// Pages of memory at first.
     pub pages: u32,
+}
+
+/// Instructions in front of what the functions of `values` do by themselves: an object is the bytes that it was loaded from, and
+/// its number the position of their address and length in a table at 2304, from 1 on. Answers lie at 2200.
+#[derive(Default)]
+pub struct Values {
+    /// With `$type $encver $at $len`.
+    pub load: String,
+    /// With `$type $object`, as all the others have it.
+    pub save: String,
+    pub free: String,
+    pub memory_usage: String,
+    pub free_effort: String,
+    /// With `$source $source_len $target $target_len`.
+    pub copy: String,
+    pub digest: String,
+    /// With `$key $key_len`.
+    pub aof_rewrite: String,
 }
 
 pub struct Declared {
@@ -52,6 +74,8 @@ impl Default for Guest {
             state: 0,
             commands: vec![Declared { name: "test.run", arity: -1, flags: 0, keys: None }],
             configs: vec![],
+            types: vec![],
+            values: None,
             events: vec![],
             fields: String::new(),
             init: String::new(),
@@ -99,6 +123,12 @@ impl Guest {
                 self.set
             )
         };
+        let values = self.values.as_ref().map(Values::text).unwrap_or_default();
+        // A command's memory is taken back when the next one begins, unless there are objects in it.
+        let forget = match self.values {
+            None => format!("(global.set $heap (i32.const {HEAP}))"),
+            Some(_) => String::new(),
+        };
         format!(
             r#"(module $guest
                 {fields}
@@ -121,11 +151,11 @@ impl Guest {
                     (param $command i32) (param $data i32) (param $data_len i32) (param $ends i32) (param $ends_len i32)
                     (result i32)
                     (local $n i32)
-                    (global.set $heap (i32.const {HEAP}))
+                    {forget}
                     (i32.store8 (i32.const 1024) (i32.const 0)) (i32.store8 (i32.const 1032) (i32.const 0))
                     {call}
                     (i32.const 1024))
-                {configs})"#,
+                {configs}{values})"#,
             fields = self.fields,
             pages = self.pages,
             init = self.init,
@@ -135,7 +165,12 @@ impl Guest {
 
     /// The core module, with its WIT.
     pub fn core(&self) -> Vec<u8> {
-        let world = if self.configs.is_empty() { "module" } else { "configurable-module" };
+        let world = match (self.configs.is_empty(), self.values.is_none()) {
+            (true, true) => "module",
+            (false, true) => "configurable-module",
+            (true, false) => "data-module",
+            (false, false) => "sandkey:tests/everything",
+        };
         embed(&self.text(), &contract(), world)
     }
 
@@ -156,6 +191,12 @@ impl Guest {
         let commands = memory.list(&commands);
         let configs: Vec<Vec<u8>> = self.configs.iter().map(|config| memory.config(config)).collect();
         let configs = memory.list(&configs);
+        let types: Vec<Vec<u8>> = self
+            .types
+            .iter()
+            .map(|(name, encver)| [memory.text(name), encver.to_le_bytes().to_vec()].concat())
+            .collect();
+        let types = memory.list(&types);
         let events: Vec<Vec<u8>> = self.events.iter().map(|event| memory.text(event)).collect();
         let events = memory.list(&events);
         let mut record = name;
@@ -164,11 +205,80 @@ impl Guest {
         record.extend([self.state, 0, 0, 0]);
         record.extend(commands);
         record.extend(configs);
-        record.extend([0; 8]);
+        record.extend(types);
         record.extend(events);
         record.extend([0; 16]);
         memory.bytes[4..76].copy_from_slice(&record);
         memory.bytes
+    }
+}
+
+impl Values {
+    fn text(&self) -> String {
+        let function = |name: &str, params: &str, result: &str, before: &str, code: &str| {
+            format!(
+                r#"(func (export "sandkey:module/values@0.1.0#{name}") (param $type i32) {params} {result}
+                    (local $n i32) {before} {code})"#
+            )
+        };
+        let object = |name: &str, result: &str, before: &str, code: &str| {
+            function(name, "(param $object i32)", result, before, code)
+        };
+        // The address and the length of the object's bytes, at a place.
+        let bytes = |at: u32| {
+            format!(
+                "(i64.store (i32.const {at}) (i64.load (call $find (local.get $object)))) (i32.const 2200)"
+            )
+        };
+        let address = "(result i32)";
+        let lists = "(param $object i32) (param $source i32) (param $source_len i32) (param $target i32) (param $target_len i32)";
+        [
+            r#"(global $objects (mut i32) (i32.const 0))
+               (func $find (param $object i32) (result i32)
+                   (if (i32.or (i32.eqz (local.get 0)) (i32.gt_u (local.get 0) (global.get $objects))) (then unreachable))
+                   (local.set 0 (i32.add (i32.const 2304) (i32.mul (local.get 0) (i32.const 8))))
+                   (if (i32.eqz (i32.load (local.get 0))) (then unreachable))
+                   (local.get 0))"#
+                .to_owned(),
+            function(
+                "load",
+                "(param $encver i32) (param $at i32) (param $len i32)",
+                address,
+                &self.load,
+                "(global.set $objects (i32.add (global.get $objects) (i32.const 1)))
+                 (local.set $n (i32.mul (global.get $objects) (i32.const 8)))
+                 (i32.store offset=2304 (local.get $n) (local.get $at))
+                 (i32.store offset=2308 (local.get $n) (local.get $len))
+                 (i32.store8 (i32.const 2200) (i32.const 0))
+                 (i32.store (i32.const 2204) (global.get $objects))
+                 (i32.const 2200)",
+            ),
+            object("save", address, &self.save, &bytes(2200)),
+            object("free", "", &self.free, "(i64.store (call $find (local.get $object)) (i64.const 0))"),
+            object(
+                "memory-usage",
+                "(result i64)",
+                &self.memory_usage,
+                "(i64.load32_u offset=4 (call $find (local.get $object)))",
+            ),
+            object("free-effort", "(result i64)", &self.free_effort, "(i64.const 1)"),
+            function(
+                "copy",
+                lists,
+                address,
+                &self.copy,
+                &format!("(i32.store8 (i32.const 2200) (i32.const 0)) {}", bytes(2204)),
+            ),
+            object("digest", address, &self.digest, &bytes(2200)),
+            function(
+                "aof-rewrite",
+                "(param $object i32) (param $key i32) (param $key_len i32)",
+                address,
+                &self.aof_rewrite,
+                "(i64.store (i32.const 2200) (i64.const 0)) (i32.const 2200)",
+            ),
+        ]
+        .concat()
     }
 }
 
@@ -232,6 +342,9 @@ pub fn contract() -> (wit_parser::Resolve, wit_parser::PackageId) {
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let (package, _) = resolve.push_dir(&wit).unwrap_or_else(|error| panic!("{error:#}"));
+    let both = "package sandkey:tests; world everything {
+        include sandkey:module/configurable-module@0.1.0; include sandkey:module/data-module@0.1.0; }";
+    resolve.push_str("everything.wit", both).unwrap_or_else(|error| panic!("{error:#}"));
     (resolve, package)
 }
 

@@ -5,7 +5,7 @@
 pub mod guest;
 pub mod host;
 
-pub use guest::{Declared, Guest, READONLY, WRITE, calling, put, reply, reply_bytes};
+pub use guest::{Declared, Guest, READONLY, Values, WRITE, calling, put, reply, reply_bytes};
 pub use host::{TestHost, Value};
 use sandkey_runtime::{
     Argv, ArgvBuf, Compiler, Engine, EngineConfig, Instance, Limits, LoadError, Manifest, Module, Outcome,

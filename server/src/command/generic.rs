@@ -3,7 +3,8 @@
 
 use crate::command;
 use crate::effects::notify::Class;
-use crate::keyspace::{EntryRef, Key};
+use crate::keyspace::{Entry, EntryRef, Key, Value};
+use crate::module::copied;
 use crate::net::argv::Argv;
 
 use super::args;
@@ -159,12 +160,22 @@ fn copy(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.integer(0);
         return Ok(());
     };
-    let old = ctx.keys.write_in(index, &to)?.restore(entry.with_key(to.bytes));
+    let entry = copy_for(ctx, entry, &to)?;
+    let old = ctx.keys.write_in(index, &to)?.restore(entry);
     old.into_iter().for_each(|old| ctx.keys.drop_later(old));
     ctx.keys.event_in(index, &to, Class::NEW, "new");
     ctx.keys.modified_in(index, &to, Class::GENERIC, "copy_to");
     ctx.reply.integer(1);
     Ok(())
+}
+
+/// An entry's copy under another key. The value of a module may become another one with that.
+fn copy_for(ctx: &CommandContext<'_>, entry: Entry, to: &Key<'_>) -> Result<Entry, CommandError> {
+    let read = entry.as_ref();
+    let Some(value) = read.module() else { return Ok(entry.with_key(to.bytes)) };
+    let copy = copied(ctx.server, value, read.key(), to.bytes)
+        .map_err(|reason| CommandError::err(format_args!("the value cannot be copied: {reason}")))?;
+    Ok(Entry::new(to.bytes, Value::Module(Box::new(copy)), read.expire_at(), read.clock()))
 }
 
 const SAME_OBJECT: CommandError = CommandError::line("ERR source and destination objects are the same");

@@ -3,6 +3,7 @@
 use crate::allocator;
 use crate::command;
 use crate::figures::{self, MemoryFigures, human};
+use crate::module::object_memory;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
@@ -114,11 +115,14 @@ fn usage(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         }
     }
     let key = ctx.key_at(argv, 2);
-    match ctx.keys.peek(&key)? {
-        // Eight bytes are its place in the table.
-        Some(entry) => ctx.reply.integer((entry.memory() + size_of::<u64>()) as i64),
-        None => ctx.reply.null(),
-    }
+    let Some(entry) = ctx.keys.peek(&key)? else {
+        ctx.reply.null();
+        return Ok(());
+    };
+    // Eight bytes are its place in the table.
+    let bytes = entry.memory() + size_of::<u64>();
+    let object = entry.module().map_or(0, |value| object_memory(ctx.server, value));
+    ctx.reply.integer((bytes as u64).saturating_add(object) as i64);
     Ok(())
 }
 

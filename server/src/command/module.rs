@@ -114,6 +114,17 @@ const MODULE_COMMANDS: &[Spec] = &[
         "Unloads a module.",
         "name"
     ),
+    command!(
+        "UPGRADE",
+        -4,
+        ADMIN | NOSCRIPT | NO_MULTI | NO_ASYNC_LOADING,
+        [],
+        upgrade,
+        "7.2.0",
+        "O(N) where N is the size of the module and of its values.",
+        "Puts another version of a module into its place, under its values.",
+        "name path [ARGS args [args ...]]"
+    ),
 ];
 
 /// `MODULE HELP` -- O(1). What the subcommands do.
@@ -207,6 +218,25 @@ fn unload(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
         let unloaded = server.tenant.modules.unload(server, &name);
         unloaded.map_err(|reason| CommandError::err(format_args!("Error unloading module: {reason}")))?;
+        reply.ok();
+        Ok(())
+    }));
+    Ok(())
+}
+
+/// `MODULE UPGRADE name path [ARGS arg ...]` -- the cost of compiling, and of loading and saving every value of the module. OK.
+fn upgrade(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    check_allowed(ctx)?;
+    let args = match argv.get(4) {
+        None => Vec::new(),
+        Some(word) if args::is(word, "ARGS") => argv.iter().skip(5).map(<[u8]>::to_vec).collect(),
+        Some(_) => return Err(CommandError::Syntax),
+    };
+    let (server, name) = (ctx.server, String::from_utf8_lossy(argv.at(2)).into_owned());
+    let request = LoadRequest { source: Source::File(path(argv.at(3))), args, configs: Vec::new() };
+    ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
+        let upgraded = server.tenant.modules.upgrade(server, &name, request);
+        upgraded.map_err(|reason| CommandError::err(format_args!("Error upgrading module: {reason}")))?;
         reply.ok();
         Ok(())
     }));

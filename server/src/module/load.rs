@@ -12,7 +12,7 @@ use sandkey_runtime as rt;
 use sandkey_runtime::{ArgvBuf, ConfigKind, ConfigValue, Instance, Manifest, State, Throttle};
 
 use crate::command::spec::{Access, Find, Flags, KeySpec, access};
-use crate::command::table::{Command, Docs, categories};
+use crate::command::table::{Command, CommandTable, Docs, categories};
 use crate::config::{Config, ParamKind, ParamSpec, ParamValue, Setter};
 use crate::keyspace::TypeId;
 use crate::server::Server;
@@ -89,25 +89,14 @@ pub(super) fn load(
     server: &'static Server,
     engine: &rt::Engine,
     id: u64,
-    request: LoadRequest,
+    mut request: LoadRequest,
     configs: impl FnOnce(&str) -> Vec<(Vec<u8>, Vec<u8>)>,
 ) -> Result<Arc<LoadedModule>, String> {
-    let config = server.config.current();
-    let path = request.source.name();
-    let from_file = matches!(request.source, Source::File(_));
-    let bytes = request.source.read(config.module_file_max_size)?;
-    let code = engine.load(&bytes).map_err(|error| error.to_string())?;
-    drop(bytes);
-    let limits = configured_limits(&config);
-    let args: ArgvBuf = request.args.iter().map(Vec::as_slice).collect();
-    let made = code.instantiate(&limits, args.as_argv(), &mut Starting::new(&path), None);
-    let (instance, manifest) = made.map_err(|error| error.to_string())?;
-    check_free(server, &manifest)?;
-    let module = assemble(server, id, path, from_file, request.args, code, manifest, limits, instance);
-    let mut given = request.configs;
+    let mut given = std::mem::take(&mut request.configs);
+    let module = prepare(server, engine, id, request, None)?;
     given.extend(configs(&module.name));
     register_configs(server, &module, &given)?;
-    let entered = enter_commands(server, &module);
+    let entered = server.tenant.change_commands(|table| enter_commands(table, &module, server.workers()));
     if entered.is_err() {
         // Nothing else can have changed these parameters: loads follow each other.
         let _ = server.config.unregister_module(&module.name);
@@ -116,22 +105,86 @@ pub(super) fn load(
     Ok(module)
 }
 
+/// Make a module of what was asked for, known to nobody yet. `old` is the module whose place it shall have.
+pub(super) fn prepare(
+    server: &'static Server,
+    engine: &rt::Engine,
+    id: u64,
+    request: LoadRequest,
+    old: Option<&LoadedModule>,
+) -> Result<Arc<LoadedModule>, String> {
+    let config = server.config.current();
+    let path = request.source.name();
+    let from_file = matches!(request.source, Source::File(_));
+    let bytes = request.source.read(config.module_file_max_size)?;
+    let code = engine.load(&bytes).map_err(|error| error.to_string())?;
+    drop(bytes);
+    let limits = old.map_or_else(|| configured_limits(&config), LoadedModule::limits);
+    let args: ArgvBuf = request.args.iter().map(Vec::as_slice).collect();
+    let made = code.instantiate(&limits, args.as_argv(), &mut Starting::new(&path), None);
+    let (instance, manifest) = made.map_err(|error| error.to_string())?;
+    check_free(server, &manifest, old)?;
+    Ok(assemble(server, id, path, from_file, request.args, code, manifest, limits, instance))
+}
+
 /// Refuse names that exist, before anything is registered.
-fn check_free(server: &Server, manifest: &Manifest) -> Result<(), String> {
-    if server.tenant.modules.get(&manifest.name).is_some() {
-        return Err(format!("module '{}' is already loaded", manifest.name));
+fn check_free(server: &Server, manifest: &Manifest, old: Option<&LoadedModule>) -> Result<(), String> {
+    match old {
+        Some(old) if old.name != manifest.name => {
+            return Err(format!("the file has the module '{}', not '{}'", manifest.name, old.name));
+        }
+        None if server.tenant.modules.get(&manifest.name).is_some() => {
+            return Err(format!("module '{}' is already loaded", manifest.name));
+        }
+        _ => {}
     }
+    let is_old = |module: &LoadedModule| old.is_some_and(|old| old.id == module.id);
     for kind in &manifest.data_types {
         let id = TypeId::new(&kind.name, kind.encver);
-        let declares = |module: &&Arc<LoadedModule>| id.is_some_and(|id| module.type_of(id).is_some());
+        let declares = |module: &&Arc<LoadedModule>| {
+            !is_old(module) && id.is_some_and(|id| module.type_of(id).is_some())
+        };
         if let Some(other) = server.tenant.modules.list().iter().find(declares) {
             return Err(format!("module '{}' declares the type '{}' already", other.name, kind.name));
         }
     }
     let table = server.tenant.commands();
-    match manifest.commands.iter().find(|command| table.get(command.name.as_bytes()).is_some()) {
+    let taken = |name: &str| {
+        let command = table.get(name.as_bytes());
+        command.is_some_and(|command| !command.run.module().is_some_and(|module| is_old(module)))
+    };
+    match manifest.commands.iter().find(|command| taken(&command.name)) {
         Some(command) => Err(format!("command '{}' exists already", command.name.to_ascii_lowercase())),
         None => Ok(()),
+    }
+}
+
+/// Let the parameters of a module give way to those of its other version, which takes over the values that it knows.
+pub(super) fn exchange_configs(
+    server: &'static Server,
+    from: &Arc<LoadedModule>,
+    to: &Arc<LoadedModule>,
+) -> Result<(), String> {
+    let shared = |name: &str| to.manifest.configs.iter().any(|config| config.name == name);
+    let values = from.configs().into_iter().filter(|(name, _)| shared(name));
+    let given: Vec<_> = values.map(|(name, value)| (name.into_bytes(), config_text(&value))).collect();
+    server.config.unregister_module(&from.name).map_err(|error| error.to_string())?;
+    register_configs(server, to, &given).inspect_err(|_| {
+        // It had these before.
+        let own: Vec<_> = from
+            .configs()
+            .iter()
+            .map(|(name, value)| (name.clone().into_bytes(), config_text(value)))
+            .collect();
+        let _ = register_configs(server, from, &own);
+    })
+}
+
+fn config_text(value: &ConfigValue) -> Vec<u8> {
+    match value {
+        ConfigValue::Boolean(yes) => if *yes { "yes" } else { "no" }.into(),
+        ConfigValue::Integer(number) => number.to_string().into_bytes(),
+        ConfigValue::String(text) => text.clone().into_bytes(),
     }
 }
 
@@ -233,17 +286,26 @@ fn event_name(command: &str) -> &'static str {
     name
 }
 
-/// Enter the commands into the table, all or none.
-fn enter_commands(server: &Server, module: &Arc<LoadedModule>) -> Result<(), String> {
-    server.tenant.change_commands(|table| {
-        for (index, spec) in module.manifest.commands.iter().enumerate() {
-            if table.get(spec.name.as_bytes()).is_some() {
-                return Err(format!("command '{}' exists already", spec.name.to_ascii_lowercase()));
-            }
-            table.insert(Arc::new(command(module, index, spec, server.workers())));
+/// Enter the commands of a module into the table, all or none.
+pub(super) fn enter_commands(
+    table: &mut CommandTable,
+    module: &Arc<LoadedModule>,
+    workers: usize,
+) -> Result<(), String> {
+    for (index, spec) in module.manifest.commands.iter().enumerate() {
+        if table.get(spec.name.as_bytes()).is_some() {
+            return Err(format!("command '{}' exists already", spec.name.to_ascii_lowercase()));
         }
-        Ok(())
-    })
+        table.insert(Arc::new(command(module, index, spec, workers)));
+    }
+    Ok(())
+}
+
+/// Take them out.
+pub(super) fn leave_commands(table: &mut CommandTable, module: &LoadedModule) {
+    for command in &module.manifest.commands {
+        table.remove(&command.name);
+    }
 }
 
 fn command(module: &Arc<LoadedModule>, index: usize, spec: &rt::Command, workers: usize) -> Command {
@@ -276,8 +338,7 @@ fn flags(declared: &rt::CommandFlags) -> Flags {
         (declared.skip_monitor, Flags::SKIP_MONITOR),
         (declared.skip_slowlog, Flags::SKIP_SLOWLOG),
         (declared.all_keys, Flags::ALL_KEYS),
-        // In EXEC it cannot run again: it finds the whole keyspace locked.
-        (declared.finds_keys, Flags::WALKS_KEYS),
+        (declared.finds_keys, Flags::FINDS_KEYS),
     ];
     rows.into_iter()
         .filter(|(set, _)| *set)

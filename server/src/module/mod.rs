@@ -12,6 +12,7 @@ mod objects;
 mod registry;
 mod replay;
 mod starting;
+mod upgrade;
 mod values;
 
 pub use load::{LoadRequest, Source};

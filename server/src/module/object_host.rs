@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sandkey_runtime::{ArgvBuf, Error, HostFault, HostResult};
 use smallvec::SmallVec;
 
-use crate::keyspace::{Expire, Key, ModuleValue, Value};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, Value};
 use crate::limits;
 
 use super::host::{ModuleHost, key_of, refusal, undeclared, writable};
@@ -99,13 +99,13 @@ impl ModuleHost<'_, '_, '_> {
         self.check_writable(handle)?;
         let id = self.type_id(data_type)?;
         let object = Object { data_type, number };
+        let (key, _) = key_of(&self.handles, handle)?;
+        let now_ms = self.ctx.keys.now_ms;
+        let db = self.ctx.keys.write(&key).map_err(refusal)?;
         let twice = || HostFault::Other(format!("object {number} stands under a key already"));
         let live = self.objects.hold(object).ok_or_else(twice)?;
         let mut value = ModuleValue::new(id, Vec::new());
         value.set_live(Some(live));
-        let (key, _) = key_of(&self.handles, handle)?;
-        let now_ms = self.ctx.keys.now_ms;
-        let db = self.ctx.keys.write(&key).map_err(refusal)?;
         let old = db.set_value(&key, Value::Module(Box::new(value)), Expire::Clear, now_ms);
         old.into_iter().for_each(|old| self.ctx.keys.drop_later(old));
         self.used.edits.push(Edit { handle, object, new: true, journal: None });
@@ -143,7 +143,7 @@ impl ModuleHost<'_, '_, '_> {
     pub(super) fn type_name_of(&mut self, handle: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
         let (key, _) = key_of(&self.handles, handle)?;
         let entry = self.ctx.keys.peek(&key).map_err(undeclared)?;
-        Ok(entry.and_then(|entry| entry.module()).map(|value| Cow::Owned(value.id().name())))
+        Ok(entry.and_then(EntryRef::module).map(|value| Cow::Owned(value.id().name())))
     }
 
     /// One step of a walk over the keys with values of a type.

@@ -9,6 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use sandkey_runtime as rt;
 
 use crate::config::Config;
+use crate::keyspace::Locked;
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
@@ -19,6 +20,8 @@ use super::load::{self, LoadRequest};
 pub struct Registry {
     engine: rt::Engine,
     loaded: RwLock<Vec<Arc<LoadedModule>>>,
+    /// Modules that were loaded when a snapshot began that is under way: their journals may be in it.
+    former: RwLock<Vec<Arc<LoadedModule>>>,
     /// Held while a module is loaded or unloaded: these follow each other.
     changing: Mutex<()>,
     next_id: AtomicU64,
@@ -30,7 +33,13 @@ impl Registry {
         // A module is compiled by another process of this program: see `main`.
         let compiler = rt::Compiler::Child(std::env::current_exe().context("where is this program?")?);
         let engine = rt::Engine::new(engine_config(config, compiler))?;
-        Ok(Self { engine, loaded: RwLock::default(), changing: Mutex::new(()), next_id: AtomicU64::new(0) })
+        Ok(Self {
+            engine,
+            loaded: RwLock::default(),
+            former: RwLock::default(),
+            changing: Mutex::new(()),
+            next_id: AtomicU64::new(0),
+        })
     }
 
     /// Load a module; the error is one line for whoever asked. Blocks while the module is compiled.
@@ -53,20 +62,89 @@ impl Registry {
         Ok(module)
     }
 
-    /// Unload a module: its commands are gone at once, its code when the last command that runs has ended.
+    /// Unload a module: its commands are gone at once, its code when the last command that runs has ended. Its values stay, as bytes,
+    /// until a module comes that has their type.
     pub fn unload(&self, server: &'static Server, name: &str) -> Result<(), String> {
         let _changing = self.changing.lock();
         let module = self.get(name).ok_or("no such module with that name")?;
+        module.fold_in_passing(server)?;
+        let mut stopped = module.stop();
+        let mut locked = lock_values(server, &module);
+        stopped.fold_all(server, &mut locked)?;
+        server.config.unregister_module(&module.name).map_err(|error| error.to_string())?;
         server.tenant.change_commands(|table| {
-            for command in &module.manifest.commands {
-                table.remove(&command.name);
-            }
+            load::leave_commands(table, &module);
             Ok::<(), String>(())
         })?;
-        server.config.unregister_module(&module.name).map_err(|error| error.to_string())?;
         self.loaded.write().retain(|loaded| loaded.id != module.id);
+        stopped.retire(&mut locked);
+        self.former.write().push(Arc::clone(&module));
         tracing::info!("Module {} unloaded", module.name);
         Ok(())
+    }
+
+    /// Put another version of a module into its place, with all of its values. If anything fails, nothing has happened.
+    pub fn upgrade(&self, server: &'static Server, name: &str, request: LoadRequest) -> Result<(), String> {
+        let _changing = self.changing.lock();
+        let old = self.get(name).ok_or("no such module with that name")?;
+        let id = self.next_id.fetch_add(1, Relaxed);
+        let next = load::prepare(server, &self.engine, id, request, Some(&old))?;
+        load::exchange_configs(server, &old, &next)?;
+        let switched = self.switch(server, &old, &next);
+        match &switched {
+            Ok(()) => tracing::info!(
+                "Module '{name}' upgraded from version {} to {}, from {}",
+                old.manifest.version,
+                next.manifest.version,
+                next.path
+            ),
+            Err(reason) => {
+                tracing::warn!("Module '{name}' stays at version {}: {reason}", old.manifest.version);
+                load::exchange_configs(server, &next, &old)?;
+            }
+        }
+        switched
+    }
+
+    fn switch(
+        &self,
+        server: &'static Server,
+        old: &Arc<LoadedModule>,
+        next: &Arc<LoadedModule>,
+    ) -> Result<(), String> {
+        let mut conversion = old.convert_in_passing(server, next)?;
+        let mut stopped = old.stop();
+        let mut locked = lock_values(server, old);
+        stopped.fold_all(server, &mut locked)?;
+        conversion.complete(server, old, next, &mut locked)?;
+        server.tenant.change_commands(|table| {
+            load::leave_commands(table, old);
+            load::enter_commands(table, next, server.workers())
+        })?;
+        conversion.apply(&mut locked);
+        for loaded in self.loaded.write().iter_mut().filter(|loaded| loaded.id == old.id) {
+            *loaded = Arc::clone(next);
+        }
+        stopped.retire(&mut locked);
+        self.former.write().push(Arc::clone(old));
+        Ok(())
+    }
+
+    /// Free what was let go, while no command of the modules comes that would do it.
+    pub fn tidy(&self, server: &Server) {
+        for module in self.list() {
+            module.tidy();
+        }
+        if !self.former.read().is_empty() && !server.tenant.keyspace.is_in_snapshot() {
+            self.former.write().clear();
+        }
+    }
+
+    /// The module with this number, if it is loaded or a snapshot may need it.
+    pub(super) fn by_id(&self, id: u64) -> Option<Arc<LoadedModule>> {
+        let is_it = |module: &&Arc<LoadedModule>| module.id == id;
+        let loaded = self.loaded.read().iter().find(is_it).cloned();
+        loaded.or_else(|| self.former.read().iter().find(is_it).cloned())
     }
 
     /// A loaded module.
@@ -96,6 +174,12 @@ impl Registry {
             module.args.iter().for_each(|arg| reply.bulk(arg));
         }
     }
+}
+
+/// Lock the keys under which values of a module can be: all of them, or none if it has no types.
+fn lock_values<'s>(server: &'s Server, module: &LoadedModule) -> Locked<'s> {
+    let keyspace = &server.tenant.keyspace;
+    if module.manifest.data_types.is_empty() { keyspace.lock_none() } else { keyspace.lock_all() }
 }
 
 fn engine_config(config: &Config, compiler: rt::Compiler) -> rt::EngineConfig {
