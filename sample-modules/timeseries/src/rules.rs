@@ -125,8 +125,9 @@ impl Rule {
                 }
                 self.open_bucket(samples, since, sample);
             }
-            Ordering::Equal if is_latest || open.tally.latest() < Some(sample.timestamp) => {
-                open.tally.add(sample)
+            // A bucket that has lost its samples is begun anew: what came before it may be another sample by now.
+            Ordering::Equal if open.tally.latest().is_some_and(|latest| latest < sample.timestamp) => {
+                open.tally.add(sample);
             }
             Ordering::Equal => {
                 self.again(samples, since, start);

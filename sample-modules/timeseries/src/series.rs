@@ -99,10 +99,11 @@ impl Series {
         }
     }
 
-    /// What a new sample would mean; nothing changes. `policy` is for a sample whose time is taken, `own` is the policy of the
-    /// series.
-    pub fn judge(&self, sample: Sample, policy: Duplicates, own: Duplicates) -> Verdict {
+    /// What a new sample would mean; nothing changes. `policy` is the command's for a sample whose time is taken, `default` that of
+    /// a series that has none; hardly any sample asks for it.
+    pub fn judge(&self, sample: Sample, policy: Option<Duplicates>, default: fn() -> Duplicates) -> Verdict {
         let Some(last) = self.samples.last() else { return Verdict::Append };
+        let own = || self.options.duplicates.unwrap_or_else(default);
         if sample.timestamp >= last.timestamp && self.ignores(sample, last, own) {
             return Verdict::Keep(last.timestamp);
         }
@@ -118,7 +119,7 @@ impl Series {
             self.samples.get(sample.timestamp)
         };
         let Some(old) = old else { return Verdict::Set(sample) };
-        match policy.resolve(old, sample.value) {
+        match policy.unwrap_or_else(own).resolve(old, sample.value) {
             None => Verdict::Refuse(BLOCKED),
             Some(value) if value.to_bits() == old.to_bits() => Verdict::Keep(sample.timestamp),
             Some(value) => Verdict::Set(Sample::new(sample.timestamp, value)),
@@ -126,14 +127,14 @@ impl Series {
     }
 
     /// Whether a sample is too close to the latest one to be worth keeping.
-    fn ignores(&self, sample: Sample, last: Sample, own: Duplicates) -> bool {
+    fn ignores(&self, sample: Sample, last: Sample, own: impl FnOnce() -> Duplicates) -> bool {
         let Ignore { time, value } = self.options.ignore;
         // The common case first: without any tolerance only an equal sample would be ignored, which changes nothing.
         (time > 0 || value > 0.0)
-            && own == Duplicates::Last
             && self.source.is_none()
             && sample.timestamp - last.timestamp <= time
             && (sample.value - last.value).abs() <= value
+            && own() == Duplicates::Last
     }
 
     /// Add a sample, or set what stands at its time. The answer is what that means for the destinations of rules.

@@ -52,8 +52,7 @@ pub fn add_to(
     sample: Sample,
     on_duplicate: Option<Duplicates>,
 ) -> Result<Result<i64, &'static str>> {
-    let own = series.options.duplicates.unwrap_or_else(config::duplicates);
-    match series.judge(sample, on_duplicate.unwrap_or(own), own) {
+    match series.judge(sample, on_duplicate, config::duplicates) {
         Verdict::Refuse(why) => return Ok(Err(why)),
         Verdict::Keep(timestamp) => return Ok(Ok(timestamp)),
         Verdict::Set(sample) => compaction::put(ctx, name, series, sample)?,
