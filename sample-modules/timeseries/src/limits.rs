@@ -9,5 +9,6 @@ pub const CHUNK_BYTES: RangeInclusive<usize> = 48..=1024 * 1024;
 /// say it in time, and leave some for the sources that LATEST asks for.
 pub const SERIES_IN_A_QUERY: usize = 30_000;
 
-/// How many samples one TS.MADD may bring, for the same reason: it opens each key twice, and the destinations of its rules.
-pub const SAMPLES_IN_AN_MADD: usize = 20_000;
+/// How often one TS.MADD may go from one key to another, for the same reason: each time it opens a key twice, and sometimes the
+/// destinations of its rules.
+pub const TURNS_IN_AN_MADD: usize = 20_000;

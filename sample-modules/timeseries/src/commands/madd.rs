@@ -10,7 +10,7 @@ use crate::sample::Sample;
 use crate::series::{Bytes, Series};
 
 const NOT_A_SERIES: &str = "ERR TSDB: the key is not a TSDB key";
-const TOO_MANY: &str = "ERR TSDB: too many samples in one TS.MADD";
+const TOO_MANY: &str = "ERR TSDB: too many keys in one TS.MADD";
 
 /// A sample and where it goes.
 type Item<'a> = (&'a [u8], &'a [u8], &'a [u8]);
@@ -30,7 +30,8 @@ type Item<'a> = (&'a [u8], &'a [u8], &'a [u8]);
     since = "1.0.0"
 )]
 pub fn madd(ctx: &Context, samples: Many<(&[u8], &[u8], &[u8])>) -> Result<Reply> {
-    bail!(if samples.len() > limits::SAMPLES_IN_AN_MADD, "{TOO_MANY}");
+    let turns = samples.windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
+    bail!(if turns > limits::TURNS_IN_AN_MADD, "{TOO_MANY}");
     fetch_destinations(ctx, &samples)?;
     let mut replies = Vec::with_capacity(samples.len());
     let mut key: Option<Key> = None;

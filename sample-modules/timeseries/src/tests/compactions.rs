@@ -105,6 +105,47 @@ fn samples_of_the_past_and_removals_make_closed_buckets_anew() {
 }
 
 #[test]
+fn a_mean_over_time_follows_the_samples_beside_its_bucket() {
+    let ctx = server();
+    transcript(
+        &ctx,
+        "
+        > TS.CREATE s DUPLICATE_POLICY last
+        > TS.CREATE d
+        > TS.CREATERULE s d AGGREGATION twa 10
+        > TS.MADD s 5 5 s 15 15 s 25 25
+        [5 15 25]
+        > TS.RANGE d - + LATEST
+        [[0 7.5] [10 15] [20 22.5]]
+        > TS.ADD s 15 5
+        15
+        > TS.RANGE d - + LATEST
+        [[0 5] [10 7.5] [20 20]]
+        > TS.DEL s 15 15
+        1
+        > TS.RANGE d - + LATEST
+        [[0 7.5] [20 22.5]]
+        > TS.DEL s 25 25
+        1
+        > TS.RANGE d - + LATEST
+        [[0 5]]
+        > TS.ADD s 45 45
+        45
+        > TS.RANGE d - + LATEST
+        [[0 7.5] [40 42.5]]
+        > TS.DEL s - +
+        2
+        > TS.ADD s 1 9
+        1
+        > TS.ADD s 41 49
+        41
+        > TS.RANGE d - + LATEST
+        [[0 13.5] [40 48.5]]
+        ",
+    );
+}
+
+#[test]
 fn a_command_asks_for_destinations_only_when_it_needs_them() {
     let ctx = server();
     transcript(&ctx, "> TS.CREATE s\n> TS.CREATE d\n> TS.CREATERULE s d AGGREGATION count 10");

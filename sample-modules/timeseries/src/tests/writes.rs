@@ -365,3 +365,18 @@ fn parameters_are_what_series_are_like_when_nobody_says() {
         assert!(ctx.configure(&MODULE, name, value).is_err(), "{name} {value}");
     }
 }
+
+#[test]
+fn a_madd_may_bring_many_samples_but_not_go_between_keys_for_ever() {
+    let ctx = server();
+    transcript(&ctx, "> TS.CREATE a\n> TS.CREATE b");
+    let many: Vec<String> = (0..3000).map(|at| format!("a {at} 1")).collect();
+    assert_eq!(run(&ctx, &format!("TS.MADD {}", many.join(" "))).unwrap().as_slice().unwrap().len(), 3000);
+    let turns: Vec<String> =
+        (0..=20_001).map(|at| format!("{} {at} 1", if at % 2 == 0 { "b" } else { "a" })).collect();
+    assert_eq!(
+        ask(&ctx, &format!("TS.MADD {}", turns.join(" "))),
+        "(ERR TSDB: too many keys in one TS.MADD)"
+    );
+    assert_eq!(ask(&ctx, "TS.GET b"), "[]");
+}
