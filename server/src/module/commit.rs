@@ -6,6 +6,7 @@
 
 use sandkey_runtime::{Instance, State, Trap};
 
+use crate::effects::Mark;
 use crate::effects::notify::Class;
 use crate::keyspace::{Db, Key, ModuleValue, TypeId};
 use crate::limits;
@@ -28,17 +29,19 @@ pub(super) fn commit(
     host: &mut ModuleHost<'_, '_, '_>,
     instance: &mut Instance,
     argv: Argv<'_>,
+    since: Mark,
 ) -> Result<(), Trap> {
     if host.used.edits.is_empty() {
         return Ok(());
     }
-    commit_edits(host, instance, argv)
+    commit_edits(host, instance, argv, since)
 }
 
 fn commit_edits(
     host: &mut ModuleHost<'_, '_, '_>,
     instance: &mut Instance,
     argv: Argv<'_>,
+    since: Mark,
 ) -> Result<(), Trap> {
     let edits = std::mem::take(&mut host.used.edits);
     let alone = edits.len() == 1 && !host.used.outside;
@@ -62,6 +65,10 @@ fn commit_edits(
     }
     for (edit, outcome) in edits.iter().zip(outcomes) {
         keep(host, edit, outcome, argv);
+    }
+    if !host.used.personal {
+        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
+        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
     }
     host.used.edits = edits;
     Ok(())
@@ -108,7 +115,7 @@ fn keep(host: &mut ModuleHost<'_, '_, '_>, edit: &Edit, outcome: Outcome, argv: 
         match (outcome, &edit.journal) {
             (Outcome::Saved(id, bytes), _) => value.fold(id, bytes),
             (Outcome::Journaled, Some(said)) => {
-                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter())
+                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter());
             }
             (Outcome::Journaled, None) => value.journal_mut().push(revision, now_us, seed, argv.iter()),
         }
