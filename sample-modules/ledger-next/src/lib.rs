@@ -45,7 +45,7 @@ module! {
     configs: [FACTOR, NOTE],
     commands: [
         single::add, single::stamp, single::fill, single::trim, single::link, single::touch, single::reset,
-        single::read, single::digest, newest, single::blob, single::keys, note,
+        single::read, single::digest, newest, single::rest, single::keys, note,
         several::transfer, several::add_all, several::post_all, several::mixed, several::through, several::swap,
         failing::fail, failing::burn_steps,
     ],

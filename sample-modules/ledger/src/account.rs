@@ -37,12 +37,16 @@ impl Account {
         writer.field(&self.entries);
         writer.bytes(&self.blob);
         writer.bytes(&self.link);
-        // FNV-1a: nobody attacks this.
-        let hash = writer.into_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = fnv(&writer.into_bytes());
         format!("{}:{sum}:{hash:016x}", self.entries.len()).into_bytes()
     }
+}
+
+/// FNV-1a: nobody attacks this.
+pub fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// An amount as it is entered: the parameter counts.

@@ -28,7 +28,7 @@ module! {
     configs: [FACTOR],
     commands: [
         single::add, single::stamp, single::fill, single::trim, single::link, single::touch, single::reset,
-        single::read, single::digest, single::last, single::blob, single::keys,
+        single::read, single::digest, single::last, single::rest, single::keys,
         several::transfer, several::add_all, several::post_all, several::mixed, several::through, several::swap,
         failing::fail, failing::burn_steps,
     ],

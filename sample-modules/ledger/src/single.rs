@@ -1,7 +1,7 @@
 //! Commands that use one account.
 use sandkey::prelude::*;
 
-use crate::account::{Account, Entry};
+use crate::account::{Account, Entry, fnv};
 
 /// Append an entry; how many there are now. Pure.
 #[command("ledger.add", write, fast, denyoom)]
@@ -91,10 +91,12 @@ pub fn last(ctx: &Context, key: ReadKey) -> Result<Option<Vec<u8>>> {
     Ok(account.and_then(|account| account.entries.last().map(Entry::shown)))
 }
 
-/// How many bytes `ledger.fill` has left.
-#[command("ledger.blob", readonly, fast)]
-pub fn blob(ctx: &Context, key: ReadKey) -> Result<Option<usize>> {
-    Ok(ctx.open_ref::<Account>(&key)?.map(|account| account.blob.len()))
+/// What is not in the entries: how many bytes `ledger.fill` has left, their hash, and the name of the next account.
+#[command("ledger.rest", readonly)]
+pub fn rest(ctx: &Context, key: ReadKey) -> Result<Option<(usize, String, Vec<u8>)>> {
+    let account = ctx.open_ref::<Account>(&key)?;
+    Ok(account
+        .map(|account| (account.blob.len(), format!("{:016x}", fnv(&account.blob)), account.link.clone())))
 }
 
 /// The keys of all accounts of the database, in order.
