@@ -34,7 +34,7 @@ pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};
 pub use hash::{Hash, HashLimits};
-pub use journal::{Journal, JournalEntry};
+pub use journal::{Journal, JournalEntry, Revision};
 pub use key::Key;
 pub use lock::{Keyspace, Locked, ShardId};
 pub use module_value::{Home, Live, ModuleValue, TypeId};

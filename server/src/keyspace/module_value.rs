@@ -136,12 +136,19 @@ pub struct ModuleValue {
     saved: Arc<Vec<u8>>,
     journal: Journal,
     live: Option<Live>,
+    /// The module that is loaded here has saved it; it did not come from elsewhere.
+    home_made: bool,
 }
 
 impl ModuleValue {
-    /// A value that was saved, by the version of its type that `id` names.
+    /// A value that came from elsewhere, saved by the version of its type that `id` names.
     pub fn new(id: TypeId, saved: Vec<u8>) -> Self {
-        Self { id, saved: Arc::new(saved), journal: Journal::default(), live: None }
+        Self { id, saved: Arc::new(saved), journal: Journal::default(), live: None, home_made: false }
+    }
+
+    /// Whether its module saved it here. What came from elsewhere may have strings in forms that modules are not given.
+    pub fn is_home_made(&self) -> bool {
+        self.home_made
     }
 
     /// Its type, with the version of what is saved.
@@ -174,6 +181,7 @@ impl ModuleValue {
         self.id = id;
         self.saved = Arc::new(saved);
         self.journal = Journal::default();
+        self.home_made = true;
     }
 
     /// Where its object is, if it has one.
@@ -200,7 +208,13 @@ impl ModuleValue {
 impl Clone for ModuleValue {
     /// The same value, which has no object.
     fn clone(&self) -> Self {
-        Self { id: self.id, saved: Arc::clone(&self.saved), journal: self.journal.clone(), live: None }
+        Self {
+            id: self.id,
+            saved: Arc::clone(&self.saved),
+            journal: self.journal.clone(),
+            live: None,
+            home_made: self.home_made,
+        }
     }
 }
 
@@ -213,6 +227,7 @@ impl fmt::Debug for ModuleValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::Revision;
 
     #[test]
     fn a_type_has_the_number_that_redis_gives_it() {
@@ -247,7 +262,7 @@ mod tests {
         let id = TypeId::new("test___dt", 1).expect("the name is good");
         let mut value = ModuleValue::new(id, vec![2, 1]);
         let before = value.memory();
-        value.journal_mut().push(0, 5, 6, [b"t.add".as_slice(), b"key"].into_iter());
+        value.journal_mut().push(Revision::default(), 5, 6, [b"t.add".as_slice(), b"key"].into_iter());
         assert!(!value.is_folded() && value.memory() > before);
         let next = TypeId::new("test___dt", 2).expect("the name is good");
         value.fold(next, vec![2, 2]);

@@ -6,9 +6,9 @@
 
 use sandkey_runtime::{Instance, State, Trap};
 
-use crate::effects::Mark;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Key, ModuleValue, TypeId};
+use crate::effects::{Mark, rdb};
+use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -66,18 +66,37 @@ fn commit_edits(
     for (edit, outcome) in edits.iter().zip(outcomes) {
         keep(host, edit, outcome, argv);
     }
-    if !host.used.personal {
-        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
-        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
-    }
+    propagate(host, &edits, argv, since);
     host.used.edits = edits;
     Ok(())
+}
+
+/// Have what the command did repeated elsewhere: by running it again with its time and seed, or, if that might not do the same, by
+/// giving each value its bytes.
+fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, since: Mark) {
+    if !host.ctx.keys.propagates() {
+        return;
+    }
+    let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
+    if !host.used.personal {
+        return host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
+    }
+    for edit in edits {
+        let Ok((key, _)) = key_of(&host.handles, edit.handle) else { continue };
+        let keys = &mut host.ctx.keys;
+        // Such a command was not journaled: the value is its bytes.
+        let Some(entry) = keys.peek(&key).ok().flatten().filter(|entry| entry.module().is_some()) else {
+            continue;
+        };
+        let (payload, expire_at) = (rdb::value::dump(entry, false), entry.expire_at());
+        keys.effects.propagate_payload(db, key.bytes, expire_at, &payload);
+    }
 }
 
 /// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
 /// never so long that replaying it would keep somebody waiting.
 #[inline]
-fn has_room(value: &ModuleValue, revision: u32) -> bool {
+fn has_room(value: &ModuleValue, revision: Revision) -> bool {
     let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
     value.journal().bytes() < most && value.journal().takes(revision)
 }

@@ -19,7 +19,7 @@ use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
 use crate::effects::notify::Class;
-use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
+use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -114,9 +114,10 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         self.seed.unwrap_or_default()
     }
 
-    /// Under which of the module's parameters it runs.
-    pub(super) fn revision(&self) -> u32 {
-        self.module.config_revision.load(Relaxed)
+    /// What it runs under.
+    pub(super) fn revision(&self) -> Revision {
+        let parameters = self.module.config_revision.load(Relaxed);
+        Revision { module: self.module.id, parameters }
     }
 
     fn key(&self, handle: u32) -> Result<(Key<'_>, Mode), HostFault> {

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use crate::keyspace::{
     AccessClock, Busy, Db, Entry, EntryRef, Expire, Hash, HashLimits, Key, Keyspace, Locked, ModuleValue,
-    ShardId, Snapshot, TypeId, Value,
+    Revision, ShardId, Snapshot, TypeId, Value,
 };
 
 const DATABASES: usize = 3;
@@ -183,7 +183,7 @@ impl Writer<'_> {
             hash.set(b"f1", &now_ms.to_le_bytes(), HashLimits::default());
         }
         if let Some(value) = entry.module() {
-            value.journal_mut().push(0, now_ms, 1, [b"t.add".as_slice(), b"1"].into_iter());
+            value.journal_mut().push(Revision::default(), now_ms, 1, [b"t.add".as_slice(), b"1"].into_iter());
         }
     }
 
@@ -227,7 +227,9 @@ fn run(seed: u64) {
             (0..writes).for_each(|_| writer.write());
             // The last step waits for them, and here nobody else would drop them.
             writer.flushed.clear();
-            (0..steps).for_each(|_| drop(walk.step()));
+            (0..steps).for_each(|_| {
+                walk.step();
+            });
         }
         // Some are given up in the middle, which the next one must not notice.
         if writer.rng.random_range(0..4) > 0 {
