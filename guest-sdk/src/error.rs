@@ -29,7 +29,8 @@ pub enum Error {
     HashValueNotAFloat,
     /// `ERR string exceeds maximum allowed size (proto-max-bulk-len)`
     TooLong,
-    /// The key is not among those that the command's key specs find in its arguments.
+    /// The key is not among those that the command's key specs find in its arguments. A command flagged `finds_keys` returns
+    /// this, and runs again with the key.
     UndeclaredKey,
     /// A write by a command that is not flagged `write`, or through a key that was opened for reading.
     ReadOnly,

@@ -20,7 +20,8 @@
 //!
 //! The signature is the specification. [`Key`] parameters become key specs, [`Option`], `Vec`, [`Many`] and [`Counted`]
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
-//! [`Reply`]; an [`Error`] undoes everything that the command wrote.
+//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings and hashes, or in values of a
+//! [`DataType`] of the module's own.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
 mod allocator;

@@ -46,7 +46,7 @@ impl<'a> Argv<'a> {
     }
 }
 
-/// An owned list of byte strings: what scans and [`Hash::get_all`](crate::Hash::get_all) answer.
+/// An owned list of byte strings: what scans and [`ReadHash::get_all`](crate::ReadHash::get_all) answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Strings {
     pub(crate) data: Vec<u8>,

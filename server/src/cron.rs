@@ -6,9 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::effects::Effects;
-use crate::effects::notify::Class;
-use crate::keyspace::{Key, Keyspace, ShardId};
+use crate::effects::{Effects, Gone};
+use crate::keyspace::{Key, ShardId};
 use crate::limits;
 use crate::net::client::flag;
 use crate::server::Server;
@@ -27,7 +26,7 @@ pub fn spawn(server: &'static Server) {
                 expiry.cycle(server, &config);
             }
             tend_clients(server, &config);
-            server.tenant.modules.tidy();
+            server.tenant.modules.tidy(server);
         }
     });
 }
@@ -59,12 +58,12 @@ struct ActiveExpiry {
 
 impl ActiveExpiry {
     fn cycle(&mut self, server: &'static Server, config: &Config) {
-        let (keyspace, mask) = (&server.tenant.keyspace, config.notify_keyspace_events);
+        let keyspace = &server.tenant.keyspace;
         let began = server.clock.now_ns();
         let end = began + limits::EXPIRE_CYCLE_NS * u64::from(config.active_expire_effort);
         let (mut dead, mut shards_done) = (0, 0);
         while shards_done < keyspace.shards() && server.clock.now_ns() < end {
-            let found = self.step(keyspace, server.clock.now_ms(), mask);
+            let found = self.step(server, config);
             dead += found;
             // A database with many dead keys is not left before its walk is through, or the time is up.
             if self.cursor == 0 {
@@ -82,9 +81,11 @@ impl ActiveExpiry {
     }
 
     /// Look at a bounded number of keys of one shard.
-    fn step(&mut self, keyspace: &Keyspace, now_ms: u64, mask: Class) -> usize {
+    fn step(&mut self, server: &'static Server, config: &Config) -> usize {
+        let now_ms = server.clock.now_ms();
         let mut garbage = Vec::new();
-        let mut locked = keyspace.lock_one(self.shard);
+        let mut locked = server.tenant.keyspace.lock_one(self.shard);
+        self.effects.propagation.begin(server.aof.is_on());
         let Some(shard) = locked.shard_by_id(self.shard) else { return 0 };
         let mut next = 0;
         for index in 0..shard.dbs().len() {
@@ -100,10 +101,12 @@ impl ActiveExpiry {
             for entry in &garbage[from..] {
                 let key = Key::new(entry.as_ref().key());
                 shard.touch(index, &key);
-                self.effects.event(mask, Class::EXPIRED, "expired", index, key.bytes);
+                let gone = Gone::expired(index, key.bytes, config.lazyfree_lazy_expire);
+                self.effects.key_gone(config.notify_keyspace_events, &gone);
             }
         }
         self.cursor = next;
+        server.aof.append(&mut self.effects.propagation, false);
         // The entries are freed when `garbage` goes, after the lock.
         drop(locked);
         garbage.len()

@@ -5,8 +5,7 @@
 use rand::RngExt;
 
 use crate::config::{Config, MaxmemoryPolicy};
-use crate::effects::Effects;
-use crate::effects::notify::Class;
+use crate::effects::{Effects, Gone};
 use crate::keyspace::{AccessClock, Choose, Key};
 use crate::limits;
 use crate::server::Server;
@@ -126,8 +125,11 @@ impl Server {
         // 0: dead or alive, it goes.
         let removed = shard.db(index).remove(&key, 0);
         shard.touch(index, &key);
+        effects.propagation.begin(self.aof.is_on());
+        let gone = Gone::evicted(index, &name, config.lazyfree_lazy_eviction);
+        effects.key_gone(config.notify_keyspace_events, &gone);
+        self.aof.append(&mut effects.propagation, false);
         drop(locked);
-        effects.event(config.notify_keyspace_events, Class::EVICTED, "evicted", index, &name);
         // Freed here, after the lock.
         removed.is_some()
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tikv_jemalloc_ctl::{epoch, stats};
 
-use crate::keyspace::Locked;
+use crate::keyspace::{Account, Locked};
 use crate::limits;
 use crate::memory;
 use crate::net::client::{Client, flag};
@@ -23,8 +23,8 @@ pub struct DbFigures {
     pub avg_ttl_ms: u64,
     /// Bytes of the tables.
     pub table_bytes: usize,
-    /// Bytes of keys and values.
-    pub data_bytes: usize,
+    /// Bytes of keys and values, and what of them is modules' values.
+    pub account: Account,
 }
 
 /// The databases that have keys. None if some shards are locked already and others are not.
@@ -37,7 +37,7 @@ pub fn databases(locked: &mut Locked<'_>, now_ms: u64) -> Option<BTreeMap<usize,
             figures.keys += db.len();
             figures.expires += db.volatile_len();
             figures.table_bytes += db.table_bytes();
-            figures.data_bytes += db.used_bytes();
+            figures.account.merge(db.account());
             if db.volatile_len() != 0 {
                 let (mut drawn, mut sum) = (0, 0);
                 db.sample(&mut rng, limits::TTL_SAMPLES, true, |entry| {
@@ -120,6 +120,8 @@ pub struct MemoryFigures {
     pub clients: usize,
     /// Tables of keys.
     pub tables: usize,
+    /// Keys and values, and what of them is modules' values.
+    pub values: Account,
 }
 
 impl MemoryFigures {
@@ -127,6 +129,8 @@ impl MemoryFigures {
     pub fn of(server: &Server, databases: &BTreeMap<usize, DbFigures>) -> Self {
         // Without a new epoch the allocator shows what it showed the last time.
         let _ = epoch::advance();
+        let mut values = Account::default();
+        databases.values().for_each(|db| values.merge(db.account));
         Self {
             used: server.memory.used(),
             peak: server.memory.peak(),
@@ -138,6 +142,7 @@ impl MemoryFigures {
             modules: server.tenant.modules.list().iter().map(|module| module.memory_bytes()).sum(),
             clients: clients(server).bytes,
             tables: databases.values().map(|db| db.table_bytes).sum(),
+            values,
         }
     }
 

@@ -43,6 +43,15 @@ pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
 
+/// Keys that a snapshot copies under one lock: some 20 µs, which a client that waits for the shard hardly feels.
+pub const SNAPSHOT_STEP_KEYS: usize = 100;
+
+/// Bytes after which it leaves the rest of them to the next step: some 50 µs of copying. One value is copied whole.
+pub const SNAPSHOT_STEP_BYTES: usize = 256 * 1024;
+
+/// Keys that a snapshot which was given up passes under one lock: they are marked and not copied.
+pub const SNAPSHOT_STEP_MARKS: usize = 500;
+
 // Requests
 
 /// Commands that are parsed at once, before any of them runs: enough to hide the memory latency of their keys
@@ -149,6 +158,12 @@ pub const SCRATCH_KEPT: usize = 1024;
 
 /// Records of effects that a worker keeps room for once they are delivered.
 pub const EFFECTS_KEPT: usize = 1024;
+
+/// Bytes of commands to be repeated that a worker keeps room for once they are appended: what a batch of usual commands makes.
+pub const PROPAGATION_KEPT: usize = 64 * 1024;
+
+/// Room for what stands around an argument when it is encoded: a kind, a count of at most 20 digits, two line ends.
+pub const ARGUMENT_HEADER: usize = 25;
 
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;

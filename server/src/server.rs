@@ -17,6 +17,7 @@ use crate::command::slowlog::Slowlog;
 use crate::command::spec::Flags;
 use crate::command::table::Command;
 use crate::config::{Config, ConfigStore};
+use crate::effects::aof::Aof;
 use crate::effects::pubsub::Kind;
 use crate::latency::LatencyMonitor;
 use crate::limits;
@@ -59,6 +60,8 @@ pub struct Server {
     pub slowlog: Slowlog,
     /// What took long; `latency-monitor-threshold`.
     pub latency: LatencyMonitor,
+    /// Where changes are kept.
+    pub aof: Aof,
     /// What happens in a second.
     pub rates: Mutex<Rates>,
     /// How much memory is used, and by what.
@@ -98,6 +101,7 @@ impl Server {
             error_stats: Mutex::new(BTreeMap::new()),
             slowlog: Slowlog::default(),
             latency: LatencyMonitor::default(),
+            aof: Aof::default(),
             rates: Mutex::default(),
             memory: Memory::new(workers),
             started_us: clock.now_us(),

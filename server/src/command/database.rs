@@ -84,6 +84,8 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
     } else {
         ctx.keys.scratch.flushed.extend(flushed);
     }
+    // Even if there was nothing: so does Redis, whose replicas may have keys that it has not.
+    ctx.keys.propagate_argv(argv);
     ctx.reply.ok();
     Ok(())
 }

@@ -371,12 +371,15 @@ impl Executor {
         if plan.is_stale() {
             return Ran::Stale;
         }
+        let (now_us, now_ms) = session.times(self.now_us);
+        let session_seed = session.replay.map(|replay| replay.seed);
         let keys = Keys {
             db: session.db,
-            now_ms: self.now_us / 1000,
+            now_ms,
             no_touch: session.no_touch,
             may_write: true,
             notify: self.config.notify_keyspace_events,
+            lazy_expire: self.config.lazyfree_lazy_expire,
             hash_limits: HashLimits {
                 entries: self.config.hash_max_listpack_entries,
                 value: self.config.hash_max_listpack_value,
@@ -393,18 +396,25 @@ impl Executor {
             worker: self.worker,
             session,
             reply,
-            now_us: self.now_us,
+            now_us,
             command_id: command.id,
             in_transaction: false,
-            seed: None,
+            seed: session_seed,
             more_keys: Vec::new(),
             instances,
             known_key: plan.key(),
             keys,
         };
+        // Under the locks: whoever turns it on has held them all.
+        ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
         run_counted(&mut ctx, command, argv, &mut self.tick);
         ctx.keys.collect_expired();
         let more_keys = std::mem::take(&mut ctx.more_keys);
+        if !ctx.keys.effects.propagation.is_empty() {
+            let together = !command.flags.has(Flags::WALKS_KEYS);
+            let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
+            ctx.session.appended = end;
+        }
         // Unlocks.
         drop(ctx);
         self.scratch.clear();
@@ -480,12 +490,14 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     let result = command.run.run(ctx, argv);
     if let Err(error) = &result {
         ctx.reply.truncate(mark);
-        ctx.keys.effects.forget(effects);
+        ctx.keys.forget(effects);
         if !ctx.more_keys.is_empty() {
             return;
         }
         ctx.server.count_error(ctx.worker, &error.code());
         ctx.reply.error(error.wire());
+    } else {
+        ctx.propagate_after(effects, argv);
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
@@ -521,7 +533,12 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
 pub fn run_nested(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_>) -> CommandResult {
     let outer = std::mem::replace(&mut ctx.command_id, command.id);
     let began = ctx.server.clock.ticks();
+    let effects = ctx.keys.effects.mark();
     let result = command.run.run(ctx, argv);
+    match &result {
+        Ok(()) => ctx.propagate_after(effects, argv),
+        Err(_) => ctx.keys.forget(effects),
+    }
     let counters = command.counters.of(ctx.worker);
     counters.calls.add(1);
     counters.nanos.add(ctx.server.clock.nanos_between(began, ctx.server.clock.ticks()));

@@ -40,12 +40,12 @@ pub const FAMILY: Family = Family {
 
 /// `EXPIRE key seconds [NX|XX|GT|LT]` -- O(1). 1 if the time was set, 0 if there is no such key or the condition does not hold.
 fn expire(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    expire_with(ctx, argv, 1000, ctx.now_ms(), "expire")
+    expire_with(ctx, argv, 1000, ctx.time_ms(), "expire")
 }
 
 /// `PEXPIRE key milliseconds [NX|XX|GT|LT]` -- O(1). As EXPIRE.
 fn pexpire(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    expire_with(ctx, argv, 1, ctx.now_ms(), "pexpire")
+    expire_with(ctx, argv, 1, ctx.time_ms(), "pexpire")
 }
 
 /// `EXPIREAT key unix-time-seconds [NX|XX|GT|LT]` -- O(1). As EXPIRE.
@@ -131,12 +131,24 @@ fn expire_with(
     if holds && at <= now_ms as i64 {
         // A time that has passed: the key is gone at once.
         ctx.delete(&key, "del")?;
+        ctx.keys.propagate_deletion(&key, ctx.config.lazyfree_lazy_expire);
     } else if holds {
         ctx.keys.db_of(&key)?.set_expire(&key, Some(at as u64), now_ms);
         ctx.keys.modified(&key, Class::GENERIC, "expire");
+        propagate_expire(ctx, argv, at);
     }
     ctx.reply.integer(i64::from(holds));
     Ok(())
+}
+
+/// Repeat EXPIRE with the time that it came to; the conditions hold again.
+fn propagate_expire(ctx: &mut CommandContext<'_>, argv: Argv<'_>, at: i64) {
+    if ctx.keys.propagates() {
+        let mut digits = itoa::Buffer::new();
+        let head = [b"PEXPIREAT", argv.at(1), digits.format(at).as_bytes()];
+        let args: Vec<&[u8]> = head.into_iter().chain(argv.tail(3)).collect();
+        ctx.keys.propagate(&args);
+    }
 }
 
 /// Answer when a key expires: -2 if there is no such key, -1 if it never does.

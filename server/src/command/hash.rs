@@ -294,6 +294,7 @@ fn hincrbyfloat(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     };
     let sum = sum_of_floats(value, by)?;
     set_field(ctx, &key, field, sum.as_bytes(), "hincrbyfloat")?;
+    ctx.keys.propagate(&[b"HSET", key.bytes, field, sum.as_bytes()]);
     ctx.reply.bulk(sum);
     Ok(())
 }

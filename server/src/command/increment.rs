@@ -99,6 +99,8 @@ fn incrbyfloat(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.keys.event(&key, Class::NEW, "new");
     }
     ctx.keys.modified(&key, Class::STRING, "incrbyfloat");
+    // The result: whoever repeats it must not depend on how floating point is calculated there.
+    ctx.keys.propagate(&[b"SET", key.bytes, sum.as_bytes(), b"KEEPTTL"]);
     ctx.reply.bulk(sum);
     Ok(())
 }

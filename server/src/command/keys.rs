@@ -1,8 +1,8 @@
 //! The keys that a running command has locked, and the only way to them: here expiry, statistics, watched keys, events
 //! and undo happen once and for every command. What the values themselves can do is in `keyspace`.
 
-use crate::effects::Effects;
 use crate::effects::notify::Class;
+use crate::effects::{Effects, Gone};
 use crate::keyspace::{
     Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, StringRef, ValueType,
 };
@@ -24,6 +24,8 @@ pub struct Keys<'a> {
     pub may_write: bool,
     /// The classes of events that somebody may listen to.
     pub notify: Class,
+    /// Keys that have expired are unlinked.
+    pub lazy_expire: bool,
     /// The thresholds between the two forms of a hash.
     pub hash_limits: HashLimits,
     /// This worker's counters.
@@ -258,7 +260,7 @@ impl Keys<'_> {
             for entry in shard.db(index).take_expired() {
                 let key = Key::new(entry.as_ref().key());
                 self.stats.expired_keys.add(1);
-                self.effects.event(self.notify, Class::EXPIRED, "expired", index, key.bytes);
+                self.effects.key_gone(self.notify, &Gone::expired(index, key.bytes, self.lazy_expire));
                 shard.touch(index, &key);
                 self.scratch.garbage.push(entry);
             }
@@ -306,6 +308,7 @@ mod tests {
             no_touch: false,
             may_write: true,
             notify: Class::NONE,
+            lazy_expire: false,
             hash_limits: HashLimits::default(),
             stats: Box::leak(Box::default()),
             effects: &mut effects,

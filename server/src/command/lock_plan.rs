@@ -50,7 +50,7 @@ impl<'p> LockPlan<'p> {
                     {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
                     }
-                    if queued.flags.has(Flags::WALKS_KEYS) {
+                    if queued.flags.has(Flags::WALKS_KEYS.with(Flags::FINDS_KEYS)) {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv(), |_, key| key::slot(key));

@@ -30,6 +30,7 @@ pub mod module;
 pub mod monitor;
 mod name_key;
 pub mod object;
+mod propagate;
 pub mod pubsub;
 pub mod scan;
 pub mod scratch;

@@ -80,6 +80,21 @@ pub struct Session {
     pub job: Option<Job>,
     /// Since when its next command waits for fuel; 0 if it does not.
     pub waiting_since_us: u64,
+    /// Where in the append-only file the last change that it made ends.
+    pub appended: u64,
+    /// Its commands come from the append-only file: nothing expires, nothing is refused for now, nothing is recorded again.
+    pub is_loader: bool,
+    /// Its command is one that has run before, at another time.
+    pub replay: Option<Replay>,
+}
+
+/// What makes the replay of a module's command exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replay {
+    /// The time that it saw, in microseconds since 1970.
+    pub now_us: u64,
+    /// What its random numbers followed from.
+    pub seed: u64,
 }
 
 impl Session {
@@ -101,6 +116,20 @@ impl Session {
             no_touch: false,
             job: None,
             waiting_since_us: 0,
+            appended: 0,
+            is_loader: false,
+            replay: None,
+        }
+    }
+
+    /// The time that its command sees in microseconds, and the one that decides in milliseconds what has expired. When a file is
+    /// replayed keys expire only where it says so; but a command that is replayed at its own time finds what it found then.
+    #[inline]
+    pub fn times(&self, now_us: u64) -> (u64, u64) {
+        match self.replay {
+            None if self.is_loader => (now_us, 0),
+            None => (now_us, now_us / 1000),
+            Some(replay) => (replay.now_us, replay.now_us / 1000),
         }
     }
 

@@ -73,6 +73,9 @@ flags! {
     /// It looks at every shard, and locks one after the other for itself: it must find either none or all of them locked, so
     /// that inside EXEC the whole keyspace is locked.
     WALKS_KEYS = 27 "";
+    /// It may turn out to need more keys than its arguments name, and then runs again with them locked. Inside EXEC, where it cannot run again,
+    /// the whole keyspace is locked.
+    FINDS_KEYS = 28 "";
 }
 
 impl std::ops::BitOr for Flags {

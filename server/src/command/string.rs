@@ -103,7 +103,7 @@ fn set(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let options = Options::parse(argv.tail(3), Of::Set)?;
     let expire = match options.time {
-        Some((unit, argument)) => Expire::At(unit.at(argument, ctx.now_ms(), "set")?),
+        Some((unit, argument)) => Expire::At(unit.at(argument, ctx.time_ms(), "set")?),
         None if options.keep => Expire::Keep,
         None => Expire::Clear,
     };
@@ -131,10 +131,33 @@ fn set_with(
     }
     // A time that has passed is no error: the key is set, and the next look finds it expired.
     store(ctx, &key, argv.at(2), expire)?;
+    match expire {
+        Expire::At(at) if !options.time.is_some_and(|(unit, _)| unit.is_exact()) => {
+            propagate_set(ctx, &key, argv.at(2), at);
+        }
+        Expire::At(_) => {}
+        _ if options.get => propagate_without_get(ctx, argv),
+        _ => {}
+    }
     if !options.get {
         ctx.reply.ok();
     }
     Ok(())
+}
+
+/// Repeat that a key was set, with the time at which it expires.
+fn propagate_set(ctx: &mut CommandContext<'_>, key: &Key<'_>, value: &[u8], at_ms: u64) {
+    let mut digits = itoa::Buffer::new();
+    ctx.keys.propagate(&[b"SET", key.bytes, value, b"PXAT", digits.format(at_ms).as_bytes()]);
+}
+
+/// Repeat SET without asking for the old value.
+fn propagate_without_get(ctx: &mut CommandContext<'_>, argv: Argv<'_>) {
+    if ctx.keys.propagates() {
+        let options = argv.iter().skip(3).filter(|option| !args::is(option, "GET"));
+        let args: Vec<&[u8]> = argv.iter().take(3).chain(options).collect();
+        ctx.keys.propagate(&args);
+    }
 }
 
 /// `SETNX key value` -- O(1). 1 if the key was set, 0 if it was there already.
@@ -159,8 +182,10 @@ fn psetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 }
 
 fn set_expiring(ctx: &mut CommandContext<'_>, argv: Argv<'_>, unit: TimeUnit, name: &str) -> CommandResult {
-    let at = unit.at(argv.at(2), ctx.now_ms(), name)?;
-    store(ctx, &ctx.key_at(argv, 1), argv.at(3), Expire::At(at))?;
+    let at = unit.at(argv.at(2), ctx.time_ms(), name)?;
+    let key = ctx.key_at(argv, 1);
+    store(ctx, &key, argv.at(3), Expire::At(at))?;
+    propagate_set(ctx, &key, argv.at(3), at);
     ctx.reply.ok();
     Ok(())
 }
@@ -169,7 +194,9 @@ fn set_expiring(ctx: &mut CommandContext<'_>, argv: Argv<'_>, unit: TimeUnit, na
 fn getset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let key = ctx.key_at(argv, 1);
     reply_get(ctx, &key)?;
-    store(ctx, &key, argv.at(2), Expire::Clear)
+    store(ctx, &key, argv.at(2), Expire::Clear)?;
+    ctx.keys.propagate(&[b"SET", key.bytes, argv.at(2)]);
+    Ok(())
 }
 
 /// `GETDEL key` -- O(1). The value, then the key is gone; null if there was none.
@@ -177,6 +204,7 @@ fn getdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let key = ctx.key_at(argv, 1);
     if reply_get(ctx, &key)? {
         ctx.delete(&key, "del")?;
+        ctx.keys.propagate_deletion(&key, ctx.config.lazyfree_lazy_user_del);
     }
     Ok(())
 }
@@ -190,18 +218,18 @@ fn getex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     }
     // Redis looks at the time only when there is a key.
-    let time = options.time.map(|(unit, argument)| unit.at(argument, now_ms, "getex")).transpose()?;
+    let time = options.time.map(|(unit, argument)| unit.at(argument, ctx.time_ms(), "getex")).transpose()?;
     match time {
         Some(at) if at <= now_ms => {
             ctx.delete(&key, "del")?;
+            ctx.keys.propagate_deletion(&key, ctx.config.lazyfree_lazy_expire);
         }
         Some(at) => {
             ctx.keys.write(&key)?.set_expire(&key, Some(at), now_ms);
             ctx.keys.modified(&key, Class::GENERIC, "expire");
+            ctx.keys.propagate_expiry(&key, at);
         }
-        None if options.persist => {
-            ctx.persist(&key)?;
-        }
+        None if options.persist && ctx.persist(&key)? => ctx.keys.propagate(&[b"PERSIST", key.bytes]),
         None => {}
     }
     Ok(())
@@ -326,6 +354,11 @@ pub(super) struct TimeUnit {
 impl TimeUnit {
     const SECONDS: Self = Self { millis: 1000, relative: true };
     const MILLISECONDS: Self = Self { millis: 1, relative: true };
+
+    /// Whether it is the unit in which times are kept, so that nothing is left to work out.
+    fn is_exact(self) -> bool {
+        !self.relative && self.millis == 1
+    }
 
     /// The unit of EX, PX, EXAT or PXAT.
     pub(super) fn of(option: &[u8]) -> Option<Self> {

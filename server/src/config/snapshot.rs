@@ -200,6 +200,12 @@ config! {
     lfu_decay_time: u32 = "lfu-decay-time",
     /// How hard to look for expired keys, 1 to 10.
     active_expire_effort: u32 = "active-expire-effort",
+    /// Evicted keys are unlinked.
+    lazyfree_lazy_eviction: bool = "lazyfree-lazy-eviction",
+    /// Expired keys are unlinked.
+    lazyfree_lazy_expire: bool = "lazyfree-lazy-expire",
+    /// GETDEL unlinks.
+    lazyfree_lazy_user_del: bool = "lazyfree-lazy-user-del",
     /// FLUSHALL and FLUSHDB free in the background.
     lazyfree_lazy_user_flush: bool = "lazyfree-lazy-user-flush",
     /// The most fields of a compact hash.

@@ -2,11 +2,15 @@
 //! A command only records here; `dispatch` delivers after it has unlocked the keys, and forgets what a failed
 //! command recorded. So nobody ever hears of a write that did not happen.
 
+pub mod aof;
 pub mod notify;
+pub mod propagate;
 pub mod pubsub;
 
 use crate::limits;
+use crate::net::argv::Argv;
 use notify::{Class, KeyEvent};
+use propagate::Propagation;
 use pubsub::{Kind, PubSub};
 
 /// What one command, or one transaction, has recorded.
@@ -14,6 +18,8 @@ use pubsub::{Kind, PubSub};
 pub struct Effects {
     /// How many changes it made: what `save` points and INFO count.
     pub dirty: u64,
+    /// The commands that repeat them.
+    pub propagation: Propagation,
     events: Vec<KeyEvent>,
     messages: Vec<Message>,
 }
@@ -29,8 +35,37 @@ struct Message {
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     dirty: u64,
+    propagation: propagate::Mark,
     events: usize,
     messages: usize,
+}
+
+/// The event of a key whose time has come.
+const EXPIRED: &str = "expired";
+
+/// A key that is gone although no command deleted it.
+#[derive(Debug, Clone, Copy)]
+pub struct Gone<'k> {
+    /// Where.
+    pub db: usize,
+    /// Its name.
+    pub key: &'k [u8],
+    /// Whether it is freed in the background, which is repeated with UNLINK instead of DEL.
+    pub lazily: bool,
+    class: Class,
+    event: &'static str,
+}
+
+impl<'k> Gone<'k> {
+    /// Its time had come.
+    pub fn expired(db: usize, key: &'k [u8], lazily: bool) -> Self {
+        Self { db, key, lazily, class: Class::EXPIRED, event: EXPIRED }
+    }
+
+    /// It had to make room.
+    pub fn evicted(db: usize, key: &'k [u8], lazily: bool) -> Self {
+        Self { db, key, lazily, class: Class::EVICTED, event: "evicted" }
+    }
 }
 
 impl Effects {
@@ -49,14 +84,57 @@ impl Effects {
 
     /// Where it stands now.
     pub fn mark(&self) -> Mark {
-        Mark { dirty: self.dirty, events: self.events.len(), messages: self.messages.len() }
+        Mark {
+            dirty: self.dirty,
+            propagation: self.propagation.mark(),
+            events: self.events.len(),
+            messages: self.messages.len(),
+        }
     }
 
-    /// Forget all that was recorded since.
-    pub fn forget(&mut self, mark: Mark) {
+    /// Forget all that was recorded since. That a key was found expired stays, if the key is `gone` still.
+    pub fn forget(&mut self, mark: Mark, mut gone: impl FnMut(usize, &[u8]) -> bool) {
         self.dirty = mark.dirty;
-        self.events.truncate(mark.events);
+        self.propagation.forget(mark.propagation, &mut gone);
+        let mut at = 0;
+        self.events.retain(|event| {
+            at += 1;
+            at <= mark.events || event.name == EXPIRED && gone(event.db, &event.key)
+        });
         self.messages.truncate(mark.messages);
+    }
+
+    /// Whether a command has changed something since then and did not say itself what is to be repeated.
+    #[inline]
+    pub fn are_unsaid(&self, since: Mark) -> bool {
+        self.dirty != since.dirty && !self.propagation.has_said(since.propagation)
+    }
+
+    /// Record a key that is gone although no command deleted it: the event, and what repeats it.
+    pub fn key_gone(&mut self, mask: Class, gone: &Gone<'_>) {
+        self.event(mask, gone.class, gone.event, gone.db, gone.key);
+        self.propagation.record_gone(gone.db, gone.key, gone.lazily);
+    }
+
+    /// Record a module's command as itself, with the time and the seed that make its replay exact. What it has recorded since
+    /// `since` is dropped: it happens again when the command is replayed.
+    pub fn propagate_module_command(
+        &mut self,
+        since: Mark,
+        db: usize,
+        now_us: u64,
+        seed: u64,
+        argv: Argv<'_>,
+    ) {
+        self.propagation.record_replay(since.propagation, db, now_us, seed, argv);
+    }
+
+    /// Record a value as it is now: `payload` is what DUMP answers.
+    pub fn propagate_payload(&mut self, db: usize, key: &[u8], expire_ms: Option<u64>, payload: &[u8]) {
+        let mut digits = itoa::Buffer::new();
+        let time = digits.format(expire_ms.unwrap_or(0)).as_bytes();
+        let args: [&[u8]; 6] = [b"RESTORE", key, time, payload, b"REPLACE", b"ABSTTL"];
+        self.propagation.record(db, args.into_iter());
     }
 
     /// Whether there is something to deliver.

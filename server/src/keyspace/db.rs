@@ -7,11 +7,13 @@ use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
+use super::account::Account;
 use super::entry::{Entry, EntryMut};
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
 use super::module_value::Live;
+use super::snapshot::Part;
 use super::table::{Place, Table};
 use super::value::{EditError, Value, ValueType};
 use crate::limits::RANDOM_KEY_TRIES;
@@ -51,21 +53,25 @@ pub enum Overwritten {
 
 /// The keys of one database in one shard.
 pub struct Db {
-    table: Table<Entry>,
+    pub(super) table: Table<Entry>,
     /// Found dead since the caller last looked.
     expired: Vec<Entry>,
-    /// Sum of `Entry::memory`.
-    bytes: usize,
+    /// What the entries occupy.
+    account: Account,
     access: AccessClock,
     /// State of the generator that LFU asks; quality hardly matters there, and it must not cost.
     random: u64,
+    /// The mark that new entries get: that of all entries, unless a snapshot is under way. See `snapshot`.
+    pub(super) mark: u32,
+    /// What a snapshot under way has to do with this database.
+    pub(super) part: Option<Box<Part>>,
 }
 
 /// An entry that is edited in place. When it is let go, the database's memory is counted anew.
 pub struct Edited<'a> {
     entry: EntryMut<'a>,
-    bytes: &'a mut usize,
-    before: usize,
+    account: &'a mut Account,
+    before: Account,
 }
 
 impl<'a> Deref for Edited<'a> {
@@ -84,7 +90,8 @@ impl<'a> DerefMut for Edited<'a> {
 
 impl Drop for Edited<'_> {
     fn drop(&mut self) {
-        *self.bytes = (*self.bytes + self.entry.as_ref().memory()).saturating_sub(self.before);
+        self.account.add(self.entry.as_ref());
+        self.account.remove(self.before);
     }
 }
 
@@ -92,7 +99,15 @@ impl Drop for Edited<'_> {
 impl Db {
     /// An empty database. `seed` feeds the generator of the LFU counters.
     pub fn new(access: AccessClock, seed: u64) -> Self {
-        Db { table: Table::default(), expired: Vec::new(), bytes: 0, access, random: seed }
+        Db {
+            table: Table::default(),
+            expired: Vec::new(),
+            account: Account::default(),
+            access,
+            random: seed,
+            mark: 0,
+            part: None,
+        }
     }
 
     /// How many keys there are; those that have expired and were not found yet count, as in Redis.
@@ -116,7 +131,12 @@ impl Db {
     /// Heap bytes of keys and values, as the allocator's size classes have them, without the table.
     #[inline]
     pub fn used_bytes(&self) -> usize {
-        self.bytes
+        self.account.bytes
+    }
+
+    /// The same, and what of it is modules' values.
+    pub fn account(&self) -> Account {
+        self.account
     }
 
     /// Heap bytes of the table itself.
@@ -153,9 +173,18 @@ impl Db {
 
     /// Takes an entry out and its memory off the account.
     fn take(&mut self, place: Place) -> Entry {
+        self.preserve(place);
         let entry = self.table.remove_at(place);
-        self.bytes -= entry.as_ref().memory();
+        self.account.subtract(entry.as_ref());
         entry
+    }
+
+    /// Before an entry is changed: a snapshot under way that has not been there yet gets a copy of it.
+    #[inline]
+    fn preserve(&mut self, place: Place) {
+        if let Some(part) = &mut self.part {
+            part.preserve(self.table.at(place), self.mark);
+        }
     }
 
     /// Counts an access.
@@ -203,10 +232,11 @@ impl Db {
     #[inline]
     pub fn get_mut(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Edited<'_>> {
         let place = self.find(key, now_ms)?;
+        self.preserve(place);
         let entry = self.table.at_mut(place);
         Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
-        let before = entry.as_ref().memory();
-        Some(Edited { entry, bytes: &mut self.bytes, before })
+        let before = Account::of(entry.as_ref());
+        Some(Edited { entry, account: &mut self.account, before })
     }
 
     /// Whether a key is there and alive.
@@ -264,8 +294,11 @@ impl Db {
         Self::touch(self.access, &mut self.random, old, now_ms);
         let keeps_expire =
             expire == Expire::Keep || (expire == Expire::Clear && !self.table.is_volatile(place));
-        if keeps_expire && self.table.at_mut(place).overwrite(bytes) {
-            return Overwritten::String;
+        if keeps_expire {
+            self.preserve(place);
+            if self.table.at_mut(place).overwrite(bytes) {
+                return Overwritten::String;
+            }
         }
         let old = self.table.at(place);
         let expire_at = expire.over(old.expire_at());
@@ -425,18 +458,24 @@ impl Db {
     /// Adds an entry whose key is not there.
     #[inline]
     fn add(&mut self, hash: u64, entry: Entry) -> Place {
-        self.bytes += entry.as_ref().memory();
+        entry.as_ref().set_snapshot_mark(self.mark);
+        self.account.add(entry.as_ref());
         self.table.insert(hash, entry)
     }
 
     /// Changes an entry and the account of memory.
     #[inline]
     fn edit<R>(&mut self, place: Place, edit: impl FnOnce(&mut Entry) -> R) -> R {
-        let bytes = &mut self.bytes;
-        self.table.update(place, |entry| {
-            *bytes -= entry.as_ref().memory();
+        let Db { table, account, mark, part, .. } = self;
+        table.update(place, |entry| {
+            if let Some(part) = part {
+                part.preserve(entry.as_ref(), *mark);
+            }
+            account.subtract(entry.as_ref());
             let result = edit(entry);
-            *bytes += entry.as_ref().memory();
+            account.add(entry.as_ref());
+            // It may be another block now.
+            entry.as_ref().set_snapshot_mark(*mark);
             result
         })
     }
@@ -484,9 +523,12 @@ impl Db {
         cursor: &mut u64,
         mut f: impl FnMut(Entry),
     ) -> usize {
-        let bytes = &mut self.bytes;
-        self.table.expire(now_ms, budget, cursor, |entry| {
-            *bytes -= entry.as_ref().memory();
+        let Db { table, account, mark, part, .. } = self;
+        table.expire(now_ms, budget, cursor, |entry| {
+            if let Some(part) = part {
+                part.preserve(entry.as_ref(), *mark);
+            }
+            account.subtract(entry.as_ref());
             f(entry);
         })
     }

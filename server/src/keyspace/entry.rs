@@ -6,8 +6,8 @@
 //! | meta  | key len | object | expire at | len, cap     | key bytes | value bytes |
 //! ```
 //!
-//! `meta` holds the access clock (24 bits, see `evict`), the kind and whether there is an expiry; `expire at` (ms)
-//! stands there only if there is one. `object` depends on the kind: the length of an inline string, whose bytes
+//! `meta` holds the access clock (24 bits, see `evict`), the kind, whether there is an expiry, and a mark for `snapshot`;
+//! `expire at` (ms) stands there only if there is one. `object` depends on the kind: the length of an inline string, whose bytes
 //! follow the key; an integer; the address of a raw string's buffer, whose length and capacity stand before the
 //! key; the address of a hash, of a module's value or of an opaque one. The size of a block follows from these alone: it is always the allocator's size
 //! class for what is in it, and a string that is overwritten by one of the same class stays where it is.

@@ -33,6 +33,8 @@ pub(super) const KIND_MODULE: u32 = 4;
 pub(super) const KIND_OPAQUE: u32 = 5;
 /// Bit of `meta`: an expiry follows the header.
 pub(super) const HAS_EXPIRE: u32 = 0x10;
+/// Bit of `meta` that means what `snapshot` makes of it. Only a database sets it; an entry of its own has none.
+pub(super) const SNAPSHOT_MARK: u32 = 0x20;
 pub(super) const CLOCK_SHIFT: u32 = 8;
 
 /// Where the key begins in a block with these low bits of `meta`.
@@ -227,6 +229,21 @@ impl<'a> EntryRef<'a> {
         // Most accesses fall into the same second: leave the cache line clean then.
         if fresh != meta {
             self.header().meta.store(fresh, Relaxed);
+        }
+    }
+
+    /// The bit that tells a snapshot under way whether it has the entry already.
+    #[inline]
+    pub(super) fn snapshot_mark(self) -> u32 {
+        self.meta() & SNAPSHOT_MARK
+    }
+
+    /// Sets that bit, on a shared handle for the same reason as the clock.
+    #[inline]
+    pub(super) fn set_snapshot_mark(self, mark: u32) {
+        let meta = self.meta();
+        if meta & SNAPSHOT_MARK != mark {
+            self.header().meta.store(meta ^ SNAPSHOT_MARK, Relaxed);
         }
     }
 

@@ -8,13 +8,22 @@
 //! Time and seed are those of the command, so that running it again does what it did. Appending costs one growth of the buffer at
 //! most; reading happens after the object was lost.
 
+/// Which code ran a command, and under which parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Revision {
+    /// The module, as the server numbers them: another version has another number.
+    pub module: u64,
+    /// The parameters that it had.
+    pub parameters: u32,
+}
+
 /// Commands, with what makes them repeatable.
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     bytes: Vec<u8>,
     len: u32,
-    /// Under which parameters of the module all of them ran.
-    revision: u32,
+    /// What all of them ran under.
+    revision: Revision,
 }
 
 /// A command of a journal.
@@ -54,21 +63,21 @@ impl Journal {
         self.bytes.capacity()
     }
 
-    /// Which parameters of the module its commands ran under.
-    pub fn revision(&self) -> u32 {
+    /// What its commands ran under.
+    pub fn revision(&self) -> Revision {
         self.revision
     }
 
-    /// Whether a command that ran under these parameters can be appended: one journal has the commands of one revision.
+    /// Whether a command of this revision can be appended: all of a journal are of one.
     #[inline]
-    pub fn takes(&self, revision: u32) -> bool {
+    pub fn takes(&self, revision: Revision) -> bool {
         self.len == 0 || self.revision == revision
     }
 
-    /// Append a command that ran under these parameters.
+    /// Append a command of this revision.
     pub fn push<'a>(
         &mut self,
-        revision: u32,
+        revision: Revision,
         now_us: u64,
         seed: u64,
         argv: impl Iterator<Item = &'a [u8]> + Clone,
@@ -125,13 +134,16 @@ impl<'j> JournalEntry<'j> {
 mod tests {
     use super::*;
 
+    const THIS: Revision = Revision { module: 7, parameters: 3 };
+    const NEXT: Revision = Revision { module: 7, parameters: 4 };
+
     #[test]
     fn what_went_in_comes_out_in_order() {
         let mut journal = Journal::default();
         assert!(journal.is_empty() && journal.iter().next().is_none());
         let commands: [&[&[u8]]; 4] = [&[b"t.add", b"key", b"1"], &[b"T.RESET", b""], &[], &[&[0; 70_000]]];
         for (i, argv) in commands.iter().enumerate() {
-            journal.push(3, 1000 + i as u64, u64::MAX - i as u64, argv.iter().copied());
+            journal.push(THIS, 1000 + i as u64, u64::MAX - i as u64, argv.iter().copied());
         }
         assert_eq!(journal.len(), 4);
         let read: Vec<_> = journal.iter().collect();
@@ -141,6 +153,6 @@ mod tests {
             assert_eq!(entry.argv().collect::<Vec<_>>(), argv);
         }
         assert!(journal.memory() >= journal.bytes() && journal.bytes() > 70_000);
-        assert!(journal.takes(3) && !journal.takes(4) && Journal::default().takes(4));
+        assert!(journal.takes(THIS) && !journal.takes(NEXT) && Journal::default().takes(NEXT));
     }
 }

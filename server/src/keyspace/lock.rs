@@ -1,6 +1,8 @@
 //! The shards and their locks. A command locks once, everything it needs and in ascending order, so that two commands
 //! can never wait for each other.
 
+use std::sync::atomic::AtomicBool;
+
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
 
@@ -33,6 +35,8 @@ pub struct Keyspace {
     databases: usize,
     /// By how much a slot is shifted to give its shard.
     shift: u32,
+    /// Whether a snapshot is under way.
+    pub(super) in_snapshot: AtomicBool,
 }
 
 impl Keyspace {
@@ -47,6 +51,7 @@ impl Keyspace {
             shards: (0..shards).map(padded).collect(),
             databases,
             shift: usize::from(HASH_SLOTS).ilog2() - shards.ilog2(),
+            in_snapshot: AtomicBool::new(false),
         }
     }
 

@@ -213,6 +213,7 @@ impl fmt::Debug for ModuleValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyspace::Revision;
 
     #[test]
     fn a_type_has_the_number_that_redis_gives_it() {
@@ -247,7 +248,7 @@ mod tests {
         let id = TypeId::new("test___dt", 1).expect("the name is good");
         let mut value = ModuleValue::new(id, vec![2, 1]);
         let before = value.memory();
-        value.journal_mut().push(0, 5, 6, [b"t.add".as_slice(), b"key"].into_iter());
+        value.journal_mut().push(Revision::default(), 5, 6, [b"t.add".as_slice(), b"key"].into_iter());
         assert!(!value.is_folded() && value.memory() > before);
         let next = TypeId::new("test___dt", 2).expect("the name is good");
         value.fold(next, vec![2, 2]);

@@ -34,7 +34,8 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
     if command.flags.has(Flags::WRITE) && !host.ctx.keys.may_write {
         return Err(Error::ReadOnly.into());
     }
-    let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS)) || host.is_all_keys();
+    let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS).with(Flags::FINDS_KEYS))
+        || host.is_all_keys();
     for_each_key(&command.keys, argv, |_, key| declared = declared && host.declares(key));
     if !declared {
         return Err(Error::UndeclaredKey.into());

@@ -15,7 +15,8 @@ use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
 use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
-use crate::keyspace::Key;
+use crate::effects::Mark;
+use crate::keyspace::{EntryRef, Key};
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -113,7 +114,7 @@ impl ModuleCommand {
         let reply = ctx.reply.len();
         let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
         let mark = ctx.keys.scratch.undo.enter();
-        let result = self.run_in(slot, ctx, argv);
+        let result = self.run_in(slot, ctx, argv, effects);
         let outermost = ctx.keys.scratch.undo.leave(mark);
         ctx.keys.may_write = outer_write;
         match &result {
@@ -121,7 +122,7 @@ impl ModuleCommand {
             Ok(()) => {}
             Err(_) => {
                 ctx.keys.undo_to(mark);
-                ctx.keys.effects.forget(effects);
+                ctx.keys.forget(effects);
                 ctx.reply.truncate(reply);
             }
         }
@@ -132,7 +133,13 @@ impl ModuleCommand {
         &self.module.manifest.commands[self.index]
     }
 
-    fn run_in(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> Result<(), Failure> {
+    fn run_in(
+        &self,
+        slot: &mut Slot,
+        ctx: &mut CommandContext<'_>,
+        argv: Argv<'_>,
+        since: Mark,
+    ) -> Result<(), Failure> {
         let module = &*self.module;
         let (server, worker, now_us) = (ctx.server, ctx.worker, ctx.now_us);
         let counters = module.counters.of(worker);
@@ -161,7 +168,7 @@ impl ModuleCommand {
                     Failure::Unlocked(unlocked)
                 });
             }
-            Ok(Ok(reply)) => match commit(&mut host, instance, argv) {
+            Ok(Ok(reply)) => match commit(&mut host, instance, argv, since) {
                 Ok(()) => write_reply(host.ctx.reply, &reply).map_err(Failure::Error),
                 Err(trap) => Err(self.trapped(slot, server, worker, &trap)),
             },
@@ -203,7 +210,7 @@ impl ModuleCommand {
     fn fetch_declared(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         let mut missing = Vec::new();
         for_each_key(&self.module.key_specs[self.index], argv, |_, name| {
-            let value = ctx.keys.peek(&Key::new(name)).ok().flatten().and_then(|entry| entry.module());
+            let value = ctx.keys.peek(&Key::new(name)).ok().flatten().and_then(EntryRef::module);
             let own = value.filter(|value| self.module.type_of(value.id()).is_some());
             if own.is_some_and(|value| slot.objects.of(value).is_none()) {
                 missing.push(name.into());
@@ -242,8 +249,14 @@ impl ModuleCommand {
                 tracing::warn!("{line}");
                 CommandError::err(line)
             })?;
-            let live = slot.objects.hold(object);
-            ctx.keys.db_of(&key)?.set_live(&key, live);
+            let Some(live) = slot.objects.hold(object) else {
+                slot.fail(ctx.server.clock.now_ns());
+                return Err(CommandError::err(format_args!(
+                    "module '{}' gave the number {} to two objects",
+                    module.name, object.number
+                )));
+            };
+            ctx.keys.db_of(&key)?.set_live(&key, Some(live));
         }
         Ok(())
     }

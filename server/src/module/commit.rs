@@ -6,8 +6,9 @@
 
 use sandkey_runtime::{Instance, State, Trap};
 
+use crate::effects::Mark;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Key, ModuleValue, TypeId};
+use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -28,17 +29,19 @@ pub(super) fn commit(
     host: &mut ModuleHost<'_, '_, '_>,
     instance: &mut Instance,
     argv: Argv<'_>,
+    since: Mark,
 ) -> Result<(), Trap> {
     if host.used.edits.is_empty() {
         return Ok(());
     }
-    commit_edits(host, instance, argv)
+    commit_edits(host, instance, argv, since)
 }
 
 fn commit_edits(
     host: &mut ModuleHost<'_, '_, '_>,
     instance: &mut Instance,
     argv: Argv<'_>,
+    since: Mark,
 ) -> Result<(), Trap> {
     let edits = std::mem::take(&mut host.used.edits);
     let alone = edits.len() == 1 && !host.used.outside;
@@ -63,6 +66,10 @@ fn commit_edits(
     for (edit, outcome) in edits.iter().zip(outcomes) {
         keep(host, edit, outcome, argv);
     }
+    if !host.used.personal {
+        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
+        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
+    }
     host.used.edits = edits;
     Ok(())
 }
@@ -70,7 +77,7 @@ fn commit_edits(
 /// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
 /// never so long that replaying it would keep somebody waiting.
 #[inline]
-fn has_room(value: &ModuleValue, revision: u32) -> bool {
+fn has_room(value: &ModuleValue, revision: Revision) -> bool {
     let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
     value.journal().bytes() < most && value.journal().takes(revision)
 }
@@ -108,7 +115,7 @@ fn keep(host: &mut ModuleHost<'_, '_, '_>, edit: &Edit, outcome: Outcome, argv: 
         match (outcome, &edit.journal) {
             (Outcome::Saved(id, bytes), _) => value.fold(id, bytes),
             (Outcome::Journaled, Some(said)) => {
-                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter())
+                value.journal_mut().push(revision, now_us, seed, said.as_argv().iter());
             }
             (Outcome::Journaled, None) => value.journal_mut().push(revision, now_us, seed, argv.iter()),
         }

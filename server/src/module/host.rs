@@ -19,7 +19,7 @@ use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
 use crate::effects::notify::Class;
-use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, StringRef};
+use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -114,9 +114,10 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         self.seed.unwrap_or_default()
     }
 
-    /// Under which of the module's parameters it runs.
-    pub(super) fn revision(&self) -> u32 {
-        self.module.config_revision.load(Relaxed)
+    /// What it runs under.
+    pub(super) fn revision(&self) -> Revision {
+        let parameters = self.module.config_revision.load(Relaxed);
+        Revision { module: self.module.id, parameters }
     }
 
     fn key(&self, handle: u32) -> Result<(Key<'_>, Mode), HostFault> {
@@ -173,6 +174,19 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         writable(mode)?;
         self.ctx.keys.set_string(&key, value, expire).map_err(refusal)?;
         self.ctx.keys.modified(&key, Class::STRING, "set");
+        let args: [&[u8]; 4] = [b"SET", key.bytes, value, b"KEEPTTL"];
+        self.ctx.keys.propagate(if matches!(expire, Expire::Keep) { &args } else { &args[..3] });
+        Ok(())
+    }
+
+    /// Repeat a change of a key with this command.
+    fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
+        if self.ctx.keys.propagates() {
+            let (key, _) = key_of(&self.handles, handle)?;
+            let args: SmallVec<[&[u8]; 8]> =
+                [name, key.bytes].into_iter().chain(args.iter().copied()).collect();
+            self.ctx.keys.propagate(&args);
+        }
         Ok(())
     }
 
@@ -298,7 +312,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         let config = self.ctx.config;
         ContextFlags {
             in_multi: self.ctx.in_transaction,
-            replaying: false,
+            replaying: self.ctx.session.is_loader,
             out_of_memory: config.maxmemory != 0 && self.ctx.server.memory.used() as u64 > config.maxmemory,
             called: self.ctx.keys.scratch.undo.depth() > 1,
         }
@@ -370,6 +384,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         };
         self.ctx.keys.drop_later(old);
         self.ctx.keys.modified(&key, Class::GENERIC, "del");
+        self.ctx.keys.propagate(&[b"DEL", key.bytes]);
         Ok(true)
     }
 
@@ -388,21 +403,20 @@ impl Host for ModuleHost<'_, '_, '_> {
             return Ok(false);
         }
         let now_ms = self.ctx.keys.now_ms;
+        let event = match when {
+            Some(at) if at <= now_ms => return self.delete(handle),
+            Some(_) => "expire",
+            None => "persist",
+        };
+        let set = |db: &mut Db, key: &Key<'_>, now| Ok(db.set_expire(key, when, now));
+        let changed = self.change(handle, set, Class::GENERIC, event)?;
         match when {
-            Some(at) if at <= now_ms => self.delete(handle),
-            Some(_) => self.change(
-                handle,
-                |db, key, now| Ok(db.set_expire(key, when, now)),
-                Class::GENERIC,
-                "expire",
-            ),
-            None => self.change(
-                handle,
-                |db, key, now| Ok(db.set_expire(key, None, now)),
-                Class::GENERIC,
-                "persist",
-            ),
+            Some(at) => {
+                self.propagate(handle, b"PEXPIREAT", &[itoa::Buffer::new().format(at).as_bytes()])?;
+            }
+            None => self.propagate(handle, b"PERSIST", &[])?,
         }
+        Ok(changed)
     }
 
     fn scan(
@@ -449,12 +463,10 @@ impl Host for ModuleHost<'_, '_, '_> {
     fn string_append(&mut self, key: u32, value: &[u8]) -> HostResult<u64> {
         let old = self.string(key)?.0.map_or(0, StringRef::len);
         self.check_len((old + value.len()) as u64)?;
-        self.change(
-            key,
-            |db, key, now| db.append(key, value, now).map(|len| len as u64),
-            Class::STRING,
-            "append",
-        )
+        let append = |db: &mut Db, key: &Key<'_>, now| db.append(key, value, now);
+        let len = self.change(key, append, Class::STRING, "append")?;
+        self.propagate(key, b"APPEND", &[value])?;
+        Ok(len as u64)
     }
 
     fn string_set_range(&mut self, key: u32, offset: u64, value: &[u8]) -> HostResult<u64> {
@@ -466,11 +478,15 @@ impl Host for ModuleHost<'_, '_, '_> {
         }
         self.check_len(offset.saturating_add(value.len() as u64))?;
         let set = |db: &mut Db, key: &Key<'_>, now| db.set_range(key, offset as usize, value, now);
-        self.change(key, set, Class::STRING, "setrange").map(|len| len as u64)
+        let len = self.change(key, set, Class::STRING, "setrange")?;
+        self.propagate(key, b"SETRANGE", &[itoa::Buffer::new().format(offset).as_bytes(), value])?;
+        Ok(len as u64)
     }
 
     fn string_incr_by(&mut self, key: u32, by: i64) -> HostResult<i64> {
-        self.change(key, |db, key, now| db.incr_by(key, by, now), Class::STRING, "incrby")
+        let sum = self.change(key, |db, key, now| db.incr_by(key, by, now), Class::STRING, "incrby")?;
+        self.propagate(key, b"INCRBY", &[itoa::Buffer::new().format(by).as_bytes()])?;
+        Ok(sum)
     }
 
     fn hash_get(&mut self, key: u32, field: &[u8]) -> HostResult<Option<&[u8]>> {
@@ -499,14 +515,22 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_set(&mut self, key: u32, field: &[u8], value: &[u8]) -> HostResult<bool> {
-        self.set_field(key, field, value)
+        let new = self.set_field(key, field, value)?;
+        self.propagate(key, b"HSET", &[field, value])?;
+        Ok(new)
     }
 
     fn hash_set_many(&mut self, key: u32, pairs: rt::Argv<'_>) -> HostResult<u32> {
         let mut new = 0;
         let mut strings = pairs.iter();
         while let (Some(field), Some(value)) = (strings.next(), strings.next()) {
+            // A refusal comes with the first field or not at all.
             new += u32::from(self.set_field(key, field, value)?);
+        }
+        if !pairs.is_empty() && self.ctx.keys.propagates() {
+            let whole = pairs.iter().len() / 2 * 2;
+            let strings: Vec<&[u8]> = pairs.iter().take(whole).collect();
+            self.propagate(key, b"HSET", &strings)?;
         }
         Ok(new)
     }
@@ -517,7 +541,10 @@ impl Host for ModuleHost<'_, '_, '_> {
         writable(mode)?;
         let mut deleted = 0;
         for field in fields.iter() {
-            deleted += u32::from(self.delete_field(handle, field)?);
+            if self.delete_field(handle, field)? {
+                deleted += 1;
+                self.propagate(handle, b"HDEL", &[field])?;
+            }
         }
         Ok(deleted)
     }
@@ -539,6 +566,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         let sum = old.checked_add(by).ok_or(Error::Overflow)?;
         let mut digits = itoa::Buffer::new();
         self.set_field(key, field, digits.format(sum).as_bytes())?;
+        self.propagate(key, b"HINCRBY", &[field, itoa::Buffer::new().format(by).as_bytes()])?;
         Ok(sum)
     }
 

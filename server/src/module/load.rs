@@ -338,8 +338,7 @@ fn flags(declared: &rt::CommandFlags) -> Flags {
         (declared.skip_monitor, Flags::SKIP_MONITOR),
         (declared.skip_slowlog, Flags::SKIP_SLOWLOG),
         (declared.all_keys, Flags::ALL_KEYS),
-        // In EXEC it cannot run again: it finds the whole keyspace locked.
-        (declared.finds_keys, Flags::WALKS_KEYS),
+        (declared.finds_keys, Flags::FINDS_KEYS),
     ];
     rows.into_iter()
         .filter(|(set, _)| *set)

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sandkey_runtime::{ArgvBuf, Error, HostFault, HostResult};
 use smallvec::SmallVec;
 
-use crate::keyspace::{Expire, Key, ModuleValue, Value};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, Value};
 use crate::limits;
 
 use super::host::{ModuleHost, key_of, refusal, undeclared, writable};
@@ -143,7 +143,7 @@ impl ModuleHost<'_, '_, '_> {
     pub(super) fn type_name_of(&mut self, handle: u32) -> Result<Option<Cow<'_, str>>, HostFault> {
         let (key, _) = key_of(&self.handles, handle)?;
         let entry = self.ctx.keys.peek(&key).map_err(undeclared)?;
-        Ok(entry.and_then(|entry| entry.module()).map(|value| Cow::Owned(value.id().name())))
+        Ok(entry.and_then(EntryRef::module).map(|value| Cow::Owned(value.id().name())))
     }
 
     /// One step of a walk over the keys with values of a type.

@@ -20,6 +20,8 @@ use super::load::{self, LoadRequest};
 pub struct Registry {
     engine: rt::Engine,
     loaded: RwLock<Vec<Arc<LoadedModule>>>,
+    /// Modules that were loaded when a snapshot began that is under way: their journals may be in it.
+    former: RwLock<Vec<Arc<LoadedModule>>>,
     /// Held while a module is loaded or unloaded: these follow each other.
     changing: Mutex<()>,
     next_id: AtomicU64,
@@ -31,7 +33,13 @@ impl Registry {
         // A module is compiled by another process of this program: see `main`.
         let compiler = rt::Compiler::Child(std::env::current_exe().context("where is this program?")?);
         let engine = rt::Engine::new(engine_config(config, compiler))?;
-        Ok(Self { engine, loaded: RwLock::default(), changing: Mutex::new(()), next_id: AtomicU64::new(0) })
+        Ok(Self {
+            engine,
+            loaded: RwLock::default(),
+            former: RwLock::default(),
+            changing: Mutex::new(()),
+            next_id: AtomicU64::new(0),
+        })
     }
 
     /// Load a module; the error is one line for whoever asked. Blocks while the module is compiled.
@@ -70,6 +78,7 @@ impl Registry {
         })?;
         self.loaded.write().retain(|loaded| loaded.id != module.id);
         stopped.retire(&mut locked);
+        self.former.write().push(Arc::clone(&module));
         tracing::info!("Module {} unloaded", module.name);
         Ok(())
     }
@@ -117,14 +126,25 @@ impl Registry {
             *loaded = Arc::clone(next);
         }
         stopped.retire(&mut locked);
+        self.former.write().push(Arc::clone(old));
         Ok(())
     }
 
     /// Free what was let go, while no command of the modules comes that would do it.
-    pub fn tidy(&self) {
+    pub fn tidy(&self, server: &Server) {
         for module in self.list() {
             module.tidy();
         }
+        if !self.former.read().is_empty() && !server.tenant.keyspace.is_in_snapshot() {
+            self.former.write().clear();
+        }
+    }
+
+    /// The module with this number, if it is loaded or a snapshot may need it.
+    pub(super) fn by_id(&self, id: u64) -> Option<Arc<LoadedModule>> {
+        let is_it = |module: &&Arc<LoadedModule>| module.id == id;
+        let loaded = self.loaded.read().iter().find(is_it).cloned();
+        loaded.or_else(|| self.former.read().iter().find(is_it).cloned())
     }
 
     /// A loaded module.

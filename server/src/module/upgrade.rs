@@ -200,7 +200,10 @@ impl Stopped<'_> {
             }
         }
         self.slots.iter_mut().for_each(|slot| slot.lose_instance());
-        self.module.workshop.lock().lose_instance();
+        // Whoever works on a value right now is not waited for.
+        if let Some(mut workshop) = self.module.workshop.try_lock() {
+            workshop.lose_instance();
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use sandkey_runtime::{ArgvBuf, Instance, Trap};
 
-use crate::keyspace::{ModuleValue, TypeId};
+use crate::command::args::printable;
+use crate::keyspace::{ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::server::Server;
 
@@ -82,14 +83,16 @@ impl LoadedModule {
         let host = &mut Starting::at(&self.name, now_us);
         let loaded = instance.load_value(host, data_type, value.id().encver(), value.saved(), fuel);
         let number = loaded.result?.map_err(|reason| {
-            Unusable::Refused(format!(
-                "the module cannot load it: {}",
-                crate::command::args::printable(reason.as_bytes())
-            ))
+            Unusable::Refused(format!("the module cannot load it: {}", printable(reason.as_bytes())))
         })?;
         let object = Object { data_type, number };
-        if !value.is_folded() {
-            self.replay(instance, value, object)?;
+        if !value.is_folded()
+            && let Err(unusable) = self.replay(instance, value, object)
+        {
+            if matches!(unusable, Unusable::Refused(_)) {
+                instance.free_value(host, data_type, number, fuel).result?;
+            }
+            return Err(unusable);
         }
         Ok(object)
     }
@@ -108,13 +111,16 @@ impl LoadedModule {
 
     /// Run the commands of a value's journal on its object.
     fn replay(&self, instance: &mut Instance, value: &ModuleValue, object: Object) -> Result<(), Unusable> {
-        let revision = value.journal().revision();
+        let Revision { module, parameters } = value.journal().revision();
+        if module != self.id {
+            return Err(Unusable::refused("its journal was written by another version of the module"));
+        }
         let now = self.config_revision.load(Relaxed);
-        if revision != now {
-            self.configure(instance, revision)?;
+        if parameters != now {
+            self.configure(instance, parameters)?;
         }
         let result = self.replay_commands(instance, value, object);
-        if revision != now {
+        if parameters != now {
             self.configure(instance, now)?;
         }
         result
@@ -132,7 +138,7 @@ impl LoadedModule {
             let position =
                 self.manifest.commands.iter().position(|c| c.name.as_bytes().eq_ignore_ascii_case(name));
             let Some(command) = position else {
-                let name = crate::command::args::printable(name);
+                let name = printable(name);
                 return Err(Unusable::Refused(format!(
                     "its journal has a command '{name}' that the module does not have"
                 )));
@@ -267,7 +273,10 @@ pub fn folded(server: &'static Server, value: &ModuleValue) -> Result<(TypeId, A
     if value.is_folded() {
         return Ok((value.id(), Arc::clone(value.saved())));
     }
-    owner(server, value.id())?.fold(server, value)
+    let module = server.tenant.modules.by_id(value.journal().revision().module);
+    let module =
+        module.ok_or_else(|| format!("no module that is loaded has written '{}'", value.id().name()))?;
+    module.fold(server, value)
 }
 
 /// What MEMORY USAGE adds for the object of a value: what its module says, or as many bytes as are saved while the module is away.

@@ -16,6 +16,9 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("used_memory_dataset", memory.dataset());
     lines.put("used_memory_dataset_perc", format_args!("{:.2}%", memory.dataset_percent()));
     lines.put_bytes("used_memory_modules", memory.modules as u64);
+    lines.put("module_values", memory.values.module_values);
+    lines.put("module_values_saved_bytes", memory.values.saved);
+    lines.put("module_values_journal_bytes", memory.values.journals);
     lines.put("allocator_allocated", memory.allocated);
     lines.put("allocator_active", memory.active);
     lines.put("allocator_resident", memory.allocator_resident);

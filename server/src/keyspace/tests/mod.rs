@@ -4,4 +4,5 @@ mod db;
 mod entry;
 mod hash;
 mod lock;
+mod snapshot;
 mod table;
