@@ -37,6 +37,11 @@ pub fn install(server: &'static Server, listening: Listening) {
         Ok(())
     });
     server.config.on_change(&["client-output-buffer-limit"], limit);
+    let policy: Hook = Box::new(move |change: &Change<'_>| {
+        server.aof.configure(change.new);
+        Ok(())
+    });
+    server.config.on_change(&["appendfsync", "aof-timestamp-enabled"], policy);
     let level: Hook = Box::new(|change: &Change<'_>| {
         logging::set_level(change.new.loglevel);
         Ok(())

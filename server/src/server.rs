@@ -24,6 +24,7 @@ use crate::limits;
 use crate::memory::Memory;
 use crate::module::Registry;
 use crate::net::client::Clients;
+use crate::persistence::Persistence;
 use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
 use crate::tenant::Tenant;
 
@@ -66,6 +67,8 @@ pub struct Server {
     pub rates: Mutex<Rates>,
     /// How much memory is used, and by what.
     pub memory: Memory,
+    /// What is known of the server's own files.
+    pub persistence: Persistence,
     /// The clocks.
     pub clock: Clock,
     /// 40 hexadecimal digits that tell this run from others.
@@ -106,6 +109,7 @@ impl Server {
             aof: Aof::default(),
             rates: Mutex::default(),
             memory: Memory::new(workers),
+            persistence: Persistence::new(clock.now_us() / 1_000_000),
             started_us: clock.now_us(),
             clock,
             run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),

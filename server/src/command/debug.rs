@@ -16,6 +16,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
+use super::reload;
 use super::spec::Family;
 
 /// The row.
@@ -72,7 +73,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
     row("PROTOCOL", (3, 3), "<type>", "Returns a value of this type of the protocol.", protocol),
     row("QUICKLIST-PACKED-THRESHOLD", (3, 3), "<size>", "Does nothing: there are no lists yet.", packed_threshold),
-    row("RELOAD", (2, usize::MAX), "[option ...]", "Is refused: there are no snapshots yet.", no_persistence),
+    row("RELOAD", (2, usize::MAX), "[MERGE] [NOFLUSH] [NOSAVE]",
+        "Saves all data and loads it again; without saving, without forgetting what is there, or over it.", reload::reload),
     row("SET-ACTIVE-EXPIRE", (3, 3), "<0|1>", "Says whether keys expire without being asked for.", set_active_expire),
     row("SLEEP", (3, 3), "<seconds>", "Stops all that touches keys for so long.", sleep),
     row("STRINGMATCH-LEN", (4, 4), "<len> <pattern>", "Matches that many letters a against a pattern.", stringmatch),

@@ -32,6 +32,8 @@ mod name_key;
 pub mod object;
 mod propagate;
 pub mod pubsub;
+mod reload;
+pub mod save;
 pub mod scan;
 pub mod scratch;
 pub mod secrets;
@@ -70,6 +72,7 @@ pub const FAMILIES: &[Family] = &[
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,
+    save::FAMILY,
     scan::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,

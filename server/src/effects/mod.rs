@@ -3,9 +3,14 @@
 //! command recorded. So nobody ever hears of a write that did not happen.
 
 pub mod aof;
+pub mod bgsave;
+pub mod load;
 pub mod notify;
 pub mod propagate;
 pub mod pubsub;
+pub mod rdb;
+pub mod rdb_file;
+pub mod save;
 
 use crate::limits;
 use crate::net::argv::Argv;
@@ -141,6 +146,13 @@ impl Effects {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
+    }
+
+    /// Forget everything.
+    pub fn discard(&mut self) {
+        self.dirty = 0;
+        self.events.clear();
+        self.messages.clear();
     }
 
     /// Deliver everything, in order, and be empty again. No lock on keys may be held.

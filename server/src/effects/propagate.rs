@@ -116,14 +116,14 @@ impl Propagation {
     /// in a transaction, if `together`.
     pub fn write_to(&self, stream: &mut Vec<u8>, selected: &mut Option<usize>, together: bool) {
         let together = together && self.records.len() > 1;
-        if together {
-            put_command(stream, [&b"MULTI"[..]].into_iter());
-        }
         let mut start = 0;
         for record in &self.records {
             if *selected != Some(record.db) {
                 *selected = Some(record.db);
                 put_select(stream, record.db);
+            }
+            if start == 0 && together {
+                put_command(stream, [&b"MULTI"[..]].into_iter());
             }
             stream.extend_from_slice(&self.bytes[start..record.end]);
             start = record.end;

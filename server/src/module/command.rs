@@ -16,7 +16,7 @@ use crate::command::error::{CommandError, CommandResult};
 use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
 use crate::effects::Mark;
-use crate::keyspace::{EntryRef, Key};
+use crate::keyspace::Key;
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -81,21 +81,34 @@ impl From<CommandError> for Failure {
 impl ModuleCommand {
     /// Run the command, and again while that is only about what was not in memory. Every run that does not succeed is undone.
     fn run_until_done(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-        let mut was_full = false;
+        // How often the module's memory was full, with objects in it that may not be needed.
+        let mut full = 0;
+        // What an earlier run has fetched and changed was dropped when that was undone, so it is fetched with what is missing next.
+        let mut wanted = Vec::new();
         if self.module.manifest.state == State::Global && !self.module.types.is_empty() {
-            self.fetch_declared(slot, ctx, argv)?;
+            self.add_declared(&mut wanted, argv);
+            full += self.fetch(slot, ctx, &wanted)?;
         }
         for _ in 0..limits::RERUNS {
             match self.run_once(slot, ctx, argv) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Error(error)) => return Err(error),
-                Err(Failure::Full(error)) if was_full => return Err(error),
-                Err(Failure::Full(_)) => {
-                    // What is needed comes back, one by one.
-                    was_full = true;
-                    slot.lose_instance();
+                Err(Failure::Full(error)) if full > 0 => return Err(error),
+                // What is needed comes back.
+                Err(Failure::Full(_)) => full += 1,
+                Err(Failure::Missing(keys)) => {
+                    if wanted.is_empty() {
+                        // One is missing: then the others that it names are likely to be.
+                        self.add_declared(&mut wanted, argv);
+                    }
+                    wanted.extend(keys);
+                    wanted.sort_unstable();
+                    wanted.dedup();
+                    full += self.fetch(slot, ctx, &wanted)?;
+                    if full > limits::FULL_RERUNS {
+                        break;
+                    }
                 }
-                Err(Failure::Missing(keys)) => self.fetch(slot, ctx, &keys)?,
                 Err(Failure::Unlocked(keys)) => {
                     ctx.more_keys = keys;
                     return Err(CommandError::UndeclaredKey);
@@ -206,22 +219,20 @@ impl ModuleCommand {
         Failure::Error(self.report(trap))
     }
 
-    /// Have the objects of the declared keys in memory, so that a command that changes what its module keeps beside them runs once.
-    fn fetch_declared(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-        let mut missing = Vec::new();
-        for_each_key(&self.module.key_specs[self.index], argv, |_, name| {
-            let value = ctx.keys.peek(&Key::new(name)).ok().flatten().and_then(EntryRef::module);
-            let own = value.filter(|value| self.module.type_of(value.id()).is_some());
-            if own.is_some_and(|value| slot.objects.of(value).is_none()) {
-                missing.push(name.into());
-            }
-        });
-        self.fetch(slot, ctx, &missing)
+    /// Add the keys that the command declares.
+    fn add_declared(&self, wanted: &mut Vec<Box<[u8]>>, argv: Argv<'_>) {
+        for_each_key(&self.module.key_specs[self.index], argv, |_, name| wanted.push(name.into()));
     }
 
-    /// Have the objects of these keys in memory.
-    fn fetch(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, keys: &[Box<[u8]>]) -> CommandResult {
+    /// Have the objects of these keys in memory. The answer is how often others had to go for them.
+    fn fetch(
+        &self,
+        slot: &mut Slot,
+        ctx: &mut CommandContext<'_>,
+        keys: &[Box<[u8]>],
+    ) -> Result<u32, CommandError> {
         let module = &*self.module;
+        let mut full = 0;
         for name in keys {
             self.make_ready(slot, ctx.server, ctx.worker, ctx.now_us)?;
             let key = Key::new(name);
@@ -231,6 +242,7 @@ impl ModuleCommand {
             let mut revived = module.revive_in(slot, &value, ctx.now_us);
             if matches!(&revived, Err(Unusable::Trap(trap)) if matches!(trap.cause, TrapCause::Memory)) {
                 // The objects that are there leave no room for it. What the command needs of them comes back.
+                full += 1;
                 slot.lose_instance();
                 self.make_ready(slot, ctx.server, ctx.worker, ctx.now_us)?;
                 revived = module.revive_in(slot, &value, ctx.now_us);
@@ -258,7 +270,7 @@ impl ModuleCommand {
             };
             ctx.keys.db_of(&key)?.set_live(&key, Some(live));
         }
-        Ok(())
+        Ok(full)
     }
 
     /// The client gets one line, the log the way through the module's own functions.

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use sandkey_runtime::{Instance, State, Trap};
 
-use crate::effects::Mark;
 use crate::effects::notify::Class;
+use crate::effects::{Mark, rdb};
 use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::net::argv::Argv;
@@ -72,12 +72,31 @@ fn commit_edits(
     for (edit, outcome) in edits.iter().zip(outcomes) {
         keep(host, edit, outcome, argv);
     }
-    if !host.used.personal {
-        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
-        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
-    }
+    propagate(host, &edits, argv, since);
     host.used.edits = edits;
     Ok(())
+}
+
+/// Have what the command did repeated elsewhere: by running it again with its time and seed, or, if that might not do the same, by
+/// giving each value its bytes.
+fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, since: Mark) {
+    if !host.ctx.keys.propagates() {
+        return;
+    }
+    let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
+    if !host.used.personal {
+        return host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
+    }
+    for edit in edits {
+        let Ok((key, _)) = key_of(&host.handles, edit.handle) else { continue };
+        let keys = &mut host.ctx.keys;
+        // Such a command was not journaled: the value is its bytes.
+        let Some(entry) = keys.peek(&key).ok().flatten().filter(|entry| entry.module().is_some()) else {
+            continue;
+        };
+        let (payload, expire_at) = (rdb::value::dump(entry, false), entry.expire_at());
+        keys.effects.propagate_payload(db, key.bytes, expire_at, &payload);
+    }
 }
 
 /// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;

@@ -99,13 +99,13 @@ impl ModuleHost<'_, '_, '_> {
         self.check_writable(handle)?;
         let id = self.type_id(data_type)?;
         let object = Object { data_type, number };
+        let (key, _) = key_of(&self.handles, handle)?;
+        let now_ms = self.ctx.keys.now_ms;
+        let db = self.ctx.keys.write(&key).map_err(refusal)?;
         let twice = || HostFault::Other(format!("object {number} stands under a key already"));
         let live = self.objects.hold(object).ok_or_else(twice)?;
         let mut value = ModuleValue::new(id, Vec::new());
         value.set_live(Some(live));
-        let (key, _) = key_of(&self.handles, handle)?;
-        let now_ms = self.ctx.keys.now_ms;
-        let db = self.ctx.keys.write(&key).map_err(refusal)?;
         let old = db.set_value(&key, Value::Module(Box::new(value)), Expire::Clear, now_ms);
         old.into_iter().for_each(|old| self.ctx.keys.drop_later(old));
         self.used.edits.push(Edit { handle, object, new: true, journal: None });

@@ -1,0 +1,129 @@
+//! A value as it comes out of a file. Strings and the fields of hashes are lent where they were read, since most of
+//! a file is these; they are copied once, into the keyspace. The other types are not looked into any further than needed.
+
+use std::borrow::Cow;
+
+use super::canonical::Canonical;
+use super::error::{ErrorKind, RdbError, Result};
+use super::fields;
+use super::input::Input;
+use super::kind::Kind;
+use super::length::{self, Length};
+use super::pairs::Pairs;
+use super::string;
+use super::walk::{self, Scratch};
+use crate::limits::RDB_SCRATCH_KEPT;
+
+/// A value.
+#[derive(Debug, PartialEq)]
+pub enum Loaded<'a> {
+    /// A string; owned if it is long.
+    String(Cow<'a, [u8]>),
+    /// The fields of a hash; the same field may be there twice, which nobody may accept.
+    Hash(&'a Pairs),
+    /// A value of a module's type: the type's id, and what the module saved, byte for byte and without its end.
+    Module {
+        /// The type's name and encoding version.
+        id: u64,
+        /// See [`fields`].
+        fields: Vec<u8>,
+    },
+    /// A value of another type.
+    Other(Canonical),
+}
+
+/// Reads values, one after the other, into the same room.
+#[derive(Default)]
+pub struct Loader {
+    /// What reading needs, and what it has counted.
+    pub scratch: Scratch,
+    pairs: Pairs,
+}
+
+/// A value that has been read, before it is lent.
+pub(super) enum Found {
+    /// A string that is yet to be taken from the input, where it is in one piece.
+    InInput(usize),
+    InScratch,
+    Long(Vec<u8>),
+    Pairs,
+    Module {
+        id: u64,
+        fields: Vec<u8>,
+    },
+    Other(Canonical),
+}
+
+impl Loader {
+    /// Reads a value.
+    pub fn load<'a, I: Input>(
+        &'a mut self,
+        input: &'a mut I,
+        rdb_type: u8,
+        version: u32,
+    ) -> Result<Loaded<'a>> {
+        let found = self.find(input, rdb_type, version)?;
+        self.lend(input, found)
+    }
+
+    /// Reads a value and does not lend it yet.
+    pub(super) fn find<I: Input>(&mut self, input: &mut I, rdb_type: u8, version: u32) -> Result<Found> {
+        let at = input.offset();
+        match Kind::of(rdb_type, version).map_err(|kind| RdbError { offset: at, kind })? {
+            Kind::String => self.string(input),
+            Kind::Hash => {
+                self.pairs.clear();
+                walk::fields(input, (rdb_type, version), &mut self.scratch, &mut self.pairs)?;
+                if self.pairs.is_empty() {
+                    return Err(RdbError { offset: at, kind: ErrorKind::Empty });
+                }
+                Ok(Found::Pairs)
+            }
+            Kind::Module => {
+                let id = length::read_len(input)?;
+                let mut fields = Vec::new();
+                fields::copy(input, &mut fields)?;
+                fields.shrink_to_fit();
+                Ok(Found::Module { id, fields })
+            }
+            Kind::List | Kind::Set | Kind::Zset | Kind::Stream => {
+                Canonical::read(input, rdb_type, version, &mut self.scratch).map(Found::Other)
+            }
+        }
+    }
+
+    #[inline]
+    fn string<I: Input>(&mut self, input: &mut I) -> Result<Found> {
+        match length::read(input)? {
+            Length::Plain(len) if input.can_take(len) => {
+                Ok(Found::InInput(usize::try_from(len).unwrap_or(usize::MAX)))
+            }
+            Length::Plain(len) => {
+                let mut bytes = Vec::new();
+                input.append(len, &mut bytes)?;
+                Ok(Found::Long(bytes))
+            }
+            Length::Special(form) => {
+                self.scratch.bytes.clear();
+                string::append_special(input, form, &mut self.scratch.bytes)?;
+                if self.scratch.bytes.len() > RDB_SCRATCH_KEPT {
+                    return Ok(Found::Long(std::mem::take(&mut self.scratch.bytes)));
+                }
+                Ok(Found::InScratch)
+            }
+        }
+    }
+
+    /// Lends what was found.
+    #[inline]
+    pub(super) fn lend<'a, I: Input>(&'a mut self, input: &'a mut I, found: Found) -> Result<Loaded<'a>> {
+        Ok(match found {
+            Found::InInput(len) => Loaded::String(Cow::Borrowed(input.take(len)?)),
+            Found::InScratch => Loaded::String(Cow::Borrowed(&self.scratch.bytes)),
+            Found::Long(bytes) => Loaded::String(Cow::Owned(bytes)),
+            Found::Pairs => Loaded::Hash(&self.pairs),
+            Found::Module { id, fields } => Loaded::Module { id, fields },
+            Found::Other(canonical) => Loaded::Other(canonical),
+        })
+    }
+}

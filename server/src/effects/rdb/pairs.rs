@@ -1,0 +1,80 @@
+//! The fields of a hash on their way from a file into the keyspace: all their bytes in one buffer and where each ends in
+//! another, both used again for the next hash. Two vectors for a field would cost more than everything else that is done to it.
+
+use crate::limits::RDB_SCRATCH_KEPT;
+
+/// Fields with their values, in the order of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pairs {
+    bytes: Vec<u8>,
+    /// Where a field and where its value ends.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Pairs {
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The fields with their values.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
+        let mut start = 0;
+        self.ends.iter().map(move |&(field_end, end)| {
+            let pair = (&self.bytes[start..field_end], &self.bytes[field_end..end]);
+            start = end;
+            pair
+        })
+    }
+
+    /// Forgets all, and most of the room that they took.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.bytes.shrink_to(RDB_SCRATCH_KEPT);
+        self.ends.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, usize)>());
+    }
+
+    /// Adds a field.
+    pub fn push(&mut self, field: &[u8], value: &[u8]) {
+        self.bytes.extend_from_slice(field);
+        let field_end = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.ends.push((field_end, self.bytes.len()));
+    }
+
+    /// Adds a field, whose value must follow.
+    #[inline]
+    pub(super) fn push_field<E>(
+        &mut self,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        append(&mut self.bytes)?;
+        self.ends.push((self.bytes.len(), self.bytes.len()));
+        Ok(())
+    }
+
+    /// Adds the value of the field that was added last.
+    #[inline]
+    pub(super) fn push_value<E>(
+        &mut self,
+        append: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        append(&mut self.bytes)?;
+        if let Some((_, end)) = self.ends.last_mut() {
+            *end = self.bytes.len();
+        }
+        Ok(())
+    }
+
+    /// Takes the last field back.
+    pub(super) fn pop(&mut self) {
+        self.ends.pop();
+        self.bytes.truncate(self.ends.last().map_or(0, |&(_, end)| end));
+    }
+}
