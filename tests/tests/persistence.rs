@@ -75,7 +75,7 @@ fn a_restart_brings_back_what_was_saved() {
     server.restart();
     let mut client = server.client();
     assert_eq!(fingerprint(&mut client), before, "SIGTERM saves");
-    assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), (5000 + 12 + 1).to_string());
+    assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), (5000 + 13 + 1).to_string());
     assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "0");
     assert_eq!(client.run("OBJECT ENCODING small"), "\"listpack\"");
     assert_eq!(client.run("OBJECT ENCODING large"), "\"hashtable\"");
