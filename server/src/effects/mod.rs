@@ -148,6 +148,23 @@ impl Effects {
         self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
     }
 
+    /// The same of a module's value: `fields` is what stands behind the type in an RDB, without the end.
+    pub fn propagate_value(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        expire_ms: Option<u64>,
+        type_id: u64,
+        fields: &[u8],
+    ) {
+        if self.propagation.is_on() {
+            let mut payload = vec![rdb::kind::MODULE_2];
+            rdb::writer::put_module(&mut payload, type_id, fields);
+            rdb::dump::seal(&mut payload);
+            self.propagate_payload(db, key, expire_ms, &payload);
+        }
+    }
+
     /// Forget everything.
     pub fn discard(&mut self) {
         self.dirty = 0;
