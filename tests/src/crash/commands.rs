@@ -139,8 +139,11 @@ pub(crate) enum Command {
     },
 }
 
-/// What CL.THROTTLE of the script allows at most: nothing of it comes back within a test.
-pub(crate) const BURST: i64 = 1_000_000;
+/// What CL.THROTTLE of the script allows at most.
+pub(crate) const BURST: i64 = 100_000;
+
+/// How long it takes until one of these is given back: longer than any test.
+pub(crate) const PERIOD_S: i64 = 10_000;
 
 impl Command {
     /// Whether it is a command of the module that may be away.
@@ -191,7 +194,7 @@ impl Command {
                 list(&[b"CAS.MSET"], changes)
             }
             Command::Throttle { key } => {
-                words(&[b"CL.THROTTLE", key.as_bytes(), &text(&(BURST - 1)), b"1", b"1000000000"])
+                words(&[b"CL.THROTTLE", key.as_bytes(), &text(&(BURST - 1)), b"1", &text(&PERIOD_S)])
             }
             ledger => ledger.ledger_args(),
         }

@@ -1,6 +1,6 @@
 //! The keys of one client as the server has them, read after it has come back.
 
-use super::commands::BURST;
+use super::commands::{BURST, PERIOD_S};
 use super::model::{Account, Data, Entry, Item, Model, Stamp};
 use crate::client::Client;
 use crate::value::Value;
@@ -40,8 +40,7 @@ fn item(client: &mut Client, key: &str, kind: &str) -> Option<Item> {
     let data = match kind {
         "none" => return None,
         "string" if is_limit(key) => {
-            let period = 1_000_000_000;
-            let reply = client.value(&format!("CL.THROTTLE {key} {} 1 {period} 0", BURST - 1)).items();
+            let reply = client.value(&format!("CL.THROTTLE {key} {} 1 {PERIOD_S} 0", BURST - 1)).items();
             let (limit, left) = (reply[1].int()?, reply[2].int()?);
             return Some(Item { data: Data::Taken(limit - left), expire_ms: None });
         }

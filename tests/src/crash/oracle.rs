@@ -1,12 +1,13 @@
 //! Whether what is there after a crash is what some moment of a client's history left behind, and which.
 
+use super::commands::Command;
 use super::look::Seen;
 use super::model::{Account, Data, Item, Model, Stamp};
-use super::worker::{History, Sent, Unit};
+use super::worker::{History, Sent};
 use std::time::{Duration, Instant};
 
-/// Units whose replies never came and that may have been refused, for all the oracle knows: more of them are not tried.
-const DOUBTS_MAX: usize = 6;
+/// Commands whose replies never came and that may have been refused, for all the oracle knows: more of them are not tried.
+const DOUBTS_MAX: usize = 8;
 
 /// What was found to be left of a client's history.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,16 +34,17 @@ pub(crate) fn judge(history: &History, seen: &Seen, crashed: Instant, away: bool
             latest = Some(index + 1);
         }
     }
-    let why = differs(&model, seen);
-    if let Some(unacked) = in_flight(&model, &sent[acked..], seen, away) {
-        return Ok(Verdict { acked, unacked, ..Verdict::default() });
-    }
+    let why = match in_flight(&model, &sent[acked..], seen, away) {
+        Ok(unacked) => return Ok(Verdict { acked, unacked, ..Verdict::default() }),
+        Err(why) => why,
+    };
     let Some(latest) = latest else {
         return Err(format!(
             "what is there is what no moment left behind, neither the {acked} acknowledged units nor the {} after them. \
-             After the acknowledged ones: {}",
+             After the acknowledged ones: {}. After all: {why}. Those on their way: {:?}",
             sent.len() - acked,
-            why.unwrap_or_default()
+            differs(&model, seen).unwrap_or_default(),
+            &sent[acked..],
         ));
     };
     let first_lost = sent[latest..acked].iter().find_map(|sent| sent.acked.as_ref());
@@ -60,32 +62,32 @@ fn replay(model: &mut Model, sent: &Sent) {
     }
 }
 
-/// How many of the units that were never acknowledged are there: with or without each of those that may have been refused.
-fn in_flight(model: &Model, sent: &[Sent], seen: &Seen, away: bool) -> Option<usize> {
-    let doubtful = |unit: &Unit| {
-        unit.commands.iter().any(|command| command.is_uncertain() || (away && command.is_ledger()))
-    };
-    let doubts = sent.iter().filter(|sent| doubtful(&sent.unit)).count().min(DOUBTS_MAX);
+/// How many of the units that were never acknowledged are there: with or without each command that may have been refused.
+fn in_flight(model: &Model, sent: &[Sent], seen: &Seen, away: bool) -> Result<usize, String> {
+    let doubtful = |command: &Command| command.is_uncertain() || (away && command.is_ledger());
+    let commands = sent.iter().flat_map(|sent| &sent.unit.commands);
+    let doubts = commands.filter(|command| doubtful(command)).count().min(DOUBTS_MAX);
+    let mut why = differs(model, seen);
     for refused in 0..1_u32 << doubts {
         let (mut model, mut doubt) = (model.clone(), 0);
-        if differs(&model, seen).is_none() {
-            return Some(0);
-        }
         for (index, Sent { unit, .. }) in sent.iter().enumerate() {
-            let is_refused = doubtful(unit) && refused >> doubt & 1 == 1;
-            doubt += usize::from(doubtful(unit) && doubt < DOUBTS_MAX - 1);
+            if why.is_none() {
+                return Ok(index);
+            }
             for command in &unit.commands {
-                let out = is_refused && (command.is_uncertain() || (away && command.is_ledger()));
-                if !out {
+                let is_doubtful = doubtful(command);
+                if !(is_doubtful && refused >> doubt & 1 == 1) {
                     command.apply(&mut model, None);
                 }
+                doubt += usize::from(is_doubtful && doubt + 1 < DOUBTS_MAX);
             }
-            if differs(&model, seen).is_none() {
-                return Some(index + 1);
-            }
+            why = differs(&model, seen);
+        }
+        if why.is_none() {
+            return Ok(sent.len());
         }
     }
-    None
+    Err(why.unwrap_or_default())
 }
 
 /// The first difference between what must be there and what is.

@@ -136,7 +136,7 @@ impl Script {
             }
             9 => {
                 let mut keys = self.keys_of('h', 1);
-                keys.extend([self.key('g'), self.key('x'), self.key('a')]);
+                keys.extend([self.key('g'), self.key('x'), self.key('a'), self.key('t')]);
                 Command::Del { keys }
             }
             10 => {
