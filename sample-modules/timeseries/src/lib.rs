@@ -7,7 +7,7 @@
 //! | `series`, `policy`, `rules`, `persist` | a series, and what it is as bytes |
 //! | `bucket`, `aggregate`, `range`, `filter` | what a query makes of it |
 //! | `compaction` | where the rules of one series meet the keys of others |
-//! | `arguments`, `query`, `reply`, `words`, `config`, `limits` | between clients and all that |
+//! | `arguments`, `query`, `reply`, `words`, `number`, `config`, `limits` | between clients and all that |
 //! | `commands` | the commands |
 
 #![allow(
@@ -28,6 +28,7 @@ mod compressed;
 mod config;
 mod filter;
 mod limits;
+mod number;
 mod persist;
 mod policy;
 mod query;

@@ -4,6 +4,8 @@
 //! first only for plain samples. With buckets from the latest on, it first finds out where the last bucket that is wanted
 //! begins: walking back costs little, and the values come out the same in both directions.
 
+use std::ops::ControlFlow;
+
 use crate::aggregate::{Aggregator, Frame, Tally};
 use crate::bucket::{Buckets, Stamp};
 use crate::sample::Sample;
@@ -70,7 +72,14 @@ impl<'q> View<'q> {
         }
         match self.query.aggregation {
             None if reverse => self.back(from, to).take(count).collect(),
-            None => self.forth(from, to).take(count).collect(),
+            None => {
+                let mut samples = Vec::new();
+                self.each(from, to, |sample| {
+                    samples.push(sample);
+                    if samples.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                });
+                samples
+            }
             Some(aggregation) if reverse => {
                 let start = self.start_of_last_buckets(aggregation, count);
                 let mut buckets = self.buckets(aggregation, start, usize::MAX);
@@ -93,6 +102,24 @@ impl<'q> View<'q> {
         let latest = self.latest.filter(|latest| (from..=to).contains(&latest.timestamp));
         let (from, to) = self.narrow(from, to);
         self.series.range(from, to).chain(latest).filter(|sample| self.passes(sample))
+    }
+
+    /// Give the same to a function, until it breaks.
+    #[inline]
+    fn each(&self, from: i64, to: i64, mut take: impl FnMut(Sample) -> ControlFlow<()>) {
+        let latest = self.latest.filter(|latest| (from..=to).contains(&latest.timestamp));
+        let (from, to) = self.narrow(from, to);
+        let mut over = ControlFlow::Continue(());
+        self.series.samples.each(from.max(self.series.alive_since()), to, |sample| {
+            if self.passes(&sample) {
+                over = take(sample);
+            }
+            over
+        });
+        if let Some(latest) = latest.filter(|latest| over.is_continue() && self.passes(latest)) {
+            // Nothing comes after it.
+            let _ = take(latest);
+        }
     }
 
     /// The same, the latest first.
@@ -154,17 +181,18 @@ impl<'q> View<'q> {
         let to = self.query.to;
         let last_bucket = if empty { self.begin_empty(&mut rows, from, to) } else { None };
         let mut open: Option<(i64, Tally)> = None;
-        for sample in self.forth(from, to) {
-            let start = buckets.start_of(sample.timestamp);
+        self.each(from, to, |sample| {
             match &mut open {
-                Some((current, tally)) if *current == start => tally.add(sample),
+                // Samples come in order, so what is not past the end is in the bucket. That is cheaper to see than to divide.
+                Some((start, tally)) if sample.timestamp <= buckets.last_of(*start) => tally.add(sample),
                 _ => {
+                    let start = buckets.start_of(sample.timestamp);
                     if let Some((closed, tally)) = open.take() {
                         rows.bucket(closed, &tally, Some(sample));
                     }
                     rows.fill(start, before, Some(sample));
                     if rows.full() {
-                        return rows.done;
+                        return ControlFlow::Break(());
                     }
                     let mut tally = Tally::new(aggregator, rows.frame(start), before);
                     tally.add(sample);
@@ -172,6 +200,10 @@ impl<'q> View<'q> {
                 }
             }
             before = Some(sample);
+            ControlFlow::Continue(())
+        });
+        if rows.full() {
+            return rows.done;
         }
         let after = if reaches_out { self.after(to) } else { None };
         if let Some((closed, tally)) = open {

@@ -3,6 +3,7 @@
 //! Nothing here knows of duplicates, retention or rules; that is `series`.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use crate::chunk::{self, Chunk, Form};
 use crate::sample::Sample;
@@ -121,6 +122,30 @@ impl Samples {
         self.range(timestamp, timestamp).next().map(|sample| sample.value)
     }
 
+    /// Give the samples from one time to another, both included, to a function, until it breaks. For many samples this is faster
+    /// than [`Samples::range`], which has to find out anew with each of them where it is.
+    #[inline]
+    pub fn each(&self, from: i64, to: i64, mut take: impl FnMut(Sample) -> ControlFlow<()>) {
+        let mut take = |sample: Sample| {
+            if sample.timestamp > to {
+                return ControlFlow::Break(());
+            }
+            if sample.timestamp >= from { take(sample) } else { ControlFlow::Continue(()) }
+        };
+        for chunk in self.chunks.range(self.first_with(from)..) {
+            if chunk.first() > to {
+                break;
+            }
+            let over = match chunk.iter_about(from) {
+                chunk::Iter::Compressed(mut samples) => samples.try_for_each(&mut take),
+                chunk::Iter::Plain(samples) => samples.copied().try_for_each(&mut take),
+            };
+            if over.is_break() {
+                return;
+            }
+        }
+    }
+
     /// The samples from one time to another, both included.
     pub fn range(&self, from: i64, to: i64) -> Range<'_> {
         let next = self.first_with(from);
@@ -223,6 +248,15 @@ mod tests {
         let mut some: Vec<(i64, f64)> =
             all.iter().copied().filter(|(timestamp, _)| (from..=to).contains(timestamp)).collect();
         assert_eq!(pairs(samples.range(from, to)), some);
+        let (mut given, most) = (Vec::new(), usize::try_from(random.below(300)).unwrap());
+        samples.each(from, to, |sample| {
+            if given.len() == most {
+                return ControlFlow::Break(());
+            }
+            given.push((sample.timestamp, sample.value));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(given, some[..most.min(some.len())]);
         some.reverse();
         assert_eq!(pairs(samples.range_back(from, to)), some);
         assert_eq!(samples.get(from), model.get(&from).copied());
