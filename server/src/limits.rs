@@ -208,6 +208,18 @@ pub const AOF_HEADER_MAX: usize = 24;
 /// Commands that are loaded before the clock and the configuration are looked at again.
 pub const AOF_LOAD_STEP: u64 = 1024;
 
+/// Bytes of commands that are collected before they are written into a base that consists of commands.
+pub const AOF_BASE_BUFFER: usize = 256 * 1024;
+
+/// Fields that one command of such a base sets. Redis's figure: a loader holds one command at a time.
+pub const AOF_ITEMS_PER_COMMAND: usize = 64;
+
+/// Rewrites that fail in a row before the next one is put off. Redis's figure.
+pub const AOF_REWRITE_FAILURES: u64 = 3;
+
+/// Minutes that the next one is put off at the most; it begins with one and doubles. Redis's figure.
+pub const AOF_REWRITE_DELAY_MINUTES_MAX: u64 = 60;
+
 /// Bytes of a line of the manifest. Redis's figure.
 pub const MANIFEST_LINE_MAX: usize = 1022;
 

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::effects::notify::Class;
 use crate::keyspace::{EntryRef, Expire, Key, StringRef};
 use crate::net::argv::Argv;
-use crate::net::reply::Protocol;
+use crate::net::reply::{Protocol, ReplyWriter};
 
 use super::args;
 use super::context::CommandContext;
@@ -63,8 +63,11 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("DIGEST-VALUE", (2, usize::MAX), "<key> [<key> ...]", "Returns a fingerprint of each value.", digest_value),
     row("ERROR", (3, 3), "<string>", "Returns an error with this text.", error),
     row("HELP", (2, 2), "", "Returns this text.", debug_help),
-    row("LOADAOF", (2, 2), "", "Is refused: there is no append-only file yet.", no_persistence),
+    row("LOADAOF", (2, 2), "", "Loads the append-only file in place of what is in memory.", load_aof),
     row("LOG", (3, 3), "<message>", "Writes a message into the server's log.", log),
+    row("MODULE-JOURNAL", (3, 3), "<0|1>",
+        "With 0, changes of modules' values are lost with the instance that made them: what journals cost is measured so.",
+        module_journal),
     row("OBJECT", (3, 3), "<key>", "Shows how a value is stored.", object),
     row("POPULATE", (3, 5), "<count> [<prefix>] [<size>]",
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
@@ -113,11 +116,22 @@ fn packed_threshold(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResu
     Ok(())
 }
 
-fn no_persistence(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let name = args::printable(argv.at(1)).to_ascii_uppercase();
-    Err(CommandError::err(format_args!(
-        "DEBUG {name} needs persistence, which this server does not have yet"
-    )))
+fn load_aof(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
+    if ctx.in_transaction {
+        return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+    }
+    let server = ctx.server;
+    // It runs commands of its own, which need the keys that this one has locked.
+    ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
+        server.reload_aof().map_err(|error| {
+            tracing::warn!("{error}");
+            CommandError::line("ERR Error trying to load the AOF files, check server logs.")
+        })?;
+        tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
+        reply.ok();
+        Ok(())
+    }));
+    Ok(())
 }
 
 fn error(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
@@ -140,6 +154,12 @@ fn sleep(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn set_active_expire(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.server.active_expire.store(args::integer(argv.at(2))? != 0, Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn module_journal(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    ctx.server.keeps_journals.store(args::integer(argv.at(2))? != 0, Relaxed);
     ctx.reply.ok();
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
 pub mod admin;
+pub mod aof;
 pub mod args;
 pub mod client;
 pub mod cluster;
@@ -56,6 +57,7 @@ use spec::Family;
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
+    aof::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,

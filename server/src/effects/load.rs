@@ -170,7 +170,6 @@ struct Loader<'t, 'k> {
     kept: Kept,
     /// Bytes that were loaded from other files before.
     base: u64,
-    memory: crate::memory::Guest<'static>,
     /// `key-load-delay`.
     delay: KeyDelay,
 }
@@ -193,7 +192,6 @@ impl<'t, 'k> Loader<'t, 'k> {
             figures: LoadFigures::default(),
             kept: Kept::default(),
             base: server.persistence.loading.loaded_bytes.load(Relaxed),
-            memory: server.memory.guest(),
             delay: KeyDelay(config.key_load_delay),
         }
     }
@@ -286,7 +284,7 @@ impl<'t, 'k> Loader<'t, 'k> {
 
     fn progress(&self, offset: u64) {
         self.server.persistence.loading.loaded_bytes.store(self.base + offset, Relaxed);
-        self.memory.publish();
+        self.server.memory.publish_guest();
     }
 
     /// All is loaded: keep what nobody here knows.
