@@ -4,7 +4,8 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::{EntryRef, StringRef};
+use crate::effects::rdb::{self, Decoded};
+use crate::keyspace::{EntryRef, Opaque, StringRef};
 
 /// Twenty bytes that stand for some data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,17 +47,76 @@ impl Digest {
                     self.add_digest(pair);
                 }
             }
-            // Types that come later have their numbers there.
-            (None, None) => {}
+            (None, None) => {
+                if let Some(opaque) = entry.opaque() {
+                    self.append_opaque(opaque);
+                }
+            }
         }
         if entry.expire_at().is_some() {
             self.add(b"!!expire!!");
         }
     }
 
+    /// A value of a type that has no commands here.
+    fn append_opaque(&mut self, opaque: &Opaque) {
+        let Ok(decoded) = rdb::decoded::decode(opaque.rdb_type, &opaque.bytes) else { return };
+        let number: u32 = match decoded {
+            Decoded::List(_) => 1,
+            Decoded::Set(_) => 2,
+            Decoded::Zset(_) => 3,
+            Decoded::Stream(_) => 6,
+            // These have commands, and a module's value is kept apart.
+            Decoded::String(_) | Decoded::Hash(_) | Decoded::Module { .. } => return,
+        };
+        self.append(&number.to_be_bytes());
+        match decoded {
+            Decoded::List(elements) => elements.iter().for_each(|element| self.append(element)),
+            Decoded::Set(members) => members.iter().for_each(|member| self.add(member)),
+            Decoded::Zset(members) => {
+                for (member, score) in members {
+                    let mut pair = Digest::default();
+                    pair.append(&member);
+                    pair.append(seventeen_digits(score).as_bytes());
+                    self.add_digest(pair);
+                }
+            }
+            Decoded::Stream(stream) => {
+                for entry in stream.entries {
+                    self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (field, value) in entry.fields {
+                        self.append(&field);
+                        self.append(&value);
+                    }
+                }
+            }
+            Decoded::String(_) | Decoded::Hash(_) | Decoded::Module { .. } => {}
+        }
+    }
+
     /// Forty hexadecimal digits.
     pub fn hex(&self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A number as C's `%.17g` writes it.
+fn seventeen_digits(number: f64) -> String {
+    if !number.is_finite() {
+        return format!("{number}");
+    }
+    let scientific = format!("{number:.16e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..17).contains(&exponent) {
+        without_zeros(&format!("{number:.*}", (16 - exponent) as usize))
+    } else {
+        let sign = if exponent < 0 { '-' } else { '+' };
+        format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
     }
 }
 
@@ -77,5 +137,25 @@ mod tests {
         let mut hash = Hash::new();
         hash.set(b"a", b"b", HashLimits::default());
         assert_eq!(digest(Value::Hash(Box::new(hash))), "e74b6918422998016f954e98a1a8c89a0e1e4a25");
+    }
+
+    #[test]
+    fn numbers_are_written_as_c_writes_them() {
+        for (number, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-2.5, "-2.5"),
+            (0.1, "0.10000000000000001"),
+            (1e16, "10000000000000000"),
+            (1e17, "1e+17"),
+            (1.5e-4, "0.00014999999999999999"),
+            (1e-5, "1.0000000000000001e-05"),
+            (3e300, "3.0000000000000002e+300"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(seventeen_digits(number), text);
+        }
     }
 }

@@ -51,6 +51,7 @@ macro_rules! transcripts {
 
 transcripts! {
     connection,
+    dump,
     hashes,
     keys,
     monitor,
