@@ -284,6 +284,10 @@ pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
 /// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.
 pub const LOAD_BATCH_KEYS: usize = 256;
 
+/// How many times that happens before the shards are unlocked for others: locking all of them takes 5 µs, and all of it about a
+/// millisecond.
+pub const LOAD_BATCHES_LOCKED: u32 = 16;
+
 /// Bytes after which a file that is written for long is forced to disk. Redis's figure.
 pub const SYNC_STEP_BYTES: usize = 4 << 20;
 
