@@ -77,6 +77,8 @@ pub struct Server {
     pub started_us: u64,
     /// Whether keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
+    /// Whether what changes a module's value is kept; DEBUG MODULE-JOURNAL.
+    pub keeps_journals: AtomicBool,
     /// Keys that expired without being asked for.
     pub cron_expired: AtomicU64,
     pause: Mutex<Pause>,
@@ -112,6 +114,7 @@ impl Server {
             clock,
             run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             active_expire: AtomicBool::new(true),
+            keeps_journals: AtomicBool::new(true),
             cron_expired: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),

@@ -65,6 +65,9 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("HELP", (2, 2), "", "Returns this text.", debug_help),
     row("LOADAOF", (2, 2), "", "Loads the append-only file in place of what is in memory.", load_aof),
     row("LOG", (3, 3), "<message>", "Writes a message into the server's log.", log),
+    row("MODULE-JOURNAL", (3, 3), "<0|1>",
+        "With 0, changes of modules' values are lost with the instance that made them: what journals cost is measured so.",
+        module_journal),
     row("OBJECT", (3, 3), "<key>", "Shows how a value is stored.", object),
     row("POPULATE", (3, 5), "<count> [<prefix>] [<size>]",
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
@@ -151,6 +154,12 @@ fn sleep(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn set_active_expire(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.server.active_expire.store(args::integer(argv.at(2))? != 0, Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn module_journal(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    ctx.server.keeps_journals.store(args::integer(argv.at(2))? != 0, Relaxed);
     ctx.reply.ok();
     Ok(())
 }

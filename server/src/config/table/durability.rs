@@ -10,8 +10,8 @@ use super::{Flags, Group, row};
 const MUTABLE: Flags = Flags::MUTABLE;
 const IMMUTABLE: Flags = Flags::IMMUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
-const ANY_CORE: Effect = Stored("threads run where the system puts them");
 const NO_REPLICAS: Effect = Stored("there are no replicas yet");
+const ANY_CORE: Effect = Stored("threads run where the system puts them");
 const OWN_THREAD: Effect = Stored("a thread of its own loads, so that clients are answered at any time");
 
 /// Snapshots.
