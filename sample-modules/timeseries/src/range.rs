@@ -204,8 +204,7 @@ impl<'q> View<'q> {
                     }
                 };
                 let last = buckets.last_of(start);
-                let (inside, rest) =
-                    run.split_at(run.partition_point(|sample| sample.timestamp <= last).max(1));
+                let (inside, rest) = run.split_at(until(run, last));
                 if let Some((_, tally)) = &mut open {
                     tally.add_all(inside);
                 }
