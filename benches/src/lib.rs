@@ -8,11 +8,19 @@
 //! The load comes from redis-benchmark, which people know and trust, and which all servers here speak with. The
 //! criterion benches, about pieces of the server, are in benches/ and share nothing with this.
 
+pub mod bgsave;
+pub mod dataset;
+pub mod everysec;
+pub mod experiments;
+pub mod folder;
+pub mod insert;
 pub mod load;
+pub mod loading;
 pub mod measure;
 pub mod memory;
 pub mod plan;
 pub mod process;
+pub mod recovery;
 pub mod report;
 pub mod stats;
 pub mod throttle;

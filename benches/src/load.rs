@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Connections of every run.
 pub const CLIENTS: u32 = 50;
-/// Different keys of every run.
+/// Different keys of most runs.
 pub const KEYS: u64 = 1_000_000;
 /// How redis-benchmark spells a key of its own choice.
 pub const ANY_KEY: &str = "key:__rand_int__";
@@ -24,6 +24,8 @@ pub struct Load {
     pub pipeline: u32,
     /// Requests in all.
     pub requests: u64,
+    /// Different keys.
+    pub keys: u64,
 }
 
 /// What came of it.
@@ -54,7 +56,7 @@ fn benchmark(port: u16, load: &Load) -> Result<String> {
     let mut child = Command::new("redis-benchmark")
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "--csv"])
         .args(["-c", &CLIENTS.to_string(), "-P", &load.pipeline.to_string()])
-        .args(["-n", &load.requests.to_string(), "-r", &KEYS.to_string()])
+        .args(["-n", &load.requests.to_string(), "-r", &load.keys.to_string()])
         .args(&load.argv)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -91,23 +93,28 @@ fn figures(csv: &str) -> Option<[f64; 3]> {
 }
 
 /// Put the same value under every key that a run may choose. Nothing else is there afterwards.
-pub fn fill(server: &Server, value: &[u8]) -> Result<()> {
+pub fn fill(server: &Server, keys: u64, value: &[u8]) -> Result<()> {
     let mut connection = server.connect()?;
     redis::cmd("FLUSHALL").query::<()>(&mut connection)?;
     let mut next = 0;
-    while next < KEYS {
+    while next < keys {
         let mut pipe = redis::Pipeline::with_capacity(FILL_BATCH as usize);
-        for number in next..(next + FILL_BATCH).min(KEYS) {
-            pipe.cmd("SET").arg(format!("key:{number:012}")).arg(value).ignore();
+        for number in next..(next + FILL_BATCH).min(keys) {
+            pipe.cmd("SET").arg(key(number)).arg(value).ignore();
         }
         pipe.query::<()>(&mut connection)?;
         next += FILL_BATCH;
     }
-    let keys: u64 = redis::cmd("DBSIZE").query(&mut connection)?;
-    if keys != KEYS {
-        bail!("{keys} keys after writing {KEYS}");
+    let found: u64 = redis::cmd("DBSIZE").query(&mut connection)?;
+    if found != keys {
+        bail!("{found} keys after writing {keys}");
     }
     Ok(())
+}
+
+/// The key with this number, as redis-benchmark names it.
+pub fn key(number: u64) -> String {
+    format!("key:{number:012}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The rounds: both servers are filled alike, every series is run once to warm up and to see how fast it is, then all of
 //! them in turns.
 
-use crate::load::{self, Load, Sample};
+use crate::load::{self, KEYS, Load, Sample};
 use crate::plan::{Cell, LUA_INCR, LUA_NOP, PHASES, PIPELINES, Peer, Phase, Question, Scripts, Values};
 use crate::process::Server;
 use anyhow::{Context, Result, ensure};
@@ -19,6 +19,20 @@ pub struct Effort {
     pub rounds: usize,
     /// Seconds of one sample, about.
     pub seconds: f64,
+    /// Whether it is only to be shown that everything works.
+    pub quick: bool,
+}
+
+impl Effort {
+    /// How much of something: of the size that is asked for, or of one that is quick.
+    pub fn of<T>(self, full: T, quick: T) -> T {
+        if self.quick { quick } else { full }
+    }
+
+    /// How many requests make a sample of the length that is wanted, at this speed.
+    pub fn requests(self, per_second: f64) -> u64 {
+        ((per_second * self.seconds) as u64).clamp(REQUESTS.0, REQUESTS.1)
+    }
 }
 
 /// The servers under load. One process of each: redis-server has the native module loaded and the scripts cached, which
@@ -47,8 +61,8 @@ pub fn measure(servers: &Servers, effort: Effort) -> Result<Samples> {
     for phase in PHASES {
         eprintln!("   values: {}", phase.values.name());
         let value = phase.values.text();
-        load::fill(&servers.sandkey, value.as_bytes()).context("filling Sandkey")?;
-        load::fill(&servers.redis, value.as_bytes()).context("filling redis-server")?;
+        load::fill(&servers.sandkey, KEYS, value.as_bytes()).context("filling Sandkey")?;
+        load::fill(&servers.redis, KEYS, value.as_bytes()).context("filling redis-server")?;
         let runs = calibrate(servers, &phase, effort, &scripts)?;
         for round in 0..effort.rounds {
             eprintln!("   round {} of {}", round + 1, effort.rounds);
@@ -104,9 +118,9 @@ fn calibrate(
             for &peer in question.peers() {
                 let cell = Cell { values: phase.values, question, pipeline, peer };
                 let argv = question.argv(peer, &phase.values.text(), scripts);
-                let mut load = Load { argv, pipeline, requests: warm_up(pipeline, phase.values) };
+                let mut load = Load { argv, pipeline, requests: warm_up(pipeline, phase.values), keys: KEYS };
                 let sample = load::run(servers.of(peer), &load)?;
-                load.requests = ((sample.per_second * effort.seconds) as u64).clamp(REQUESTS.0, REQUESTS.1);
+                load.requests = effort.requests(sample.per_second);
                 runs.push((cell, load));
             }
         }

@@ -1,5 +1,5 @@
-//! A server that the comparison started: on a loopback port that was free, without persistence, gone with its owner. It
-//! is asked by its process id what it spent and what it holds, and ended by the same.
+//! A server that the comparison started: on a loopback port that was free, without persistence unless that is measured,
+//! gone with its owner. It is asked by its process id what it spent and what it holds, and ended by the same.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -9,10 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Loading a module compiles it, on a machine that may be busy.
-const START_MAX: Duration = Duration::from_secs(60);
+/// Loading a module compiles it, and loading a gigabyte of data takes some seconds, on a machine that may be busy.
+const START_MAX: Duration = Duration::from_secs(120);
 /// Somebody may take the port between our look and the server's.
 const PORT_TRIES: usize = 5;
+
+/// How often a server that starts is asked whether it is ready.
+const START_STEP: Duration = Duration::from_millis(10);
 
 /// A running server.
 #[derive(Debug)]
@@ -20,17 +23,23 @@ pub struct Server {
     child: Child,
     name: String,
     port: u16,
+    started_in: Duration,
     /// What it prints: for the message when it does not start.
     log: PathBuf,
 }
 
 impl Server {
-    /// Start `program` with these arguments beside the ones about port and persistence.
+    /// Start `program` with these arguments, and without an append-only file.
     pub fn start(program: &Path, args: &[&str]) -> Result<Server> {
+        Server::start_in(&std::env::temp_dir(), program, &[&["--appendonly", "no"], args].concat())
+    }
+
+    /// Start `program` with these arguments and its files in this folder. It saves nothing unless it is told to.
+    pub fn start_in(folder: &Path, program: &Path, args: &[&str]) -> Result<Server> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut outcome = Err(anyhow::anyhow!("not tried"));
         for _ in 0..PORT_TRIES {
-            outcome = Server::start_once(program, &name, args);
+            outcome = Server::start_once(folder, program, &name, args);
             // Only a port that is taken may be different the next time.
             let taken = |error: &anyhow::Error| error.to_string().contains("ddress already in use");
             if !outcome.as_ref().is_err_and(taken) {
@@ -40,21 +49,22 @@ impl Server {
         outcome.with_context(|| format!("{name} did not start"))
     }
 
-    fn start_once(program: &Path, name: &str, args: &[&str]) -> Result<Server> {
+    fn start_once(folder: &Path, program: &Path, name: &str, args: &[&str]) -> Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let log = std::env::temp_dir().join(format!("sandkey-compare-{}-{port}.log", std::process::id()));
         let output = fs::File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        let start = Instant::now();
         let child = Command::new(program)
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(args)
-            .current_dir(std::env::temp_dir())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut server = Server { child, name: name.to_owned(), port, log };
-        let deadline = Instant::now() + START_MAX;
+        let mut server = Server { child, name: name.to_owned(), port, started_in: Duration::ZERO, log };
+        let deadline = start + START_MAX;
         loop {
             if let Some(status) = server.child.try_wait()? {
                 bail!("it ended with {status}, and these words:\n{}", server.last_words());
@@ -62,9 +72,12 @@ impl Server {
             let answers =
                 server.connect().and_then(|mut client| Ok(redis::cmd("PING").query::<()>(&mut client)?));
             match answers {
-                Ok(()) => return Ok(server),
+                Ok(()) => {
+                    server.started_in = start.elapsed();
+                    return Ok(server);
+                }
                 Err(error) if Instant::now() > deadline => return Err(error.context("no answer to PING")),
-                Err(_) => sleep(Duration::from_millis(50)),
+                Err(_) => sleep(START_STEP),
             }
         }
     }
@@ -105,8 +118,13 @@ impl Server {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// The same from a kernel without schedstat, to a hundredth of a second.
-    fn cpu_in_ticks(&self) -> Result<Duration> {
+    /// How long it took from its start to its first answer to PING, loading of data included.
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// The same with the threads that have ended, to a hundredth of a second. Kernels without schedstat have only this.
+    pub fn cpu_in_ticks(&self) -> Result<Duration> {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name in parentheses may hold blanks; what follows it does not.
         let fields: Vec<&str> = text.rsplit(") ").next().unwrap_or_default().split(' ').collect();

@@ -1,32 +1,32 @@
 //! The report: the table of what was to be reached first, then every series, then on what it was measured.
 
+use crate::experiments::{Experiment, Finding};
 use crate::load::{CLIENTS, KEYS, Sample};
 use crate::measure::{Effort, Samples};
-use crate::plan::{Cell, MEMORY_AT_MOST, PHASES, PIPELINES, THROTTLE_AT_MOST, goals};
-use crate::stats::{median, range, ratio};
-use crate::throttle::{self, Answers, Outcome};
+use crate::plan::{Cell, PHASES, PIPELINES, goals};
+use crate::stats::{cpu, median, range, ratio};
+use anyhow::Result;
 use std::fmt::Write as _;
 use std::process::Command;
 
 /// Everything that was measured.
-#[derive(Debug)]
 pub struct Results {
     /// How much.
     pub effort: Effort,
-    /// Every series.
-    pub samples: Samples,
-    /// Resident bytes per key: Sandkey's, redis-server's.
-    pub memory: (f64, f64),
-    /// Beside a looping module, or why that was not measured.
-    pub throttle: anyhow::Result<Outcome>,
+    /// Every series, if they were asked for.
+    pub samples: Option<Samples>,
+    /// The experiments that were asked for: what came of each, or why it was not measured.
+    pub findings: Vec<(&'static Experiment, Result<Finding>)>,
     /// What the servers say of themselves.
     pub versions: Vec<String>,
 }
 
 /// benches/RESULTS.md.
 pub fn markdown(results: &Results) -> String {
-    [head(results), reached(results), series(results), memory(results), beside(results), machine(results)]
-        .concat()
+    let series = results.samples.as_ref().map(series).unwrap_or_default();
+    let findings: String =
+        results.findings.iter().map(|(experiment, found)| section(experiment, found)).collect();
+    [head(results), reached(results), series, findings, machine(results)].concat()
 }
 
 fn head(results: &Results) -> String {
@@ -48,95 +48,67 @@ fn reached(results: &Results) -> String {
         let verdict = if today <= at_most { "pass" } else { "**miss**" };
         let _ = writeln!(text, "| {what} | {today:.2} | {at_most:.2} | {verdict} |");
     };
-    for goal in goals() {
-        let cpu = |cell: Cell| cpu(results.samples.get(&cell).map_or(&[][..], Vec::as_slice));
-        let what = format!("server CPU per request: {}", goal.text());
-        row(&what, ratio(&cpu(goal.ours()), &cpu(goal.theirs())), goal.at_most);
+    if let Some(samples) = &results.samples {
+        for goal in goals() {
+            let cpu = |cell: Cell| cpu(samples.get(&cell).map_or(&[][..], Vec::as_slice));
+            let what = format!("server CPU per request: {}", goal.text());
+            row(&what, ratio(&cpu(goal.ours()), &cpu(goal.theirs())), goal.at_most);
+        }
     }
-    let (ours, theirs) = results.memory;
-    row(
-        "resident bytes per key, 1M keys with 16 B values, against redis-server",
-        ours / theirs,
-        MEMORY_AT_MOST,
-    );
-    let throttle =
-        results.throttle.as_ref().map_or(f64::NAN, |outcome| ratio(&outcome.beside_ms, &outcome.alone_ms));
-    row("p99 of GET beside a throttled, looping module, against without it", throttle, THROTTLE_AT_MOST);
-    text
-}
-
-fn cpu(samples: &[Sample]) -> Vec<f64> {
-    samples.iter().map(|sample| sample.cpu_us).collect()
-}
-
-fn series(results: &Results) -> String {
-    let mut text = "\n## All series\n\nMedians, with the smallest and the largest CPU figure of the rounds. Latency is of a \
-                    whole batch of the pipeline.\n"
-        .to_owned();
-    for phase in PHASES {
-        for &question in phase.questions {
-            let _ = write!(
-                text,
-                "\n### {}, {}\n\n| | pipeline | CPU µs per request | range | requests per s | p50 ms | p99 ms |\n\
-                 |---|--:|--:|--:|--:|--:|--:|\n",
-                question.name(),
-                phase.values.name()
-            );
-            for pipeline in PIPELINES {
-                for &peer in question.peers() {
-                    let cell = Cell { values: phase.values, question, pipeline, peer };
-                    text.push_str(&line(cell, results.samples.get(&cell).map_or(&[][..], Vec::as_slice)));
-                }
-            }
+    for (experiment, found) in &results.findings {
+        for (at, goal) in experiment.goals.iter().enumerate() {
+            let today = found.as_ref().ok().and_then(|finding| finding.today.get(at).copied());
+            row(goal.text, today.unwrap_or(f64::NAN), goal.at_most);
         }
     }
     text
 }
 
-fn line(cell: Cell, samples: &[Sample]) -> String {
-    let of = |figure: fn(&Sample) -> f64| median(&samples.iter().map(figure).collect::<Vec<_>>());
-    let (low, high) = range(&cpu(samples));
-    format!(
-        "| {} | {} | {:.3} | {low:.3} to {high:.3} | {:.0} | {:.3} | {:.3} |\n",
-        cell.peer.name(),
-        cell.pipeline,
-        of(|sample| sample.cpu_us),
-        of(|sample| sample.per_second),
-        of(|sample| sample.p50_ms),
-        of(|sample| sample.p99_ms),
-    )
+fn series(samples: &Samples) -> String {
+    let mut text = "\n## All series\n\nMedians, with the smallest and the largest CPU figure of the rounds. Latency is of a \
+                    whole batch of the pipeline.\n"
+        .to_owned();
+    for phase in PHASES {
+        for &question in phase.questions {
+            let _ = write!(text, "\n### {}, {}\n\n", question.name(), phase.values.name());
+            let cells = PIPELINES.iter().flat_map(|&pipeline| {
+                let cell = move |&peer| Cell { values: phase.values, question, pipeline, peer };
+                question.peers().iter().map(cell)
+            });
+            text.push_str(&table(cells.map(|cell| {
+                (cell.peer.name(), cell.pipeline, samples.get(&cell).map_or(&[][..], Vec::as_slice))
+            })));
+        }
+    }
+    text
 }
 
-fn memory(results: &Results) -> String {
-    format!(
-        "\n## Memory\n\nResident bytes per key, {KEYS} keys of 16 B with values of 16 B, servers just started: Sandkey {:.1}, \
-         redis-server {:.1}.\n",
-        results.memory.0, results.memory.1
-    )
+/// A table of series: who answered, how deep the pipeline was, and the samples.
+pub fn table<'a>(rows: impl Iterator<Item = (&'a str, u32, &'a [Sample])>) -> String {
+    let mut text = "| | pipeline | CPU µs per request | range | requests per s | p50 ms | p99 ms |\n\
+                    |---|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
+    for (name, pipeline, samples) in rows {
+        let of = |figure: fn(&Sample) -> f64| median(&samples.iter().map(figure).collect::<Vec<_>>());
+        let (low, high) = range(&cpu(samples));
+        let _ = writeln!(
+            text,
+            "| {name} | {pipeline} | {:.3} | {low:.3} to {high:.3} | {:.0} | {:.3} | {:.3} |",
+            of(|sample| sample.cpu_us),
+            of(|sample| sample.per_second),
+            of(|sample| sample.p50_ms),
+            of(|sample| sample.p99_ms),
+        );
+    }
+    text
 }
 
-fn beside(results: &Results) -> String {
-    const HEAD: &str = "\n## Beside a looping module\n\n";
-    let outcome = match &results.throttle {
-        Ok(outcome) => outcome,
-        Err(error) => return format!("{HEAD}Not measured: {error:#}.\n"),
+fn section(experiment: &Experiment, found: &Result<Finding>) -> String {
+    let text = match found {
+        Ok(finding) => finding.text.clone(),
+        Err(error) => format!("Not measured: {error:#}.\n"),
     };
-    let answers = |answers: &Answers| {
-        let Answers { finished, out_of_fuel, refused } = answers;
-        format!("finished {finished} times, ran out of fuel {out_of_fuel} times, was refused {refused} times")
-    };
-    format!(
-        "{HEAD}GET on {CLIENTS} connections without a pipeline, while two more connections call commands that loop, each \
-         of a module that is limited to FUEL {} a call and RATE {} a second. p99: {:.3} ms without them, {:.3} ms with them \
-         (medians). In {:.1} s the loop that ends within its fuel {}; the one that never ends {}.\n",
-        throttle::FUEL,
-        throttle::RATE,
-        median(&outcome.alone_ms),
-        median(&outcome.beside_ms),
-        outcome.time.as_secs_f64(),
-        answers(&outcome.spin),
-        answers(&outcome.endless),
-    )
+    format!("\n## {}\n\n{text}", experiment.title)
 }
 
 fn machine(results: &Results) -> String {
@@ -168,26 +140,30 @@ fn today() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiments::EXPERIMENTS;
     use crate::plan::Peer;
 
     fn sample(cpu_us: f64) -> Sample {
         Sample { cpu_us, per_second: 1e5, p50_ms: 0.2, p99_ms: 0.9 }
     }
 
-    /// Ours costs 0.4 of theirs everywhere, and there is no native module.
+    /// Ours costs 0.4 of theirs everywhere, there is no native module, and one experiment failed.
     fn results() -> Results {
         let mut samples = Samples::new();
         for goal in goals().iter().filter(|goal| goal.against != Peer::RedisModule) {
             samples.insert(goal.ours(), vec![sample(0.4), sample(0.8), sample(0.4)]);
             samples.insert(goal.theirs(), vec![sample(1.0), sample(2.0), sample(1.0)]);
         }
-        let throttle = Outcome { alone_ms: vec![1.0], beside_ms: vec![1.6], ..Outcome::default() };
-        let effort = Effort { rounds: 3, seconds: 1.0 };
+        let findings = EXPERIMENTS.iter().map(|experiment| {
+            let today: Vec<f64> = experiment.goals.iter().map(|goal| goal.at_most).collect();
+            let finding = Finding { today, text: "It was so.\n".to_owned() };
+            let failed = experiment.name == "throttle";
+            (experiment, if failed { Err(anyhow::anyhow!("no loop")) } else { Ok(finding) })
+        });
         Results {
-            effort,
-            samples,
-            memory: (90.0, 100.0),
-            throttle: Ok(throttle),
+            effort: Effort { rounds: 3, seconds: 1.0, quick: false },
+            samples: Some(samples),
+            findings: findings.collect(),
             versions: vec!["a server".to_owned()],
         }
     }
@@ -200,6 +176,11 @@ mod tests {
         assert!(row("GET, 3 B, at P64").ends_with("| 0.40 | 0.30 | **miss** |"), "{text}");
         assert!(row("no-op").ends_with("| NaN | 1.00 | **miss** |"), "{text}");
         assert!(row("resident bytes per key, 1M").ends_with("| 0.90 | 0.90 | pass |"), "{text}");
-        assert!(row("p99 of GET").ends_with("| 1.60 | 1.50 | **miss** |"), "{text}");
+        assert!(row("p99 of GET").ends_with("| NaN | 1.50 | **miss** |"), "{text}");
+        assert!(
+            text.contains(
+                "## Memory\n\nIt was so.\n\n## Beside a looping module\n\nNot measured: no loop.\n"
+            )
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! Medians. With five rounds nothing cleverer is honest: the spread is shown as the smallest and the largest.
 
+use crate::load::Sample;
+
 /// The middle of these values; of two middles, between them. NaN of none.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
@@ -21,6 +23,11 @@ pub fn range(values: &[f64]) -> (f64, f64) {
 /// The median of the ratios of the rounds, so that a round in which the whole machine was slow weighs like any other.
 pub fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     median(&ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>())
+}
+
+/// The CPU figures of some samples.
+pub fn cpu(samples: &[Sample]) -> Vec<f64> {
+    samples.iter().map(|sample| sample.cpu_us).collect()
 }
 
 #[cfg(test)]

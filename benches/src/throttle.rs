@@ -5,18 +5,20 @@
 //! rate of its module: that is throttling. One that never ends fails each time, and a module that fails each time is given
 //! longer and longer rests.
 
-use crate::load::{self, ANY_KEY, Load};
+use crate::experiments::{Finding, Programs};
+use crate::load::{self, ANY_KEY, CLIENTS, KEYS, Load};
 use crate::measure::Effort;
 use crate::process::Server;
+use crate::stats::{median, ratio};
 use anyhow::{Context, Result, ensure};
-use std::path::Path;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Fuel of one call: some tenths of a millisecond of one worker.
-pub const FUEL: u64 = 1_000_000;
+const FUEL: u64 = 1_000_000;
 /// Fuel of all calls of a module in a second: about a hundredth of one worker.
-pub const RATE: u64 = 10_000_000;
+const RATE: u64 = 10_000_000;
 /// A loop that ends within [`FUEL`], not far from it.
 const SPIN: [&str; 2] = ["BENCH.SPIN", "50000"];
 /// One that does not end.
@@ -24,28 +26,38 @@ const LOOP: [&str; 1] = ["HOSTILE.LOOP"];
 
 /// What came of it, one latency a round.
 #[derive(Debug, Default)]
-pub struct Outcome {
+struct Outcome {
     /// p99 of GET with nobody else there, in ms.
-    pub alone_ms: Vec<f64>,
+    alone_ms: Vec<f64>,
     /// The same beside the loops.
-    pub beside_ms: Vec<f64>,
+    beside_ms: Vec<f64>,
     /// What the loop that ends was answered.
-    pub spin: Answers,
+    spin: Answers,
     /// What the loop that does not end was answered.
-    pub endless: Answers,
+    endless: Answers,
     /// How long the loops were called, in all.
-    pub time: Duration,
+    time: Duration,
 }
 
 /// How often a command was answered in which way.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Answers {
+struct Answers {
     /// It came to its end.
-    pub finished: u64,
+    finished: u64,
     /// It ran out of fuel.
-    pub out_of_fuel: u64,
+    out_of_fuel: u64,
     /// It was not run: its module has used up its rate, or rests.
-    pub refused: u64,
+    refused: u64,
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Answers { finished, out_of_fuel, refused } = self;
+        write!(
+            f,
+            "finished {finished} times, ran out of fuel {out_of_fuel} times, was refused {refused} times"
+        )
+    }
 }
 
 impl Answers {
@@ -57,7 +69,23 @@ impl Answers {
 }
 
 /// Measure it on a server of its own.
-pub fn experiment(sandkey: &Path, bench: &str, hostile: &str, effort: Effort) -> Result<Outcome> {
+pub fn experiment(programs: &Programs, effort: Effort) -> Result<Finding> {
+    let outcome = measure(programs, effort)?;
+    let text = format!(
+        "GET on {CLIENTS} connections without a pipeline, while two more connections call commands that loop, each \
+         of a module that is limited to FUEL {FUEL} a call and RATE {RATE} a second. p99: {:.3} ms without them, {:.3} ms with \
+         them (medians). In {:.1} s the loop that ends within its fuel {}; the one that never ends {}.\n",
+        median(&outcome.alone_ms),
+        median(&outcome.beside_ms),
+        outcome.time.as_secs_f64(),
+        outcome.spin,
+        outcome.endless,
+    );
+    Ok(Finding { today: vec![ratio(&outcome.beside_ms, &outcome.alone_ms)], text })
+}
+
+fn measure(programs: &Programs, effort: Effort) -> Result<Outcome> {
+    let Programs { sandkey, bench, hostile, .. } = programs;
     let modules = ["--enable-module-command", "local", "--loadmodule", bench, "--loadmodule", hostile];
     let server = Server::start(sandkey, &modules)?;
     let mut admin = server.connect()?;
@@ -67,9 +95,9 @@ pub fn experiment(sandkey: &Path, bench: &str, hostile: &str, effort: Effort) ->
             .query::<()>(&mut admin)
             .with_context(|| format!("setting the limits of {module}"))?;
     }
-    load::fill(&server, b"xyz")?;
+    load::fill(&server, KEYS, b"xyz")?;
     let argv = vec!["GET".to_owned(), ANY_KEY.to_owned()];
-    let mut load = Load { argv, pipeline: 1, requests: 50_000 };
+    let mut load = Load { argv, pipeline: 1, requests: 50_000, keys: KEYS };
     let warm = load::run(&server, &load)?;
     load.requests = (warm.per_second * effort.seconds.max(1.0)) as u64;
     let mut outcome = Outcome::default();

@@ -22,9 +22,11 @@ pub fn spawn(server: &'static Server) {
             tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
             server.memory.publish_main();
             server.sample_rates();
-            if server.active_expire.load(Relaxed) {
+            if server.active_expire.load(Relaxed) && !server.persistence.is_loading() {
                 expiry.cycle(server, &config);
             }
+            server.save_if_due(&config);
+            server.rewrite_if_due(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
         }

@@ -165,6 +165,64 @@ pub const PROPAGATION_KEPT: usize = 64 * 1024;
 /// Room for what stands around an argument when it is encoded: a kind, a count of at most 20 digits, two line ends.
 pub const ARGUMENT_HEADER: usize = 25;
 
+// The append-only file
+
+/// Bytes that wait to be written to the append-only file before commands that write have to wait, too: what a busy server
+/// writes in about a second, in which a disk may be slow once. As much again may be on its way to the disk.
+pub const AOF_BUFFER_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of room that its buffers keep when they are empty.
+pub const AOF_BUFFER_KEPT: usize = 4 * 1024 * 1024;
+
+/// How long changes are collected before they are written, unless somebody waits for the disk: it bounds what is lost when the
+/// process is killed, and how often its thread wakes up while there is something to do.
+pub const AOF_WRITE_INTERVAL: Duration = Duration::from_millis(2);
+
+/// With `appendfsync everysec`, from one time that it is forced to disk to the next.
+pub const AOF_FSYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// With `appendfsync always`, how long a change waits to be written that no client waits for: a key that has expired.
+pub const AOF_IDLE_MAX: Duration = Duration::from_millis(100);
+
+/// How long to wait after the disk has refused something. Redis's figure.
+pub const AOF_RETRY: Duration = Duration::from_secs(1);
+
+/// How often it is logged that the disk refuses. Redis's figure.
+pub const AOF_ERROR_LOG_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a command that writes sleeps while too much waits to be written, before it looks again.
+pub const AOF_FULL_STEP: Duration = Duration::from_millis(2);
+
+/// How long the end of the server waits for the append-only file to be forced to disk.
+pub const AOF_STOP_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes that are read at once of a file that is loaded. It grows for a command that is longer.
+pub const AOF_READ_BUFFER: usize = 256 * 1024;
+
+/// Bytes of an annotation between two commands: Redis reads no longer ones.
+pub const AOF_LINE_MAX: usize = 1024;
+
+/// Bytes of a line with a count: a letter, at most 20 digits and a sign, and two for the end.
+pub const AOF_HEADER_MAX: usize = 24;
+
+/// Commands that are loaded before the clock and the configuration are looked at again.
+pub const AOF_LOAD_STEP: u64 = 1024;
+
+/// Bytes of commands that are collected before they are written into a base that consists of commands.
+pub const AOF_BASE_BUFFER: usize = 256 * 1024;
+
+/// Fields that one command of such a base sets. Redis's figure: a loader holds one command at a time.
+pub const AOF_ITEMS_PER_COMMAND: usize = 64;
+
+/// Rewrites that fail in a row before the next one is put off. Redis's figure.
+pub const AOF_REWRITE_FAILURES: u64 = 3;
+
+/// Minutes that the next one is put off at the most; it begins with one and doubles. Redis's figure.
+pub const AOF_REWRITE_DELAY_MINUTES_MAX: u64 = 60;
+
+/// Bytes of a line of the manifest. Redis's figure.
+pub const MANIFEST_LINE_MAX: usize = 1022;
+
 /// Records of an undo log that are looked through one by one; with more there is an index.
 pub const UNDO_LOOKED_THROUGH: usize = 16;
 
@@ -203,6 +261,17 @@ pub const EXPIRE_CYCLE_KEYS: usize = 64;
 
 /// Keys with an expiry that a cycle looks at before it judges how many of them are dead.
 pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
+
+// Files
+
+/// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.
+pub const LOAD_BATCH_KEYS: usize = 256;
+
+/// Bytes after which a file that is written for long is forced to disk. Redis's figure.
+pub const SYNC_STEP_BYTES: usize = 4 << 20;
+
+/// Seconds until another snapshot is tried after one has failed. Redis's figure.
+pub const SAVE_RETRY_DELAY_S: u64 = 5;
 
 // Modules
 

@@ -37,6 +37,20 @@ pub fn install(server: &'static Server, listening: Listening) {
         Ok(())
     });
     server.config.on_change(&["client-output-buffer-limit"], limit);
+    let policy: Hook = Box::new(move |change: &Change<'_>| {
+        server.aof.configure(change.new);
+        Ok(())
+    });
+    server.config.on_change(&["appendfsync", "aof-timestamp-enabled"], policy);
+    let appendonly: Hook = Box::new(move |change: &Change<'_>| {
+        if change.new.appendonly {
+            server.turn_aof_on();
+        } else {
+            server.turn_aof_off();
+        }
+        Ok(())
+    });
+    server.config.on_change(&["appendonly"], appendonly);
     let level: Hook = Box::new(|change: &Change<'_>| {
         logging::set_level(change.new.loglevel);
         Ok(())

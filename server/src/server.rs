@@ -24,6 +24,7 @@ use crate::limits;
 use crate::memory::Memory;
 use crate::module::Registry;
 use crate::net::client::Clients;
+use crate::persistence::Persistence;
 use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
 use crate::tenant::Tenant;
 
@@ -66,6 +67,8 @@ pub struct Server {
     pub rates: Mutex<Rates>,
     /// How much memory is used, and by what.
     pub memory: Memory,
+    /// What is known of the server's own files.
+    pub persistence: Persistence,
     /// The clocks.
     pub clock: Clock,
     /// 40 hexadecimal digits that tell this run from others.
@@ -74,6 +77,8 @@ pub struct Server {
     pub started_us: u64,
     /// Whether keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
+    /// Whether what changes a module's value is kept; DEBUG MODULE-JOURNAL.
+    pub keeps_journals: AtomicBool,
     /// Keys that expired without being asked for.
     pub cron_expired: AtomicU64,
     pause: Mutex<Pause>,
@@ -104,10 +109,12 @@ impl Server {
             aof: Aof::default(),
             rates: Mutex::default(),
             memory: Memory::new(workers),
+            persistence: Persistence::new(clock.now_us() / 1_000_000),
             started_us: clock.now_us(),
             clock,
             run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             active_expire: AtomicBool::new(true),
+            keeps_journals: AtomicBool::new(true),
             cron_expired: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),

@@ -3,7 +3,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::{TcpStream, UnixStream};
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::balance;
 use crate::command::dispatch::Executor;
-use crate::config::{Config, Startup};
+use crate::config::{Config, ShutdownFlags, Startup};
 use crate::cron;
 use crate::limits;
 use crate::listen::{Arrival, Listening, Socket, Sockets, Visitor, WorkerQueue};
@@ -53,6 +52,8 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         let metrics = metrics::open(&config)?;
         load_modules(server, startup)?;
         tracing::info!("Server initialized");
+        // From the first connection on, clients are told to wait for the data.
+        server.persistence.begin_loading(0, server.clock.now_us() / 1_000_000);
         let workers = spawn_workers(server)?;
         reactions::install(server, Listening::start(server, sockets, workers)?);
         if let Some(socket) = metrics {
@@ -60,14 +61,51 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         }
         cron::spawn(server);
         balance::spawn(server);
+        until_end(server, load_data(server)).await?;
         tracing::info!("Ready to accept connections");
-        tokio::select! {
-            () = server.stopped() => {}
-            signal = termination() => tracing::warn!("Received {signal} scheduling shutdown..."),
-        }
-        shut_down(server).await;
-        Ok(())
+        until_end(server, std::future::pending()).await
     })
+}
+
+/// Load what is in the files, in a thread of its own.
+async fn load_data(server: &'static Server) -> anyhow::Result<()> {
+    let load = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
+        let _counted = server.memory.guest();
+        if server.config.current().appendonly {
+            server.load_aof()?;
+            server.open_aof()?;
+        } else {
+            server.load_snapshot()?;
+        }
+        Ok(())
+    });
+    load.await.context("loading was interrupted")??;
+    server.persistence.end_loading(server.dirty(), server.clock.now_us() / 1_000_000);
+    Ok(())
+}
+
+/// Wait for the end of `work`, or of the server.
+async fn until_end(
+    server: &'static Server,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = server.stopped() => {
+                server.remove_traces();
+                anyhow::bail!("the server cannot go on");
+            }
+            (signal, flags) = termination(server) => {
+                tracing::warn!("Received {signal} scheduling shutdown...");
+                server.shut_down(flags);
+                tracing::warn!(
+                    "{signal} received but errors trying to shut down the server, check the logs for more information"
+                );
+            }
+        }
+    }
 }
 
 /// The modules of `loadmodule`, each with its parameters. One that cannot be loaded stops the start.
@@ -100,7 +138,8 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
     }
 }
 
-async fn termination() -> &'static str {
+/// A signal that asks for the end, and how it is configured to.
+async fn termination(server: &Server) -> (&'static str, ShutdownFlags) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
@@ -108,28 +147,9 @@ async fn termination() -> &'static str {
         return std::future::pending().await;
     };
     tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = int.recv() => "SIGINT",
+        _ = term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
+        _ = int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
     }
-}
-
-/// Let the replies that are on their way go out, then end.
-async fn shut_down(server: &'static Server) {
-    tracing::warn!("User requested shutdown...");
-    for client in server.clients.list() {
-        client.kill();
-    }
-    let config = server.config.current();
-    for _ in 0..20 {
-        if server.clients.is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    for path in [&config.unixsocket, &config.pidfile].into_iter().flatten() {
-        let _ = std::fs::remove_file(config.in_dir(path));
-    }
-    tracing::warn!("Sandkey is now ready to exit, bye bye...");
 }
 
 /// Start the workers. Each is reached through its queue, by the acceptor and by the others.

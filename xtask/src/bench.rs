@@ -6,8 +6,9 @@ use crate::step::Step;
 use crate::tree::Tree;
 use anyhow::{Context, Result};
 
-/// Set up, build and compare. A full run writes benches/RESULTS.md, a quick one only shows that it works.
-pub(crate) fn bench(tree: &Tree, quick: bool) -> Result<()> {
+/// Set up, build and compare. A full run writes benches/RESULTS.md; one that is quick, or only of some experiments, writes beside
+/// what is built.
+pub(crate) fn bench(tree: &Tree, quick: bool, only: &[String]) -> Result<()> {
     const NATIVE: &str = "benches/native-module";
     setup::setup(tree, Need::BENCH)?;
     build::build(tree)?;
@@ -17,15 +18,18 @@ pub(crate) fn bench(tree: &Tree, quick: bool) -> Result<()> {
     } else {
         "libnative_bench.so"
     });
-    let (results, flag) = if quick {
-        (tree.target().join("RESULTS-quick.md"), Some("--quick"))
-    } else {
-        (tree.root().join("benches/RESULTS.md"), None)
+    let name = match (quick, only) {
+        (true, _) => Some("RESULTS-quick.md"),
+        (false, [_, ..]) => Some("RESULTS-only.md"),
+        (false, []) => None,
     };
+    let results =
+        name.map_or_else(|| tree.root().join("benches/RESULTS.md"), |name| tree.target().join(name));
     let mut step = Step::new(tree, "comparison", "cargo run --package sandkey-benches --bin compare --");
     let files = [
         ("--sandkey", tree.server()),
         ("--bench-module", tree.module("bench")),
+        ("--values-module", tree.module("bench-values")),
         ("--hostile-module", tree.module("hostile")),
         ("--native-module", native),
         ("--results", results.clone()),
@@ -33,8 +37,11 @@ pub(crate) fn bench(tree: &Tree, quick: bool) -> Result<()> {
     for (name, file) in files {
         step = step.arg(name).arg(file);
     }
-    if let Some(flag) = flag {
-        step = step.arg(flag);
+    if quick {
+        step = step.arg("--quick");
+    }
+    if !only.is_empty() {
+        step = step.arg("--only").arg(only.join(","));
     }
     step.run()?;
     let text =

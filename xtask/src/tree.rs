@@ -5,8 +5,8 @@ use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Modules that `cargo xtask run` leaves out: one attacks its server, the other only measures it.
-const NOT_FOR_USE: [&str; 2] = ["bench", "hostile"];
+/// Modules that `cargo xtask run` leaves out: one attacks its server, the others only measure it.
+const NOT_FOR_USE: [&str; 6] = ["bench", "bench-values", "foul", "hostile", "ledger", "ledger-next"];
 
 /// A checkout.
 pub(crate) struct Tree {

@@ -1,10 +1,13 @@
-//! The commands of `sample-modules/bench`, written as the author of a native module for redis-server would write
-//! them, with the safe interface of the redis-module crate. The comparison loads this into redis-server and asks what
-//! the sandbox costs against it.
+//! The commands of `sample-modules/bench` and `sample-modules/bench-values`, written as the author of a native module for
+//! redis-server would write them, with the interface of the redis-module crate. The comparison loads this into
+//! redis-server and asks what the sandbox costs against it.
 //!
 //! It is not a module for use: a native module shares the server's memory, and one bad line in it ends the server.
 
+mod series;
+
 use redis_module::{Context, NextArg, RedisError, RedisResult, RedisString, RedisValue, redis_module};
+use series::SERIES;
 
 /// `BENCH.NOP` -- O(1). OK: what remains is the way in and out.
 fn nop(_ctx: &Context, _args: Vec<RedisString>) -> RedisResult {
@@ -36,9 +39,11 @@ redis_module! {
     name: "bench",
     version: 1,
     allocator: (redis_module::alloc::RedisAlloc, redis_module::alloc::RedisAlloc),
-    data_types: [],
+    data_types: [SERIES],
     commands: [
         ["bench.nop", nop, "fast readonly", 0, 0, 0, ""],
         ["bench.incr", incr, "write fast deny-oom", 1, 1, 1, ""],
+        ["bench.insert", series::insert, "write fast deny-oom", 1, 1, 1, ""],
+        ["bench.len", series::len, "fast readonly", 1, 1, 1, ""],
     ],
 }

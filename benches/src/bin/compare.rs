@@ -3,10 +3,10 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use sandkey_benches::measure::{Effort, Servers, measure};
+use sandkey_benches::experiments::{self, EXPERIMENTS, Programs, SERIES};
+use sandkey_benches::measure::{Effort, Samples, Servers, measure};
 use sandkey_benches::process::Server;
 use sandkey_benches::report::{Results, markdown};
-use sandkey_benches::{memory, throttle};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -20,10 +20,13 @@ struct Args {
     /// Its module with the commands BENCH.NOP, BENCH.INCR and BENCH.SPIN
     #[arg(long)]
     bench_module: PathBuf,
+    /// Its module with a type and BENCH.INSERT
+    #[arg(long)]
+    values_module: PathBuf,
     /// Its module with the command HOSTILE.LOOP
     #[arg(long)]
     hostile_module: PathBuf,
-    /// The same commands as the bench module's, for redis-server
+    /// What the bench and values modules do, for redis-server
     #[arg(long)]
     native_module: PathBuf,
     /// Where redis-server is
@@ -32,9 +35,12 @@ struct Args {
     /// The file to write
     #[arg(long)]
     results: PathBuf,
-    /// Two minutes instead of twenty
+    /// Three minutes instead of twenty
     #[arg(long)]
     quick: bool,
+    /// Only these, by commas: series, memory, throttle, insert, recovery, bgsave, load, everysec
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -48,36 +54,54 @@ fn main() -> ExitCode {
 }
 
 fn compare(args: &Args) -> Result<()> {
-    let effort =
-        if args.quick { Effort { rounds: 3, seconds: 0.4 } } else { Effort { rounds: 5, seconds: 2.0 } };
-    let start = Instant::now();
-    let sandkey = PathBuf::from(absolute(&args.sandkey)?);
-
-    eprintln!("── memory");
-    let memory = (memory::bytes_per_key(&sandkey)?, memory::bytes_per_key(&args.redis)?);
-    eprintln!("── beside a looping module");
-    let (bench, hostile) = (absolute(&args.bench_module)?, absolute(&args.hostile_module)?);
-    // Twenty minutes of other figures are not thrown away for this one; the report says what happened.
-    let throttle = throttle::experiment(&sandkey, &bench, &hostile, effort);
-    eprintln!("── CPU, requests per second and latency");
-    let samples = {
-        let servers = Servers {
-            sandkey: Server::start(&sandkey, &["--loadmodule", &bench])?,
-            redis: Server::start(&args.redis, &["--loadmodule", &absolute(&args.native_module)?])?,
-        };
-        measure(&servers, effort)?
+    let effort = if args.quick {
+        Effort { rounds: 3, seconds: 0.4, quick: true }
+    } else {
+        Effort { rounds: 5, seconds: 2.0, quick: false }
     };
-
+    for name in &args.only {
+        ensure!(experiments::is_known(name), "there is nothing of the name '{name}' to measure");
+    }
+    let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|wanted| wanted == name);
+    let programs = Programs {
+        sandkey: PathBuf::from(absolute(&args.sandkey)?),
+        redis: args.redis.clone(),
+        bench: absolute(&args.bench_module)?,
+        values: absolute(&args.values_module)?,
+        hostile: absolute(&args.hostile_module)?,
+        native: absolute(&args.native_module)?,
+    };
+    let start = Instant::now();
+    let samples = if is_wanted(SERIES) { Some(series(&programs, effort)?) } else { None };
+    let mut findings = Vec::new();
+    for experiment in EXPERIMENTS.iter().filter(|experiment| is_wanted(experiment.name)) {
+        eprintln!("── {}", experiment.title);
+        // Twenty minutes of other figures are not thrown away for this one; the report says what happened.
+        let found = (experiment.run)(&programs, effort);
+        if let Err(error) = &found {
+            eprintln!("   not measured: {error:#}");
+        }
+        findings.push((experiment, found));
+    }
     let versions = vec![
-        version(&sandkey, "--version"),
-        version(&args.redis, "--version"),
+        version(&programs.sandkey, "--version"),
+        version(&programs.redis, "--version"),
         version(Path::new("rustc"), "-V"),
     ];
-    let report = markdown(&Results { effort, samples, memory, throttle, versions });
+    let report = markdown(&Results { effort, samples, findings, versions });
     std::fs::write(&args.results, report)
         .with_context(|| format!("cannot write {}", args.results.display()))?;
     eprintln!("── {:.0} s in all", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+fn series(programs: &Programs, effort: Effort) -> Result<Samples> {
+    eprintln!("── CPU, requests per second and latency");
+    let servers = Servers {
+        sandkey: Server::start(&programs.sandkey, &["--loadmodule", &programs.bench])?,
+        redis: Server::start(&programs.redis, &["--loadmodule", &programs.native])?,
+    };
+    measure(&servers, effort)
 }
 
 /// For a server, which runs in a folder of its own.

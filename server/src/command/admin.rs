@@ -1,6 +1,7 @@
 //! SHUTDOWN, MONITOR, ROLE and LOLWUT: commands on the server as a whole that have no family of their own.
 
 use crate::command;
+use crate::config::ShutdownFlags;
 use crate::net::argv::Argv;
 use crate::version::VERSION;
 
@@ -61,7 +62,8 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` -- O(1). No reply: the connection ends, and the server after it.
+/// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` -- O(1), and O(N) in all keys if they are saved. No reply: the server is gone. If
+/// they cannot be saved it goes on, and answers an error.
 fn shutdown(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let has = |word| argv.iter().skip(1).any(|arg| args::is(arg, word));
     let known =
@@ -73,13 +75,10 @@ fn shutdown(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if abort {
         return Err(CommandError::line("ERR No shutdown in progress."));
     }
-    if has("SAVE") && !has("FORCE") {
-        tracing::warn!("SHUTDOWN SAVE is refused: this server cannot save what it keeps yet");
-        return Err(CommandError::line("ERR Errors trying to SHUTDOWN. Check logs."));
-    }
-    ctx.session.closing = true;
-    ctx.server.stop();
-    Ok(())
+    let flags =
+        ShutdownFlags { save: has("SAVE"), nosave: has("NOSAVE"), now: has("NOW"), force: has("FORCE") };
+    ctx.server.shut_down(flags);
+    Err(CommandError::line("ERR Errors trying to SHUTDOWN. Check logs."))
 }
 
 /// `MONITOR` -- O(1). OK, and then every command that anybody runs.

@@ -4,6 +4,7 @@
 use crate::command;
 use crate::keyspace::{Db, ShardId};
 use crate::net::argv::Argv;
+use crate::persistence::Work;
 
 use super::args;
 use super::context::CommandContext;
@@ -58,7 +59,24 @@ fn flushdb(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `FLUSHALL [ASYNC|SYNC]` -- O(N). OK; all databases are empty.
 fn flushall(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let databases = ctx.tenant.keyspace.databases();
-    flush(ctx, argv, 0..databases)
+    flush(ctx, argv, 0..databases)?;
+    forget_snapshot(ctx);
+    Ok(())
+}
+
+/// A snapshot that is being saved would bring back what was deleted on purpose, and the file still has it: as in Redis, one of no keys
+/// takes its place. A command that may be undone leaves both to the next save point.
+fn forget_snapshot(ctx: &CommandContext<'_>) {
+    if ctx.keys.scratch.undo.is_active() {
+        return;
+    }
+    let persistence = &ctx.server.persistence;
+    if persistence.cancel(|work| work == Work::BackgroundSave).is_some() {
+        tracing::warn!("There is a child saving an .rdb. Killing it!");
+    }
+    if !ctx.config.save.is_empty() {
+        persistence.schedule_save();
+    }
 }
 
 fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Range<usize>) -> CommandResult {

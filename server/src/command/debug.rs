@@ -10,12 +10,13 @@ use crate::digest::Digest;
 use crate::effects::notify::Class;
 use crate::keyspace::{EntryRef, Expire, Key, StringRef};
 use crate::net::argv::Argv;
-use crate::net::reply::Protocol;
+use crate::net::reply::{Protocol, ReplyWriter};
 
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::help;
+use super::reload;
 use super::spec::Family;
 
 /// The row.
@@ -62,14 +63,18 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("DIGEST-VALUE", (2, usize::MAX), "<key> [<key> ...]", "Returns a fingerprint of each value.", digest_value),
     row("ERROR", (3, 3), "<string>", "Returns an error with this text.", error),
     row("HELP", (2, 2), "", "Returns this text.", debug_help),
-    row("LOADAOF", (2, 2), "", "Is refused: there is no append-only file yet.", no_persistence),
+    row("LOADAOF", (2, 2), "", "Loads the append-only file in place of what is in memory.", load_aof),
     row("LOG", (3, 3), "<message>", "Writes a message into the server's log.", log),
+    row("MODULE-JOURNAL", (3, 3), "<0|1>",
+        "With 0, changes of modules' values are lost with the instance that made them: what journals cost is measured so.",
+        module_journal),
     row("OBJECT", (3, 3), "<key>", "Shows how a value is stored.", object),
     row("POPULATE", (3, 5), "<count> [<prefix>] [<size>]",
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
     row("PROTOCOL", (3, 3), "<type>", "Returns a value of this type of the protocol.", protocol),
     row("QUICKLIST-PACKED-THRESHOLD", (3, 3), "<size>", "Does nothing: there are no lists yet.", packed_threshold),
-    row("RELOAD", (2, usize::MAX), "[option ...]", "Is refused: there are no snapshots yet.", no_persistence),
+    row("RELOAD", (2, usize::MAX), "[MERGE] [NOFLUSH] [NOSAVE]",
+        "Saves all data and loads it again; without saving, without forgetting what is there, or over it.", reload::reload),
     row("SET-ACTIVE-EXPIRE", (3, 3), "<0|1>", "Says whether keys expire without being asked for.", set_active_expire),
     row("SLEEP", (3, 3), "<seconds>", "Stops all that touches keys for so long.", sleep),
     row("STRINGMATCH-LEN", (4, 4), "<len> <pattern>", "Matches that many letters a against a pattern.", stringmatch),
@@ -111,11 +116,22 @@ fn packed_threshold(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResu
     Ok(())
 }
 
-fn no_persistence(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let name = args::printable(argv.at(1)).to_ascii_uppercase();
-    Err(CommandError::err(format_args!(
-        "DEBUG {name} needs persistence, which this server does not have yet"
-    )))
+fn load_aof(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
+    if ctx.in_transaction {
+        return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+    }
+    let server = ctx.server;
+    // It runs commands of its own, which need the keys that this one has locked.
+    ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
+        server.reload_aof().map_err(|error| {
+            tracing::warn!("{error}");
+            CommandError::line("ERR Error trying to load the AOF files, check server logs.")
+        })?;
+        tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
+        reply.ok();
+        Ok(())
+    }));
+    Ok(())
 }
 
 fn error(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
@@ -138,6 +154,12 @@ fn sleep(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn set_active_expire(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.server.active_expire.store(args::integer(argv.at(2))? != 0, Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn module_journal(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    ctx.server.keeps_journals.store(args::integer(argv.at(2))? != 0, Relaxed);
     ctx.reply.ok();
     Ok(())
 }

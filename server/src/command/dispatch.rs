@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use crate::config::Config;
 use crate::effects::Effects;
+use crate::effects::notify::Class;
 use crate::keyspace::{HashLimits, Key};
 use crate::limits;
 use crate::net::argv::{Argv, OwnedArgv};
@@ -126,6 +128,12 @@ impl Executor {
         }
     }
 
+    /// Stop 12: whether what the client has changed is as safe as `appendfsync` promises. If not, `waker` is woken then.
+    #[inline]
+    pub fn poll_synced(&self, session: &Session, waker: &Waker) -> Poll<()> {
+        self.server.aof.poll_synced(session.appended, waker)
+    }
+
     /// Count what was read from a client.
     pub fn count_input(&self, bytes: u64) {
         let stats = self.server.stats.of(self.worker);
@@ -180,6 +188,28 @@ impl Executor {
         outcome
     }
 
+    /// Execute what has been executed before, by this server or another one: nothing refuses it for now, and nobody hears of it.
+    pub fn replay(
+        &mut self,
+        session: &mut Session,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+    ) -> Result<(), CommandError> {
+        let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
+        let result = match resolve(&table, argv) {
+            Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
+            Ok(command) => {
+                let plan = LockPlan::of(self.server, session, command, argv, None);
+                // Modules are neither upgraded nor unloaded while data is loaded.
+                self.run_to_end(session, command, argv, reply, &plan);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.table = Some(table);
+        result
+    }
+
     /// None if the command is another one now: its module was upgraded or unloaded in this very moment.
     fn execute_command(
         &mut self,
@@ -215,16 +245,26 @@ impl Executor {
             return Some(self.wait_for_fuel(session, &plan, wait, command, reply));
         }
         session.waiting_since_us = 0;
-        match self.run(session, command, argv, reply, &plan) {
-            Ran::Done => {}
-            Ran::Stale => return None,
-            Ran::NeedsKeys(found) => {
-                if !self.run_with_more_keys(session, command, argv, reply, found) {
-                    return None;
-                }
-            }
+        if !self.run_to_end(session, command, argv, reply, &plan) {
+            return None;
         }
         Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+    }
+
+    /// Run a command, with all the keys that it turns out to need. False if its module has gone meanwhile.
+    fn run_to_end(
+        &mut self,
+        session: &mut Session,
+        command: &Arc<Command>,
+        argv: Argv<'_>,
+        reply: &mut ReplyWriter,
+        plan: &LockPlan<'_>,
+    ) -> bool {
+        match self.run(session, command, argv, reply, plan) {
+            Ran::Done => true,
+            Ran::Stale => false,
+            Ran::NeedsKeys(found) => self.run_with_more_keys(session, command, argv, reply, found),
+        }
     }
 
     /// Run a command again that turned out to need more keys, until it has all of them. False if its module has gone meanwhile.
@@ -283,10 +323,48 @@ impl Executor {
                 command.name
             )));
         }
+        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
+            && let Some(wait) = self.file_trouble(session, command)?
+        {
+            return Ok(Some(wait));
+        }
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
         Ok(self.server.paused_for(command, session, self.now_us))
+    }
+
+    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
+    /// case, those that write in the others, and they wait while the disk has to catch up.
+    #[cold]
+    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
+        if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
+            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
+        }
+        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let writes = command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::RUNS_QUEUE)
+                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE));
+        // Those who watch the server ask with PING whether it can do its work.
+        if (writes || command.name == "ping")
+            && let Some(reason) = self.server.aof.write_error()
+        {
+            let text = format!("MISCONF Errors writing to the AOF file: {reason}");
+            return Err(CommandError::Other(text.into()));
+        }
+        if writes && self.server.aof.is_full() {
+            self.server.aof.count_delayed();
+            return Ok(Some(limits::AOF_FULL_STEP));
+        }
+        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
+            return Err(CommandError::line(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
+                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
+                 for details about the RDB error.",
+            ));
+        }
+        Ok(None)
     }
 
     /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
@@ -378,7 +456,8 @@ impl Executor {
             now_ms,
             no_touch: session.no_touch,
             may_write: true,
-            notify: self.config.notify_keyspace_events,
+            // Nobody hears of what is repeated.
+            notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
             lazy_expire: self.config.lazyfree_lazy_expire,
             hash_limits: HashLimits {
                 entries: self.config.hash_max_listpack_entries,
@@ -416,8 +495,12 @@ impl Executor {
             ctx.session.appended = end;
         }
         // Unlocks.
+        let is_loader = ctx.session.is_loader;
         drop(ctx);
         self.scratch.clear();
+        if is_loader {
+            self.effects.discard();
+        }
         self.deliver();
         if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
@@ -498,6 +581,9 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.reply.error(error.wire());
     } else {
         ctx.propagate_after(effects, argv);
+    }
+    if ctx.session.is_loader {
+        return;
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);

@@ -4,6 +4,7 @@
 
 mod counts;
 mod data;
+mod persistence;
 mod process;
 
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ const SECTIONS: [Section; 13] = [
     section("server", "Server", true, process::server),
     section("clients", "Clients", true, process::clients),
     section("memory", "Memory", true, data::memory),
-    section("persistence", "Persistence", true, data::persistence),
+    section("persistence", "Persistence", true, persistence::persistence),
     section("stats", "Stats", true, counts::stats),
     section("replication", "Replication", true, data::replication),
     section("cpu", "CPU", true, process::cpu),

@@ -1,6 +1,7 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
 pub mod admin;
+pub mod aof;
 pub mod args;
 pub mod client;
 pub mod cluster;
@@ -32,6 +33,8 @@ mod name_key;
 pub mod object;
 mod propagate;
 pub mod pubsub;
+mod reload;
+pub mod save;
 pub mod scan;
 pub mod scratch;
 pub mod secrets;
@@ -52,6 +55,7 @@ use spec::Family;
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
+    aof::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -70,6 +74,7 @@ pub const FAMILIES: &[Family] = &[
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,
+    save::FAMILY,
     scan::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,

@@ -37,5 +37,7 @@ pub use rewrite::RewriteExtra;
 pub use snapshot::Config;
 pub use start_error::{Origin, Source, StartError};
 pub use store::{Caller, Change, Changed, ConfigError, ConfigReader, ConfigStore, Hook};
-pub use table::{AclPubsubDefault, LogLevel, MaxmemoryPolicy, Protection, ShutdownFlags, TlsAuthClients};
+pub use table::{
+    AclPubsubDefault, AppendFsync, LogLevel, MaxmemoryPolicy, Protection, ShutdownFlags, TlsAuthClients,
+};
 pub use values::{BIND_ADDRESSES_MAX, BindAddress, OutputLimit, OutputLimits, Primary, SavePoint};

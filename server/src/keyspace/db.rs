@@ -365,6 +365,16 @@ impl Db {
         }
     }
 
+    /// Adds an entry out of a file, whose key has this hash. If the key is there already, nothing happens and the entry comes back.
+    #[inline]
+    pub fn load(&mut self, hash: u64, entry: Entry) -> Result<(), Entry> {
+        if self.table.find(hash, entry.as_ref().key()).is_some() {
+            return Err(entry);
+        }
+        self.add(hash, entry);
+        Ok(())
+    }
+
     /// Takes a live key out, with its value: the caller drops it after unlocking, or puts it back.
     pub fn remove(&mut self, key: &Key<'_>, now_ms: u64) -> Option<Entry> {
         let place = self.find(key, now_ms)?;

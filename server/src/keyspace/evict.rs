@@ -26,6 +26,8 @@ pub enum AccessClock {
         /// `lfu-decay-time`: minutes after which the counter goes down by one; 0 for never.
         decay_minutes: u32,
     },
+    /// Nothing: it stands still at this. For the time in which keys are loaded and the past is repeated.
+    Still(u32),
 }
 
 impl AccessClock {
@@ -35,7 +37,13 @@ impl AccessClock {
         match self {
             AccessClock::Lru => seconds(now_ms),
             AccessClock::Lfu { .. } => minutes(now_ms) << 8 | LFU_INITIAL,
+            AccessClock::Still(clock) => clock,
         }
+    }
+
+    /// Standing still at what an entry that is made now begins with.
+    pub fn stopped(self, now_ms: u64) -> Self {
+        AccessClock::Still(self.initial(now_ms))
     }
 
     /// The clock after an access. `random` is asked for only under LFU.
@@ -46,6 +54,7 @@ impl AccessClock {
             AccessClock::Lfu { log_factor, .. } => {
                 minutes(now_ms) << 8 | increment(self.frequency(clock, now_ms), log_factor, random)
             }
+            AccessClock::Still(clock) => clock,
         }
     }
 

@@ -136,12 +136,19 @@ pub struct ModuleValue {
     saved: Arc<Vec<u8>>,
     journal: Journal,
     live: Option<Live>,
+    /// The module that is loaded here has saved it; it did not come from elsewhere.
+    home_made: bool,
 }
 
 impl ModuleValue {
-    /// A value that was saved, by the version of its type that `id` names.
+    /// A value that came from elsewhere, saved by the version of its type that `id` names.
     pub fn new(id: TypeId, saved: Vec<u8>) -> Self {
-        Self { id, saved: Arc::new(saved), journal: Journal::default(), live: None }
+        Self { id, saved: Arc::new(saved), journal: Journal::default(), live: None, home_made: false }
+    }
+
+    /// Whether its module saved it here. What came from elsewhere may have strings in forms that modules are not given.
+    pub fn is_home_made(&self) -> bool {
+        self.home_made
     }
 
     /// Its type, with the version of what is saved.
@@ -174,6 +181,7 @@ impl ModuleValue {
         self.id = id;
         self.saved = Arc::new(saved);
         self.journal = Journal::default();
+        self.home_made = true;
     }
 
     /// Where its object is, if it has one.
@@ -200,7 +208,13 @@ impl ModuleValue {
 impl Clone for ModuleValue {
     /// The same value, which has no object.
     fn clone(&self) -> Self {
-        Self { id: self.id, saved: Arc::clone(&self.saved), journal: self.journal.clone(), live: None }
+        Self {
+            id: self.id,
+            saved: Arc::clone(&self.saved),
+            journal: self.journal.clone(),
+            live: None,
+            home_made: self.home_made,
+        }
     }
 }
 

@@ -4,10 +4,13 @@
 //! So does what a module says has changed an object. Everything else is followed by saving the object. A journal that has
 //! outgrown what was saved is folded into it, so that its cost stays that of one copy of the bytes.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use sandkey_runtime::{Instance, State, Trap};
 
-use crate::effects::Mark;
 use crate::effects::notify::Class;
+use crate::effects::propagate::Exactly;
+use crate::effects::{Mark, rdb};
 use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::net::argv::Argv;
@@ -21,6 +24,8 @@ enum Outcome {
     Saved(TypeId, Vec<u8>),
     /// A command in its journal.
     Journaled,
+    /// It is not kept: DEBUG MODULE-JOURNAL said so.
+    Lost,
 }
 
 /// Keep what a command did to objects. A trap undoes the command.
@@ -49,11 +54,13 @@ fn commit_edits(
     // whole value is in the undo log, not the length of its journal.
     let may_journal = host.module.manifest.state == State::Values && host.ctx.keys.scratch.undo.depth() == 1;
     let revision = host.revision();
+    let keeps = host.ctx.server.keeps_journals.load(Relaxed);
     // All that can fail comes first.
     let mut outcomes = smallvec::SmallVec::<[Outcome; 1]>::new();
     for edit in &edits {
         let journaled = may_journal && !edit.new && (alone || edit.journal.is_some());
         outcomes.push(match value_of(host, edit) {
+            Some(_) if !keeps && !edit.new => Outcome::Lost,
             Some(value) if journaled && has_room(value, revision) => Outcome::Journaled,
             Some(value) => {
                 let size = value.saved().len() + value.journal().bytes();
@@ -66,12 +73,35 @@ fn commit_edits(
     for (edit, outcome) in edits.iter().zip(outcomes) {
         keep(host, edit, outcome, argv);
     }
-    if !host.used.personal {
-        let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
-        host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
-    }
+    propagate(host, &edits, argv, since);
     host.used.edits = edits;
     Ok(())
+}
+
+/// Have what the command did repeated elsewhere: by running it again with its time and seed, or, if that might not do the same, by
+/// giving each value its bytes.
+fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, since: Mark) {
+    if !host.ctx.keys.propagates() {
+        return;
+    }
+    let db = host.ctx.keys.db;
+    // What a `global` module keeps beside its values is not there when the command is repeated.
+    let repeatable = !host.used.personal && host.module.manifest.state == State::Values;
+    if repeatable {
+        let parameters = host.module.unusual_parameters();
+        let exactly = Exactly { now_us: host.ctx.now_us, seed: host.seed(), parameters: &parameters };
+        return host.ctx.keys.effects.propagate_module_command(since, db, &exactly, argv);
+    }
+    for edit in edits {
+        let Ok((key, _)) = key_of(&host.handles, edit.handle) else { continue };
+        let keys = &mut host.ctx.keys;
+        // Such a command was not journaled: the value is its bytes.
+        let Some(entry) = keys.peek(&key).ok().flatten().filter(|entry| entry.module().is_some()) else {
+            continue;
+        };
+        let (payload, expire_at) = (rdb::value::dump(entry, false), entry.expire_at());
+        keys.effects.propagate_payload(db, key.bytes, expire_at, &payload);
+    }
 }
 
 /// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
@@ -118,6 +148,7 @@ fn keep(host: &mut ModuleHost<'_, '_, '_>, edit: &Edit, outcome: Outcome, argv: 
                 value.journal_mut().push(revision, now_us, seed, said.as_argv().iter());
             }
             (Outcome::Journaled, None) => value.journal_mut().push(revision, now_us, seed, argv.iter()),
+            (Outcome::Lost, _) => {}
         }
         true
     };

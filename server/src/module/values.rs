@@ -4,12 +4,14 @@
 //! parameters that the module had then. Nothing else of the server is there for them: only commands that needed nothing
 //! else are in a journal.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use sandkey_runtime::{ArgvBuf, Instance, Trap};
 
 use crate::command::args::printable;
+use crate::effects::rdb::fields;
 use crate::keyspace::{ModuleValue, Revision, TypeId};
 use crate::limits;
 use crate::server::Server;
@@ -81,7 +83,12 @@ impl LoadedModule {
         }
         let fuel = self.value_fuel(value.saved().len() + value.journal().bytes());
         let host = &mut Starting::at(&self.name, now_us);
-        let loaded = instance.load_value(host, data_type, value.id().encver(), value.saved(), fuel);
+        let bytes = if value.is_home_made() {
+            Cow::Borrowed(value.saved().as_slice())
+        } else {
+            fields::plain(value.saved()).map_err(|error| Unusable::Refused(error.to_string()))?
+        };
+        let loaded = instance.load_value(host, data_type, value.id().encver(), &bytes, fuel);
         let number = loaded.result?.map_err(|reason| {
             Unusable::Refused(format!("the module cannot load it: {}", printable(reason.as_bytes())))
         })?;
@@ -186,14 +193,14 @@ impl LoadedModule {
             return;
         };
         unfreed.extend(objects.take_left());
-        let mut effort = 0;
+        let mut effort = 0_u64;
         while effort < limits::FREE_EFFORT
             && let Some(object) = unfreed.pop()
         {
             let host = &mut Starting::at(&self.name, 0);
             let Object { data_type, number } = object;
             let steps = instance.value_free_effort(host, data_type, number, limits::VALUE_FUEL_MIN);
-            effort += steps.result.as_ref().map_or(1, |steps| (*steps).max(1));
+            effort = effort.saturating_add(steps.result.as_ref().map_or(1, |steps| (*steps).max(1)));
             // What takes long may take as long as it took to make.
             let fuel = self.value_fuel(instance.memory_bytes());
             let freed = steps.result.and_then(|_| {

@@ -145,6 +145,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return Poll::Ready(Turn::Close);
             }
             self.state.session.client.collect_mail(&mut self.state.output);
+            if self.poll_synced(cx).is_pending() {
+                // The replies acknowledge what is not on disk yet.
+                self.state.session.client.register(cx.waker());
+                if self.state.session.client.has_news() {
+                    continue;
+                }
+                return Poll::Pending;
+            }
             let flushed = match self.poll_flush(cx) {
                 Poll::Ready(Ok(())) => true,
                 Poll::Ready(Err(_)) => return Poll::Ready(Turn::Close),
@@ -173,6 +181,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether all that the client has changed is as safe as `appendfsync` promises.
+    #[inline]
+    fn poll_synced(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.worker.executor.borrow().poll_synced(&self.state.session, cx.waker())
     }
 
     /// The worker that is to go on. Asked when nothing waits, neither to be executed nor to be written.
@@ -387,7 +401,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Write the replies at once if nothing waits before them, and keep what the socket does not take.
     fn send(&mut self, cx: &mut Context<'_>, reply: &mut ReplyWriter) {
-        if self.state.output.is_empty() && !reply.is_empty() {
+        if self.state.output.is_empty() && !reply.is_empty() && self.poll_synced(cx).is_ready() {
             let bytes = reply.as_bytes();
             if let Poll::Ready(Ok(n)) = Pin::new(&mut self.stream).poll_write(cx, bytes) {
                 self.count_output(n);

@@ -1,4 +1,4 @@
-//! INFO memory, persistence, replication and keyspace: the data, where it is and how much of it there is.
+//! INFO memory, replication and keyspace: the data, where it is and how much of it there is.
 
 use crate::figures::{self, human};
 
@@ -51,42 +51,10 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_, '_>) {
         0,
     );
     lines.put("mem_clients_normal", memory.clients);
-    lines.put_all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+    lines.put("mem_cluster_links", 0);
+    lines.put("mem_aof_buffer", facts.ctx.server.aof.buffer_len());
     lines.put("mem_allocator", "jemalloc");
     lines.put_all(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
-}
-
-/// Nothing is saved yet: what stands here is what a server says that never saves.
-pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_, '_>) {
-    let server = facts.ctx.server;
-    lines.put_all(
-        &["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"],
-        0,
-    );
-    lines.put("current_fork_perc", "0.00");
-    lines.put_all(&["current_save_keys_processed", "current_save_keys_total"], 0);
-    lines.put("rdb_changes_since_last_save", server.stats.sum(|stats| &stats.dirty));
-    lines.put("rdb_bgsave_in_progress", 0);
-    lines.put("rdb_last_save_time", server.started_us / 1_000_000);
-    lines.put("rdb_last_bgsave_status", "ok");
-    lines.put_all(&["rdb_last_bgsave_time_sec", "rdb_current_bgsave_time_sec"], -1);
-    lines.put_all(
-        &[
-            "rdb_saves",
-            "rdb_last_cow_size",
-            "rdb_last_load_keys_expired",
-            "rdb_last_load_keys_loaded",
-            "aof_enabled",
-            "aof_rewrite_in_progress",
-            "aof_rewrite_scheduled",
-        ],
-        0,
-    );
-    lines.put_all(&["aof_last_rewrite_time_sec", "aof_current_rewrite_time_sec"], -1);
-    lines.put("aof_last_bgrewrite_status", "ok");
-    lines.put_all(&["aof_rewrites", "aof_rewrites_consecutive_failures"], 0);
-    lines.put("aof_last_write_status", "ok");
-    lines.put_all(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"], 0);
 }
 
 /// A primary without replicas.

@@ -21,7 +21,6 @@ const TITLE: Effect = Stored("the process keeps the title that it was started wi
 const SCORE: Effect = Stored("the server starts no children that should be killed before it");
 const CRASH: Effect = Stored("a crash is reported by the runtime, not by a signal handler");
 const NO_ACL: Effect = Stored("there are no users but the default one, which requirepass protects");
-const SIGNAL: Effect = Stored("a shutdown has nothing to save and nobody to wait for yet");
 const HARNESS: Effect = Stored("it belongs to the test harness of another server");
 
 use super::Effect;
@@ -128,9 +127,9 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
         "Raise hz with the number of clients."),
     row("shutdown-timeout", Int(0, INT_MAX, Plain), "10", MUTABLE,
         Stored("there are no replicas to wait for yet"), "Seconds that a shutdown waits for replicas."),
-    row("shutdown-on-sigint", Several(ShutdownFlags::WORDS), "default", MUTABLE, SIGNAL,
+    row("shutdown-on-sigint", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
         "What SIGINT does, in the words of SHUTDOWN."),
-    row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, SIGNAL,
+    row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
         "What SIGTERM does, in the words of SHUTDOWN."),
     row("worker-threads", Int(0, 1024, Plain), "0", IMMUTABLE, Acts,
         "How many threads may serve clients, as many of them as the load needs; 0 is one for each core."),

@@ -162,9 +162,46 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The same fields with every string written as it is, which is how modules are given them: neither packed into an integer nor
+/// compressed.
+pub fn plain(fields: &[u8]) -> Result<Cow<'_, [u8]>> {
+    let mut read = Fields::new(fields);
+    let mut special = false;
+    while let Some(field) = read.next()? {
+        special |= matches!(field, Field::String(Cow::Owned(_)));
+    }
+    if !special {
+        return Ok(Cow::Borrowed(fields));
+    }
+    let (mut read, mut out) = (Fields::new(fields), Vec::with_capacity(2 * fields.len()));
+    while let Some(field) = read.next()? {
+        match field {
+            Field::String(bytes) => {
+                out.push(STRING as u8);
+                put_len(&mut out, bytes.len() as u64);
+                out.extend_from_slice(&bytes);
+            }
+            other => put(&mut out, &other, false),
+        }
+    }
+    Ok(Cow::Owned(out))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn strings_are_unpacked_for_modules() {
+        let (fields, packed) = sample();
+        let plain_bytes = plain(&packed).expect("the sample is good").into_owned();
+        let mut read = Fields::new(&plain_bytes);
+        for field in &fields {
+            assert_eq!(read.next().expect("what was written").as_ref(), Some(field));
+        }
+        assert!(matches!(plain(&plain_bytes), Ok(Cow::Borrowed(_))), "nothing is left to unpack");
+        assert!(plain(&packed[..packed.len() - 1]).is_err());
+    }
 
     fn sample() -> (Vec<Field<'static>>, Vec<u8>) {
         let fields = vec![
