@@ -105,8 +105,14 @@ fn rounds(server: &Server, keys: u64, large: bool, effort: Effort) -> Result<Vis
         let saving = client.visit_during(|| save(server))?;
         let time = Duration::from_secs_f64(saving.seconds);
         visits.saving.push(saving);
-        visits.busy.push(client.visit_during(|| Ok(work(time)))?);
-        visits.quiet.push(client.visit_during(|| Ok(sleep(time)))?);
+        visits.busy.push(client.visit_during(|| {
+            work(time);
+            Ok(())
+        })?);
+        visits.quiet.push(client.visit_during(|| {
+            sleep(time);
+            Ok(())
+        })?);
     }
     Ok(visits)
 }
