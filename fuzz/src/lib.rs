@@ -1,5 +1,5 @@
 //! What is fuzzed, taken from the sources of the server and of the runtime file by file: these would bring a compiler for WebAssembly
-//! along, and every one of these files needs nothing but the limits.
+//! along, and these files need nothing but the limits and a few small crates.
 
 #[path = "../../server/src/limits.rs"]
 pub mod limits;
@@ -22,3 +22,14 @@ pub mod net {
         pub mod differential;
     }
 }
+
+#[path = "../../server/src/keyspace/mod.rs"]
+pub mod keyspace;
+
+#[path = "../../server/src/effects"]
+pub mod effects {
+    pub mod rdb;
+}
+
+#[path = "../../server/src/effects/rdb/tests/properties.rs"]
+pub mod rdb_properties;

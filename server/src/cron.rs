@@ -26,8 +26,10 @@ pub fn spawn(server: &'static Server) {
                 expiry.cycle(server, &config);
             }
             server.save_if_due(&config);
+            server.rewrite_if_due(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
+            server.tenant.migrations.links.close_idle();
         }
     });
 }

@@ -11,6 +11,8 @@ use crate::stats::PerWorker;
 
 thread_local! {
     static COUNTERS: OnceCell<Option<(ThreadLocal<u64>, ThreadLocal<u64>)>> = const { OnceCell::new() };
+    /// What a thread that is counted for some time has published.
+    static GUEST: Cell<Option<i64>> = const { Cell::new(None) };
 }
 
 /// Memory in use.
@@ -40,15 +42,33 @@ impl Memory {
     /// Publish what the calling thread has allocated and not freed; `worker` is its number.
     #[inline]
     pub fn publish(&self, worker: usize) {
+        if GUEST.get().is_some() {
+            return self.publish_guest();
+        }
         if let Some(used) = used_by_this_thread() {
             self.threads.of(worker).store(used, Relaxed);
         }
     }
 
-    /// Count the calling thread, too, until the result is dropped: one that allocates what others free, or the other way
-    /// round.
+    /// Count the calling thread, too, until the result is dropped: one that comes and goes, and allocates what others free, or the
+    /// other way round.
     pub fn guest(&self) -> Guest<'_> {
-        Guest { memory: self, published: Cell::new(used_by_this_thread().unwrap_or(0)) }
+        let outermost = GUEST.get().is_none();
+        if outermost {
+            GUEST.set(Some(used_by_this_thread().unwrap_or(0)));
+        }
+        Guest { memory: self, outermost }
+    }
+
+    /// Publish what the calling thread has allocated and not freed since the last time, if it is such a thread.
+    #[inline]
+    pub fn publish_guest(&self) {
+        if let Some(before) = GUEST.get()
+            && let Some(used) = used_by_this_thread()
+        {
+            self.guests.fetch_add(used - before, Relaxed);
+            GUEST.set(Some(used));
+        }
     }
 
     /// The same for the main thread.
@@ -101,22 +121,15 @@ fn used_by_this_thread() -> Option<i64> {
 /// A thread that is counted for some time.
 pub struct Guest<'m> {
     memory: &'m Memory,
-    published: Cell<i64>,
-}
-
-impl Guest<'_> {
-    /// Publish what the thread has allocated and not freed since the last time.
-    #[inline]
-    pub fn publish(&self) {
-        if let Some(used) = used_by_this_thread() {
-            self.memory.guests.fetch_add(used - self.published.replace(used), Relaxed);
-        }
-    }
+    outermost: bool,
 }
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
-        self.publish();
+        if self.outermost {
+            self.memory.publish_guest();
+            GUEST.set(None);
+        }
     }
 }
 

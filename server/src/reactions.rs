@@ -42,6 +42,15 @@ pub fn install(server: &'static Server, listening: Listening) {
         Ok(())
     });
     server.config.on_change(&["appendfsync", "aof-timestamp-enabled"], policy);
+    let appendonly: Hook = Box::new(move |change: &Change<'_>| {
+        if change.new.appendonly {
+            server.turn_aof_on();
+        } else {
+            server.turn_aof_off();
+        }
+        Ok(())
+    });
+    server.config.on_change(&["appendonly"], appendonly);
     let level: Hook = Box::new(|change: &Change<'_>| {
         logging::set_level(change.new.loglevel);
         Ok(())

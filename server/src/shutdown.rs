@@ -21,6 +21,7 @@ impl Server {
         // What is half loaded must not take the place of the whole.
         let save = !loading && !flags.nosave && (flags.save || !config.save.is_empty());
         let mut locked = self.tenant.keyspace.lock_all();
+        self.close_aof();
         if save {
             tracing::warn!("Saving the final RDB snapshot before exiting.");
             if self.save_locked(&mut locked).is_err() {

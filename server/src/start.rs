@@ -70,6 +70,7 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
 /// Load what is in the files, in a thread of its own.
 async fn load_data(server: &'static Server) -> anyhow::Result<()> {
     let load = tokio::task::spawn_blocking(move || -> anyhow::Result<()> {
+        let _counted = server.memory.guest();
         if server.config.current().appendonly {
             server.load_aof()?;
             server.open_aof()?;

@@ -1,9 +1,11 @@
 //! What the tests of this package share: servers to talk to, a client to talk with, transcripts, the generator of
-//! random requests, the models of the sample modules. The tests themselves are in tests/.
+//! random requests, the models of the sample modules, the crashes. The tests themselves are in tests/.
 //! Nothing here knows how the server works inside; it is all on the other side of a socket.
 
+pub mod aof;
 pub mod cli;
 pub mod client;
+pub mod crash;
 pub mod differential;
 pub mod generator;
 pub mod guide;

@@ -1,6 +1,6 @@
 //! Where things are: the server under test, its peer, the modules, the other clients.
 //! `SANDKEY_SERVER` names another server binary, which is how the tests themselves are tested: against
-//! redis-server everything here must pass that is not about modules.
+//! redis-server everything here must pass that is not about modules. `SANDKEY_MODULES` names another folder with modules.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,9 +48,14 @@ pub fn tool(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not installed: `cargo xtask setup` gets it"))
 }
 
+/// Where the files of the sample modules are.
+pub fn modules() -> PathBuf {
+    std::env::var_os("SANDKEY_MODULES").map_or_else(|| target().join("modules"), PathBuf::from)
+}
+
 /// The file of a sample module.
 pub fn module(name: &str) -> PathBuf {
-    let path = target().join("modules").join(format!("{name}.wasm"));
+    let path = modules().join(format!("{name}.wasm"));
     assert!(path.exists(), "there is no {}: run `cargo xtask build` first", path.display());
     path
 }

@@ -174,7 +174,7 @@ impl Server {
         Stopped { status, log: log.text() }
     }
 
-    fn spawn(&mut self) -> Result<(), String> {
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.config);
         command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
@@ -186,6 +186,11 @@ impl Server {
         command.args(["--always-show-logo", "yes"]);
         command.args(&self.args).current_dir(self.dir.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn spawn(&mut self) -> Result<(), String> {
+        let mut command = self.command();
         let mut child =
             command.spawn().map_err(|e| format!("cannot start {}: {e}", self.program.display()))?;
         let pid = child.id();
@@ -316,6 +321,22 @@ impl Server {
         if let Err(why) = self.spawn() {
             panic!("{why}");
         }
+    }
+
+    /// Start it with another argument from the next time on.
+    pub fn replace_arg(&mut self, from: &str, to: &str) {
+        self.args.iter_mut().filter(|arg| *arg == from).for_each(|arg| to.clone_into(arg));
+    }
+
+    /// Start it and kill it after so long, wherever it is then.
+    #[track_caller]
+    pub fn start_briefly(&mut self, time: Duration) {
+        self.kill9();
+        let mut child = self.command().spawn().unwrap_or_else(|e| panic!("cannot start the server: {e}"));
+        // Nobody reads what it writes, which is less than a pipe holds.
+        std::thread::sleep(time);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 
     fn log_tail(&self) -> String {

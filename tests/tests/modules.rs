@@ -16,7 +16,7 @@ fn a_new_user_loads_uses_unloads_and_reloads() {
     if modules::skip() {
         return;
     }
-    let dir = paths::target().join("modules").display().to_string();
+    let dir = paths::modules().display().to_string();
     for protocol in Protocol::BOTH {
         let mut server = Server::start(&["--enable-module-command", "local"]);
         transcript().run_on(&mut server, protocol, Run::Fresh, &[("modules", &dir)]);
@@ -28,7 +28,7 @@ fn the_same_through_redis_cli() {
     if modules::skip() {
         return;
     }
-    let dir = paths::target().join("modules").display().to_string();
+    let dir = paths::modules().display().to_string();
     for protocol in Protocol::BOTH {
         let mut server = Server::start(&["--enable-module-command", "local"]);
         transcript().run_through_redis_cli(&mut server, protocol, &[("modules", &dir)]);

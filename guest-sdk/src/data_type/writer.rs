@@ -24,6 +24,11 @@ impl Writer {
         Self { bytes: Vec::new() }
     }
 
+    /// Make room for about so many bytes more. A large value whose size is known takes less memory while it is saved.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(bytes);
+    }
+
     /// An unsigned integer.
     pub fn u64(&mut self, number: u64) {
         self.length(opcode::INTEGER);

@@ -185,7 +185,9 @@ pub(crate) fn keys_of(specs: &[KeySpec], argv: &Strings) -> BTreeSet<Vec<u8>> {
                 let text = argv.as_argv().get(count as usize).unwrap_or_default();
                 let count: i64 =
                     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-                (i64::from(first), i64::from(first) + (count - 1).saturating_mul(i64::from(step)), step)
+                // The count is whatever a client likes.
+                let last = count.saturating_sub(1).saturating_mul(i64::from(step));
+                (i64::from(first), last.saturating_add(i64::from(first)), step)
             }
         };
         let mut at = first;

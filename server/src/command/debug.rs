@@ -8,9 +8,11 @@ use crate::command;
 use crate::config::{glob, units};
 use crate::digest::Digest;
 use crate::effects::notify::Class;
-use crate::keyspace::{EntryRef, Expire, Key, StringRef};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, StringRef};
+use crate::module;
 use crate::net::argv::Argv;
-use crate::net::reply::Protocol;
+use crate::net::reply::{Protocol, ReplyWriter};
+use crate::server::Server;
 
 use super::args;
 use super::context::CommandContext;
@@ -63,7 +65,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("DIGEST-VALUE", (2, usize::MAX), "<key> [<key> ...]", "Returns a fingerprint of each value.", digest_value),
     row("ERROR", (3, 3), "<string>", "Returns an error with this text.", error),
     row("HELP", (2, 2), "", "Returns this text.", debug_help),
-    row("LOADAOF", (2, 2), "", "Is refused: there is no append-only file yet.", no_persistence),
+    row("LOADAOF", (2, 2), "", "Loads the append-only file in place of what is in memory.", load_aof),
     row("LOG", (3, 3), "<message>", "Writes a message into the server's log.", log),
     row("MODULE-JOURNAL", (3, 3), "<0|1>",
         "With 0, changes of modules' values are lost with the instance that made them: what journals cost is measured so.",
@@ -116,11 +118,22 @@ fn packed_threshold(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResu
     Ok(())
 }
 
-fn no_persistence(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let name = args::printable(argv.at(1)).to_ascii_uppercase();
-    Err(CommandError::err(format_args!(
-        "DEBUG {name} needs persistence, which this server does not have yet"
-    )))
+fn load_aof(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
+    if ctx.in_transaction {
+        return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+    }
+    let server = ctx.server;
+    // It runs commands of its own, which need the keys that this one has locked.
+    ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
+        server.reload_aof().map_err(|error| {
+            tracing::warn!("{error}");
+            CommandError::line("ERR Error trying to load the AOF files, check server logs.")
+        })?;
+        tracing::warn!("Append Only File loaded by DEBUG LOADAOF");
+        reply.ok();
+        Ok(())
+    }));
+    Ok(())
 }
 
 fn error(_: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
@@ -168,6 +181,7 @@ fn stringmatch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let mut all = Digest::default();
+    let server = ctx.server;
     for index in 0..ctx.config.databases {
         let shards = ctx.keys.locked.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index));
         let dbs: Vec<_> = shards.filter(|db| !db.is_empty()).collect();
@@ -178,7 +192,7 @@ fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
         for entry in dbs.into_iter().flat_map(crate::keyspace::Db::iter) {
             let mut one = Digest::default();
             one.append(entry.key());
-            one.append_value(entry);
+            one.append_value(entry, |value| digest_of_module(server, value));
             all.add_digest(one);
         }
     }
@@ -186,12 +200,18 @@ fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
+/// What a module says of its value; the bytes that were saved, if it cannot say anything.
+fn digest_of_module(server: &'static Server, value: &ModuleValue) -> Vec<u8> {
+    module::digested(server, value).unwrap_or_else(|_| value.saved().to_vec())
+}
+
 fn digest_value(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.reply.array_header(argv.len() - 2);
+    let server = ctx.server;
     for name in argv.iter().skip(2) {
         let mut digest = Digest::default();
         if let Some(entry) = ctx.keys.peek(&Key::new(name))? {
-            digest.append_value(entry);
+            digest.append_value(entry, |value| digest_of_module(server, value));
         }
         ctx.reply.simple(digest.hex());
     }

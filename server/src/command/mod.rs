@@ -1,6 +1,7 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
 pub mod admin;
+pub mod aof;
 pub mod args;
 pub mod client;
 pub mod cluster;
@@ -11,6 +12,7 @@ pub mod database;
 pub mod debug;
 pub mod describe;
 pub mod dispatch;
+pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
@@ -26,6 +28,7 @@ pub mod lcs;
 pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
+pub mod migrate;
 pub mod module;
 pub mod monitor;
 mod name_key;
@@ -54,11 +57,13 @@ use spec::Family;
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
+    aof::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
     database::FAMILY,
     debug::FAMILY,
+    dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
@@ -69,6 +74,7 @@ pub const FAMILIES: &[Family] = &[
     latency_command::FAMILY,
     lcs::FAMILY,
     memory_command::FAMILY,
+    migrate::FAMILY,
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,

@@ -113,6 +113,7 @@ impl Save {
     /// Save it, in the foreground.
     pub fn run(self) -> Result<(), FileError> {
         let (server, config) = (self.server, self.server.config.current());
+        let _counted = server.memory.guest();
         let Save { child, snapshot, dirty, .. } = self;
         let options = RdbOptions::of(&config, false);
         let result = rdb_file::replace(&config, &child, false, |file| {
@@ -124,6 +125,7 @@ impl Save {
 
     fn run_in_background(self) {
         let (server, config) = (self.server, self.server.config.current());
+        let _counted = server.memory.guest();
         let Save { child, snapshot, dirty, began_s, .. } = self;
         let options = RdbOptions::of(&config, false);
         let result = rdb_file::replace(&config, &child, true, |file| {

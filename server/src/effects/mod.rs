@@ -121,17 +121,16 @@ impl Effects {
         self.propagation.record_gone(gone.db, gone.key, gone.lazily);
     }
 
-    /// Record a module's command as itself, with the time and the seed that make its replay exact. What it has recorded since
-    /// `since` is dropped: it happens again when the command is replayed.
+    /// Record a module's command as itself, with what makes its replay exact. What it has recorded since `since` is dropped: it
+    /// happens again when the command is replayed.
     pub fn propagate_module_command(
         &mut self,
         since: Mark,
         db: usize,
-        now_us: u64,
-        seed: u64,
+        exactly: &propagate::Exactly<'_>,
         argv: Argv<'_>,
     ) {
-        self.propagation.record_replay(since.propagation, db, now_us, seed, argv);
+        self.propagation.record_replay(since.propagation, db, exactly, argv);
     }
 
     /// Record a value as it is now: `payload` is what DUMP answers.
@@ -146,6 +145,23 @@ impl Effects {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
+    }
+
+    /// The same of a module's value: `fields` is what stands behind the type in an RDB, without the end.
+    pub fn propagate_value(
+        &mut self,
+        db: usize,
+        key: &[u8],
+        expire_ms: Option<u64>,
+        type_id: u64,
+        fields: &[u8],
+    ) {
+        if self.propagation.is_on() {
+            let mut payload = vec![rdb::kind::MODULE_2];
+            rdb::writer::put_module(&mut payload, type_id, fields);
+            rdb::dump::seal(&mut payload);
+            self.propagate_payload(db, key, expire_ms, &payload);
+        }
     }
 
     /// Forget everything.

@@ -70,7 +70,6 @@ pub fn write_snapshot<W: Write>(
 ) -> Result<W, SaveError> {
     let mut saver = Saver::begin(server, sink, options, snapshot.databases().to_vec(), progress)?;
     let mut batch = Vec::new();
-    let memory = server.memory.guest();
     while let Some(index) = snapshot.next(&mut batch) {
         if !batch.is_empty() {
             saver.select(index)?;
@@ -79,7 +78,7 @@ pub fn write_snapshot<W: Write>(
             saver.entry(entry.as_ref())?;
         }
         progress.copied.store(snapshot.copied_bytes(), Relaxed);
-        memory.publish();
+        server.memory.publish_guest();
     }
     saver.end()
 }
@@ -265,10 +264,15 @@ impl<'p, W: Write> Saver<'p, W> {
 pub struct KeyDelay(pub i64);
 
 impl KeyDelay {
+    /// Whether some keys have to wait.
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
     /// Wait, if it is this key's turn.
     #[inline]
     pub fn wait(self) {
-        if self.0 != 0 {
+        if self.is_any() {
             self.sleep();
         }
     }

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 
 use rand::{Rng, RngExt};
+use smallvec::SmallVec;
 
 use super::entry::Entry;
 use super::entry_ref::EntryRef;
@@ -57,6 +58,35 @@ impl Hash {
     /// A hash without fields. Redis knows none: whoever leaves one empty removes its key.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A hash with these fields, made at once; none if a field is there twice.
+    pub fn of_fields<'a>(
+        fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
+        limits: HashLimits,
+    ) -> Option<Hash> {
+        let small =
+            |(field, value): (&[u8], &[u8])| field.len() <= limits.value && value.len() <= limits.value;
+        let packed = fields.len() <= limits.entries && fields.clone().all(small);
+        if packed && all_differ(fields.clone().map(|(field, _)| field)) {
+            let bytes = fields.clone().map(|(field, value)| packed::room(field) + packed::room(value)).sum();
+            let (mut bytes, len) = (Vec::with_capacity(bytes), fields.len() as u32);
+            for (field, value) in fields {
+                packed::push(&mut bytes, field);
+                packed::push(&mut bytes, value);
+            }
+            return Some(Hash(Form::Packed { bytes, len }));
+        }
+        let mut hash = Hash::new();
+        if !packed {
+            hash.unpack();
+        }
+        for (field, value) in fields {
+            if !hash.set(field, value, limits) {
+                return None;
+            }
+        }
+        Some(hash)
     }
 
     /// How many fields there are.
@@ -251,6 +281,13 @@ impl std::fmt::Debug for Hash {
     }
 }
 
+/// Whether no two of these are the same, as far as their hashes tell: two that differ may be taken for the same.
+fn all_differ<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut hashes: SmallVec<[u64; 64]> = fields.map(key::hash).collect();
+    hashes.sort_unstable();
+    hashes.windows(2).all(|pair| pair[0] != pair[1])
+}
+
 fn pair(entry: EntryRef<'_>) -> (&[u8], StringRef<'_>) {
     (entry.key(), entry.string().expect("the value of a field is a string"))
 }
@@ -364,6 +401,12 @@ mod packed {
             rest >>= 7;
         }
         bytes.push(rest as u8);
+    }
+
+    /// How many bytes a string takes.
+    pub(super) fn room(string: &[u8]) -> usize {
+        let bits = usize::BITS - string.len().leading_zeros();
+        string.len() + bits.div_ceil(7).max(1) as usize
     }
 
     pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use sandkey_runtime::{ArgvBuf, Error, HostFault, HostResult};
+use sandkey_runtime::{Argv, ArgvBuf, Command, Error, HostFault, HostResult};
 use smallvec::SmallVec;
 
 use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, Value};
@@ -46,6 +46,13 @@ pub(super) struct ObjectUse {
 /// What a module is told that asks for an object that is not in memory. It never reaches a client.
 fn not_in_memory() -> Error {
     Error::other("ERR the object is not in memory, the command will run again")
+}
+
+/// Whether these arguments are a call of this command that may change a value.
+fn could_run(command: &Command, argv: Argv<'_>) -> bool {
+    let named = argv.iter().next().is_some_and(|name| command.name.as_bytes().eq_ignore_ascii_case(name));
+    let (given, wanted) = (argv.iter().count(), command.arity.unsigned_abs() as usize);
+    named && command.flags.write && if command.arity > 0 { given == wanted } else { given >= wanted }
 }
 
 impl ModuleHost<'_, '_, '_> {
@@ -122,7 +129,7 @@ impl ModuleHost<'_, '_, '_> {
     }
 
     /// Take down what has changed an object, in the module's words.
-    pub(super) fn note_change(&mut self, handle: u32, argv: sandkey_runtime::Argv<'_>) -> HostResult<()> {
+    pub(super) fn note_change(&mut self, handle: u32, argv: Argv<'_>) -> HostResult<()> {
         let (key, _) = key_of(&self.handles, handle)?;
         let name = key.bytes;
         let handles = &self.handles;
@@ -134,6 +141,10 @@ impl ModuleHost<'_, '_, '_> {
         };
         if edit.journal.is_some() {
             return Err(HostFault::Other("journal is called twice for an object".into()).into());
+        }
+        // What else could fail in its next run cannot be known; this would, always.
+        if !self.module.manifest.commands.iter().any(|command| could_run(command, argv)) {
+            return Err(HostFault::Other("journal is given no writing command of the module".into()).into());
         }
         edit.journal = Some(argv.iter().collect());
         Ok(())

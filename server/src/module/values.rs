@@ -193,14 +193,14 @@ impl LoadedModule {
             return;
         };
         unfreed.extend(objects.take_left());
-        let mut effort = 0;
+        let mut effort = 0_u64;
         while effort < limits::FREE_EFFORT
             && let Some(object) = unfreed.pop()
         {
             let host = &mut Starting::at(&self.name, 0);
             let Object { data_type, number } = object;
             let steps = instance.value_free_effort(host, data_type, number, limits::VALUE_FUEL_MIN);
-            effort += steps.result.as_ref().map_or(1, |steps| (*steps).max(1));
+            effort = effort.saturating_add(steps.result.as_ref().map_or(1, |steps| (*steps).max(1)));
             // What takes long may take as long as it took to make.
             let fuel = self.value_fuel(instance.memory_bytes());
             let freed = steps.result.and_then(|_| {
@@ -316,6 +316,14 @@ pub fn copied(
         Ok((module.types[data_type as usize], bytes))
     });
     bytes.map(|(id, bytes)| ModuleValue::new(id, bytes))
+}
+
+/// Whether the module can make an object of a value that came from elsewhere, if it is loaded.
+pub fn check_loadable(server: &'static Server, value: &ModuleValue) -> Result<(), String> {
+    match owner(server, value.id()) {
+        Ok(module) => module.with_object(server, value, |_, _| Ok(())),
+        Err(_) => Ok(()),
+    }
 }
 
 /// What DEBUG DIGEST mixes in for a value.

@@ -51,7 +51,8 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_, '_>) {
         0,
     );
     lines.put("mem_clients_normal", memory.clients);
-    lines.put_all(&["mem_cluster_links", "mem_aof_buffer"], 0);
+    lines.put("mem_cluster_links", 0);
+    lines.put("mem_aof_buffer", facts.ctx.server.aof.buffer_len());
     lines.put("mem_allocator", "jemalloc");
     lines.put_all(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
 }

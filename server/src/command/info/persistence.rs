@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::effects::aof::State;
 use crate::persistence::{Persistence, Work};
 use crate::server::Server;
 
@@ -29,7 +30,7 @@ pub(super) fn persistence(lines: &mut Lines, facts: &Facts<'_, '_>) {
         _ => -1,
     };
     rdb(lines, server, seconds(Work::BackgroundSave));
-    aof(lines, seconds(Work::AofRewrite));
+    aof(lines, server, seconds(Work::AofRewrite));
     lines.put_all(&["module_fork_in_progress", "module_fork_last_cow_size"], 0);
     if persistence.is_loading() {
         loading(lines, persistence, now_s);
@@ -52,16 +53,29 @@ fn rdb(lines: &mut Lines, server: &Server, seconds: i64) {
 }
 
 /// The append-only file, which has been rewritten for so many seconds, or -1.
-fn aof(lines: &mut Lines, seconds: i64) {
-    lines.put("aof_enabled", 0);
+fn aof(lines: &mut Lines, server: &Server, seconds: i64) {
+    let (aof, rewrites) = (&server.aof, server.aof.rewrites());
+    let status = |failed: bool| if failed { "err" } else { "ok" };
+    let scheduled = u8::from(aof.is_rewrite_scheduled());
+    let enabled = aof.state() != State::Off;
+    lines.put("aof_enabled", u8::from(enabled));
     lines.put("aof_rewrite_in_progress", u8::from(seconds >= 0));
-    lines.put("aof_rewrite_scheduled", 0);
-    lines.put("aof_last_rewrite_time_sec", -1);
+    lines.put("aof_rewrite_scheduled", scheduled);
+    lines.put("aof_last_rewrite_time_sec", rewrites.seconds.map_or(-1, |seconds| seconds as i64));
     lines.put("aof_current_rewrite_time_sec", seconds);
-    lines.put("aof_last_bgrewrite_status", "ok");
-    lines.put_all(&["aof_rewrites", "aof_rewrites_consecutive_failures"], 0);
-    lines.put("aof_last_write_status", "ok");
-    lines.put("aof_last_cow_size", 0);
+    lines.put("aof_last_bgrewrite_status", status(rewrites.failed));
+    lines.put("aof_rewrites", rewrites.begun);
+    lines.put("aof_rewrites_consecutive_failures", rewrites.failures);
+    lines.put("aof_last_write_status", status(aof.write_error().is_some()));
+    lines.put("aof_last_cow_size", rewrites.copied);
+    if enabled {
+        lines.put("aof_current_size", aof.figures.current_size());
+        lines.put("aof_base_size", aof.figures.base_size());
+        lines.put("aof_pending_rewrite", scheduled);
+        lines.put("aof_buffer_length", aof.buffer_len());
+        lines.put("aof_pending_bio_fsync", u8::from(aof.figures.syncing.load(Relaxed)));
+        lines.put("aof_delayed_fsync", aof.figures.delayed.load(Relaxed));
+    }
 }
 
 fn loading(lines: &mut Lines, persistence: &Persistence, now_s: u64) {

@@ -210,6 +210,11 @@ impl Directory {
         self.path.join(std::ffi::OsStr::from_bytes(name))
     }
 
+    /// Where changes are appended that no manifest knows of yet.
+    pub fn temporary_incr(&self) -> PathBuf {
+        self.path.join(format!("temp-{}.incr", self.stem))
+    }
+
     fn manifest_name(&self) -> String {
         format!("{}.manifest", self.stem)
     }

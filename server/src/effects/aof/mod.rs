@@ -7,9 +7,11 @@
 //!
 //! Which files there are is in `manifest`, how they are read in `load`, how they become shorter in `rewrite`.
 
+mod base;
 pub mod load;
 pub mod manifest;
 mod open;
+pub mod rewrite;
 mod sink;
 mod writer;
 
@@ -22,13 +24,14 @@ use std::task::{Poll, Waker};
 use parking_lot::{Condvar, Mutex};
 
 use open::Files;
+use rewrite::History;
 
 use super::propagate::Propagation;
 use crate::clock;
 use crate::config::{AppendFsync, Config};
 use crate::limits;
 
-use Ordering::{Acquire, Relaxed, Release};
+use Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Too much waits to be written.
 const FULL: u8 = 1;
@@ -39,6 +42,8 @@ const FAILED: u8 = 2;
 #[derive(Default)]
 pub struct Aof {
     on: AtomicBool,
+    /// A `State`.
+    state: AtomicU8,
     /// Replies wait until what they acknowledge is on disk.
     always: AtomicBool,
     /// Times are written between the commands.
@@ -59,15 +64,29 @@ pub struct Aof {
     /// Which files there are; none before they are looked for. Locked before anything else, and while they are changed.
     files: Mutex<Option<Files>>,
     rewrite_scheduled: AtomicBool,
+    history: Mutex<History>,
+}
+
+/// Whether there is an append-only file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// There is none, or it is not appended to.
+    Off = 0,
+    /// There will be one as soon as its base is on disk.
+    Starting = 1,
+    /// There is one.
+    On = 2,
 }
 
 /// What INFO says of the file that is appended to.
 #[derive(Debug, Default)]
 pub struct Figures {
-    /// Bytes of all the files that would be loaded.
-    pub current_size: AtomicU64,
-    /// What they were after the last rewrite.
-    pub base_size: AtomicU64,
+    /// Bytes of the file that is appended to.
+    appended_size: AtomicU64,
+    /// Bytes of all others that would be loaded.
+    other_size: AtomicU64,
+    /// Bytes of all of them after the last rewrite.
+    base_size: AtomicU64,
     /// How often a command had to wait because the disk was slow.
     pub delayed: AtomicU64,
     /// Whether the file is being forced to disk now.
@@ -112,6 +131,24 @@ enum Order {
 }
 
 impl Aof {
+    /// Whether there is one.
+    pub fn state(&self) -> State {
+        match self.state.load(Acquire) {
+            0 => State::Off,
+            1 => State::Starting,
+            _ => State::On,
+        }
+    }
+
+    fn set_state(&self, state: State) {
+        self.state.store(state as u8, Release);
+    }
+
+    /// Change it if it is still `from`. False if it is not.
+    fn change_state(&self, from: State, to: State) -> bool {
+        self.state.compare_exchange(from as u8, to as u8, AcqRel, Acquire).is_ok()
+    }
+
     /// Whether changes are appended. Asked under the lock of a shard: whoever turns it on holds them all.
     #[inline]
     pub fn is_on(&self) -> bool {
@@ -210,6 +247,11 @@ impl Aof {
         self.rewrite_scheduled.store(true, Relaxed);
     }
 
+    /// Whether somebody wants it to be rewritten.
+    pub fn is_rewrite_scheduled(&self) -> bool {
+        self.rewrite_scheduled.load(Relaxed)
+    }
+
     /// Whether it is being rewritten.
     pub fn is_rewriting(&self) -> bool {
         self.rewriting.load(Relaxed)
@@ -235,8 +277,14 @@ impl Aof {
         self.hurry(&mut stream);
     }
 
-    /// Stop appending. What was appended before is still written.
-    fn close(&self) {
+    /// Stop appending, and wait until what was appended before is on disk. False if the disk refuses it.
+    fn close(&self) -> bool {
+        self.abandon();
+        self.flush()
+    }
+
+    /// Stop appending.
+    fn abandon(&self) {
         let mut stream = self.stream.lock();
         self.on.store(false, Relaxed);
         stream.order(Order::Close);
@@ -264,6 +312,39 @@ impl Aof {
                 return false;
             }
         }
+    }
+}
+
+impl Figures {
+    /// Bytes of all the files that would be loaded.
+    pub fn current_size(&self) -> u64 {
+        self.appended_size.load(Relaxed) + self.other_size.load(Relaxed)
+    }
+
+    /// Bytes of all of them after the last rewrite.
+    pub fn base_size(&self) -> u64 {
+        self.base_size.load(Relaxed)
+    }
+
+    /// All files that there are were loaded.
+    fn loaded(&self, total: u64, base: u64, last: u64) {
+        self.other_size.store(total - last, Relaxed);
+        self.appended_size.store(last, Relaxed);
+        self.base_size.store(base, Relaxed);
+    }
+
+    /// Another file is appended to, which is this long.
+    fn switched(&self, len: u64, is_first: bool) {
+        let before = self.appended_size.swap(len, Relaxed);
+        if !is_first {
+            self.other_size.fetch_add(before, Relaxed);
+        }
+    }
+
+    /// There is a new base of this length, and nothing else but the file that is appended to.
+    fn rewritten(&self, base: u64) {
+        self.other_size.store(base, Relaxed);
+        self.base_size.store(self.current_size(), Relaxed);
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::PathBuf;
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::server::Server;
 
+use super::State;
 use super::load::{self, LoadError};
 use super::manifest::{self, Directory, Manifest};
+use super::rewrite::Tail;
 
 /// Which files there are.
 #[derive(Debug)]
@@ -43,6 +44,50 @@ impl Files {
         })();
         let manifest = found.map_err(|error| OpenError::Io(path, error))?;
         Ok(Self { directory, manifest })
+    }
+
+    /// Those that are known, or else those that are there.
+    pub(super) fn known<'f>(found: &'f mut Option<Self>, config: &Config) -> io::Result<&'f mut Self> {
+        match found {
+            Some(files) => Ok(files),
+            none => Ok(none.insert(Self::find(config).map_err(io::Error::other)?)),
+        }
+    }
+
+    /// Have the manifest name a new base, which is at `base` now, and what is appended behind it.
+    pub(super) fn replace(&mut self, base: &Path, tail: &Tail, config: &Config) -> io::Result<()> {
+        let directory = &self.directory;
+        let mut next = self.manifest.clone();
+        let kept = usize::from(*tail == Tail::Known);
+        let new_base =
+            directory.file(&next.set_base(&directory.stem, config.aof_use_rdb_preamble, kept).name);
+        let moves = match tail {
+            Tail::Temporary(path) => {
+                let name = &next.add_incr(&directory.stem).name;
+                vec![(base, new_base), (path.as_path(), directory.file(name))]
+            }
+            _ => vec![(base, new_base)],
+        };
+        let mut moved = 0;
+        let replaced = (|| {
+            for (from, to) in &moves {
+                fs::rename(from, to)?;
+                moved += 1;
+            }
+            // No manifest may be on disk that names a file which is not.
+            manifest::sync(directory.path())?;
+            directory.write(&next)
+        })();
+        if let Err(error) = replaced {
+            // The new manifest may be in place although that could not be forced to disk.
+            if directory.read().ok().flatten().as_ref() != Some(&next) {
+                moves.iter().take(moved).for_each(|(from, to)| drop(fs::rename(to, from)));
+                return Err(error);
+            }
+            tracing::warn!("The manifest of the append-only file may not be on disk: {error}");
+        }
+        self.manifest = next;
+        Ok(())
     }
 
     /// Add a file for what changes from now on.
@@ -97,8 +142,7 @@ impl Server {
         let exists = !files.manifest.is_empty();
         if exists {
             let sizes = load::load(self, &files.directory, &files.manifest)?;
-            figures.current_size.store(sizes.total, Relaxed);
-            figures.base_size.store(sizes.base, Relaxed);
+            figures.loaded(sizes.total, sizes.base, sizes.last);
         }
         *self.aof.files.lock() = Some(files);
         Ok(exists)
@@ -107,14 +151,14 @@ impl Server {
     /// Append from now on, behind what was loaded.
     pub fn open_aof(&'static self) -> Result<(), OpenError> {
         let config = self.config.current();
-        let mut guard = self.aof.files.lock();
-        let files = match &mut *guard {
-            Some(files) => files,
-            none => none.insert(Files::find(&config)?),
-        };
-        let path = files.directory.path().to_owned();
+        let path = config.in_dir(&config.appenddirname);
         let opened = (|| {
-            files.directory.create()?;
+            if Files::known(&mut self.aof.files.lock(), &config)?.manifest.is_empty() {
+                // With a base, a server that has yet to change anything can be told from one whose files are lost.
+                self.write_first_base().map_err(io::Error::other)?;
+            }
+            let mut guard = self.aof.files.lock();
+            let files = Files::known(&mut guard, &config)?;
             if !config.aof_disable_auto_gc {
                 files.directory.delete_history(&mut files.manifest)?;
             }
@@ -133,8 +177,34 @@ impl Server {
         let (file, len) = opened.map_err(|error| OpenError::Io(path, error))?;
         self.aof.configure(&config);
         let _locked = self.tenant.keyspace.lock_all();
+        self.aof.set_state(State::On);
         self.aof.switch_to(file, len);
         Ok(())
+    }
+
+    /// Load the files again in place of what is in memory: DEBUG LOADAOF.
+    pub fn reload_aof(&'static self) -> Result<(), OpenError> {
+        let now_s = || self.clock.now_us() / 1_000_000;
+        // From here on commands are refused; what some have changed before must be in the files.
+        self.persistence.begin_loading(0, now_s());
+        drop(self.tenant.keyspace.lock_all());
+        self.aof.flush();
+        let mut locked = self.tenant.keyspace.lock_all();
+        let old: Vec<_> = (0..self.tenant.keyspace.databases()).map(|index| locked.flush(index)).collect();
+        drop(locked);
+        drop(old);
+        let config = self.config.current();
+        let result = (|| {
+            let mut guard = self.aof.files.lock();
+            // While nobody appends, somebody may have put other files there.
+            let files = match &mut *guard {
+                Some(files) if self.aof.state() != State::Off => files,
+                files => files.insert(Files::find(&config)?),
+            };
+            Ok(load::load(self, &files.directory, &files.manifest)?)
+        })();
+        self.persistence.end_loading(self.dirty(), now_s());
+        result.map(|_: load::Sizes| ())
     }
 
     /// The server ends: what was appended must be on disk.

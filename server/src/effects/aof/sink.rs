@@ -22,11 +22,6 @@ impl Sink {
         Self { file, len, stuck: 0, dirty: false }
     }
 
-    /// How long it is.
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
     /// Whether something was written that has not been forced to disk.
     pub(super) fn is_dirty(&self) -> bool {
         self.dirty
@@ -90,7 +85,7 @@ mod tests {
             .and_then(|()| sink.write(b"two"))
             .and_then(|()| sink.sync())
             .expect("there is room");
-        assert_eq!((sink.len(), sink.is_dirty()), (6, false));
+        assert_eq!((sink.len, sink.is_dirty()), (6, false));
         assert_eq!(fs::read(temp.path()).expect("readable"), b"onetwo");
         // As if `th` had got into the file before the disk was full.
         fs::write(temp.path(), b"onetwoth").expect("written");
@@ -112,6 +107,6 @@ mod tests {
         fs::write(temp.path(), b"th").expect("written");
         sink.file = File::options().append(true).open(temp.path()).expect("it is there");
         sink.write(b"three").expect("there is room again");
-        assert_eq!((fs::read(temp.path()).expect("readable"), sink.len()), (b"three".to_vec(), 5));
+        assert_eq!((fs::read(temp.path()).expect("readable"), sink.len), (b"three".to_vec(), 5));
     }
 }

@@ -113,20 +113,23 @@ impl Writer {
         while let Some((piece, _)) = self.pieces.front_mut() {
             if let Some(sink) = &mut self.sink {
                 sink.write(piece)?;
-                aof.figures.current_size.fetch_add(piece.len() as u64, Relaxed);
+                aof.figures.appended_size.fetch_add(piece.len() as u64, Relaxed);
                 piece.clear();
                 // Nothing may be on disk in the next file that follows from what is not on disk in this one.
                 sink.sync()?;
             }
             match self.pieces.pop_front().map(|(_, order)| order) {
-                Some(Order::Switch(file, len)) => self.sink = Some(Sink::new(file, len)),
+                Some(Order::Switch(file, len)) => {
+                    let first = self.sink.replace(Sink::new(file, len)).is_none();
+                    aof.figures.switched(len, first);
+                }
                 _ => self.sink = None,
             }
         }
         if let Some(sink) = self.sink.as_mut().filter(|_| !self.buffer.is_empty()) {
             let began = Instant::now();
             sink.write(&self.buffer)?;
-            aof.figures.current_size.fetch_add(self.buffer.len() as u64, Relaxed);
+            aof.figures.appended_size.fetch_add(self.buffer.len() as u64, Relaxed);
             let event = if aof.is_rewriting() { "aof-write-active-child" } else { "aof-write-alone" };
             self.record_latency(config, &["aof-write", event], began);
         }

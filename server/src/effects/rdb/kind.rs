@@ -76,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// The type that such a number stands for.
-    pub fn of(rdb_type: u8, version: u32) -> std::result::Result<Kind, ErrorKind> {
+    pub fn of(rdb_type: u8, version: u32) -> Result<Kind, ErrorKind> {
         Ok(match rdb_type {
             STRING => Kind::String,
             LIST | LIST_ZIPLIST | LIST_QUICKLIST | LIST_QUICKLIST_2 => Kind::List,

@@ -57,12 +57,8 @@ pub fn decode(loaded: Loaded<'_>, limits: HashLimits) -> Result<Value, Malformed
     Ok(match loaded {
         Loaded::String(bytes) => Value::String(bytes.into_owned()),
         Loaded::Hash(pairs) => {
-            let mut hash = Hash::new();
-            for (field, value) in pairs.iter() {
-                if !hash.set(field, value, limits) {
-                    return Err(Malformed("a hash with the same field twice"));
-                }
-            }
+            let hash =
+                Hash::of_fields(pairs.iter(), limits).ok_or(Malformed("a hash with the same field twice"))?;
             Value::Hash(Box::new(hash))
         }
         Loaded::Module { id, fields } => {

@@ -126,3 +126,37 @@ fn a_scan_reports_every_field() {
         assert_eq!(seen.len(), size);
     }
 }
+
+#[test]
+fn a_hash_that_is_made_at_once_is_like_one_that_was_filled() {
+    let limits = HashLimits::default();
+    for size in [0, 1, 20, 128, 129, 1000] {
+        for len in [1, 64, 65, 300] {
+            let fields: Vec<(Vec<u8>, Vec<u8>)> =
+                (0..size).map(|n: usize| (format!("field {n}").into_bytes(), vec![b'v'; len])).collect();
+            let slices = fields.iter().map(|(field, value)| (field.as_slice(), value.as_slice()));
+            let made = Hash::of_fields(slices, limits).expect("all fields differ");
+            let mut filled = Hash::new();
+            for (field, value) in &fields {
+                filled.set(field, value, limits);
+            }
+            assert_eq!(
+                (made.len(), made.encoding()),
+                (filled.len(), filled.encoding()),
+                "{size} fields of {len}"
+            );
+            for (field, value) in &fields {
+                assert_eq!(made.get(field).map(StringRef::to_vec).as_ref(), Some(value));
+            }
+            if let Some(twice) = fields.first() {
+                let slices =
+                    fields.iter().chain([twice]).map(|(field, value)| (field.as_slice(), value.as_slice()));
+                let slices: Vec<_> = slices.collect();
+                assert!(
+                    Hash::of_fields(slices.iter().copied(), limits).is_none(),
+                    "{size} fields of {len} and one twice"
+                );
+            }
+        }
+    }
+}

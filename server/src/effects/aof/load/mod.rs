@@ -6,15 +6,18 @@
 //! anything in it. Anything else that is not as it was written stops the start, with the file and the place.
 
 mod commands;
+mod parameters;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::command::dispatch::Executor;
 use crate::command::session::{Replay, Session};
 use crate::config::Config;
+use crate::effects::load::{self, LoadOptions, Target, load_rdb};
 use crate::effects::propagate::REPLAY;
 use crate::limits;
 use crate::net::argv::{Argv, OwnedArgv};
@@ -23,6 +26,7 @@ use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
 use commands::{Commands, Stop};
+use parameters::Parameters;
 
 use super::manifest::{Directory, Manifest};
 
@@ -48,6 +52,9 @@ pub enum LoadError {
     /// It ends too early, and other files go on behind it.
     #[error("Fatal error: the truncated file is not the last file: {0} at byte {1}")]
     TruncatedMiddle(PathBuf, u64),
+    /// It begins with an RDB that cannot be loaded.
+    #[error("Error reading the RDB preamble of the AOF file {0}, AOF loading aborted: {1}")]
+    Base(PathBuf, load::LoadError),
     /// A command of it fails here.
     #[error("A command of the append only file {0} at byte {1} cannot be repeated: '{2}': {3}")]
     Command(PathBuf, u64, String, String),
@@ -60,6 +67,9 @@ struct Loader<'s> {
     executor: Executor,
     reply: ReplyWriter,
     commands: u64,
+    parameters: Parameters,
+    /// Bytes of the files that are loaded already.
+    before: u64,
 }
 
 /// The place of a command that cannot be repeated, its name, and the reason.
@@ -86,6 +96,8 @@ pub struct Sizes {
     pub total: u64,
     /// The base.
     pub base: u64,
+    /// The last of those that are appended to; 0 if there is only a base.
+    pub last: u64,
 }
 
 /// Load all files of a manifest, in order.
@@ -97,25 +109,39 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
         executor: Executor::new(server, 0),
         reply: ReplyWriter::default(),
         commands: 0,
+        parameters: Parameters::default(),
+        before: 0,
     };
     let files: Vec<PathBuf> = manifest.files().map(|file| directory.file(&file.name)).collect();
     let lens: Vec<u64> = files.iter().map(|path| len_of(path)).collect::<Result<_, _>>()?;
     // Files without anything in them do not count: a rewrite had just begun.
     let last = lens.iter().rposition(|&len| len > 0).unwrap_or(0);
-    let mut sizes = Sizes { total: 0, base: 0 };
+    server.persistence.begin_loading(lens.iter().sum(), server.clock.now_us() / 1_000_000);
+    let mut sizes = Sizes { total: 0, base: 0, last: 0 };
     // What is loaded was all used now, whatever the time is at which it is repeated.
     let access = config.access_clock();
     server.tenant.keyspace.set_access(access.stopped(server.clock.now_ms()));
+    let began_ns = server.clock.now_ns();
+    let seconds = |since_ns: u64| (server.clock.now_ns() - since_ns) as f64 / 1e9;
     let result = files.iter().enumerate().try_for_each(|(i, path)| {
+        let file_ns = server.clock.now_ns();
         let len = loader.load_file(path, i >= last)?;
+        let name = path.file_name().unwrap_or_default().display();
+        let kind = if i == 0 && manifest.base.is_some() { "base" } else { "incr" };
+        tracing::info!("DB loaded from {kind} file {name}: {:.3} seconds", seconds(file_ns));
+        loader.before += len;
         sizes.total += len;
         if i == 0 && manifest.base.is_some() {
             sizes.base = len;
+        } else {
+            sizes.last = len;
         }
         Ok(())
     });
     server.tenant.keyspace.set_access(access);
-    result.map(|()| sizes)
+    result?;
+    tracing::info!("DB loaded from append only file: {:.3} seconds", seconds(began_ns));
+    Ok(sizes)
 }
 
 fn len_of(path: &Path) -> Result<u64, LoadError> {
@@ -135,8 +161,16 @@ impl Loader<'_> {
             Err(error) => return Err(io_error(error)),
         };
         file.seek(SeekFrom::Start(0)).map_err(io_error)?;
-        let stop = if is_rdb { unimplemented!() } else { self.repeat(path, Commands::new(file, 0))? };
-        match stop {
+        let end = if is_rdb {
+            let options = LoadOptions { preamble: true, ..LoadOptions::default() };
+            let target = Target::Keyspace(&self.server.tenant.keyspace);
+            let loaded = load_rdb(self.server, target, file, options);
+            let (figures, rest) = loaded.map_err(|error| LoadError::Base(path.to_owned(), error))?;
+            self.repeat(path, Commands::new(rest, figures.bytes))?
+        } else {
+            self.repeat(path, Commands::new(file, 0))?
+        };
+        match end {
             End::Whole(len) => Ok(len),
             End::Cut(offset) if !is_last => Err(LoadError::TruncatedMiddle(path.to_owned(), offset)),
             End::Cut(offset) if !self.config.aof_load_truncated => {
@@ -207,6 +241,8 @@ impl Loader<'_> {
         self.commands += 1;
         if self.commands.is_multiple_of(limits::AOF_LOAD_STEP) {
             self.executor.begin();
+            self.server.persistence.loading.loaded_bytes.store(self.before + offset, Relaxed);
+            self.server.memory.publish_guest();
         }
         let fail = |reason: String| {
             let name = String::from_utf8_lossy(argv.name()).escape_debug().to_string();
@@ -217,11 +253,19 @@ impl Loader<'_> {
         if is_replay(argv) {
             let number =
                 |at: usize| argv.get(at).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-            let (Some(now_us), Some(seed)) = (number(2), number(3)) else {
-                return fail("a time and a seed are missing".to_owned());
+            let (Some(now_us), Some(seed), Some(parameters)) = (number(2), number(3), number(4)) else {
+                return fail("its time, its seed or the number of its parameters is missing".to_owned());
             };
             session.replay = Some(Replay { now_us, seed });
-            argv = argv.tail(4);
+            let parameters = usize::try_from(parameters).unwrap_or(usize::MAX).saturating_mul(2);
+            if parameters >= argv.len() - 5 {
+                return fail("it has fewer parameters than it says".to_owned());
+            }
+            let given = argv.tail(5);
+            argv = given.tail(parameters);
+            if let Err(reason) = self.parameters.enter(self.server, argv, given, parameters) {
+                return fail(reason);
+            }
         }
         self.reply.clear();
         match self.executor.replay(session, argv, &mut self.reply) {
@@ -236,7 +280,7 @@ impl Loader<'_> {
 
 /// Whether it is a module's command with the time and the seed that it is to have.
 fn is_replay(argv: Argv<'_>) -> bool {
-    argv.len() > 4 && (0..2).all(|i| argv[i].eq_ignore_ascii_case(REPLAY[i]))
+    argv.len() > 5 && (0..2).all(|i| argv[i].eq_ignore_ascii_case(REPLAY[i]))
 }
 
 /// Shorten a file.

@@ -5,5 +5,6 @@ mod against_redis;
 mod dumps;
 mod encodings;
 mod files;
+mod properties;
 mod redis;
 mod streams;

@@ -1,0 +1,14 @@
+//! Every limit of this module, with its reason.
+
+use std::ops::RangeInclusive;
+
+/// The sizes that a chunk may have, as RedisTimeSeries documents them. They must be multiples of 8.
+pub const CHUNK_BYTES: RangeInclusive<usize> = 48..=1024 * 1024;
+
+/// How many series one command may look at. A command can have 65,536 keys open; one more would end it without a word, so we
+/// say it in time, and leave some for the sources that LATEST asks for.
+pub const SERIES_IN_A_QUERY: usize = 30_000;
+
+/// How often one TS.MADD may go from one key to another, for the same reason: each time it opens a key twice, and sometimes the
+/// destinations of its rules.
+pub const TURNS_IN_AN_MADD: usize = 20_000;

@@ -1,0 +1,113 @@
+//! A base that consists of commands, for `aof-use-rdb-preamble no`: what a client would send to make the keys of a snapshot.
+//! Values for whose type there is no such command are restored from what DUMP answers.
+
+use std::io::Write;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::clock;
+use crate::effects::propagate::{put_command, put_select};
+use crate::effects::rdb::{dump, kind, value, writer};
+use crate::effects::save::SaveError;
+use crate::keyspace::{Entry, EntryRef, Hash, Snapshot, StringRef};
+use crate::limits;
+use crate::module;
+use crate::persistence::Progress;
+use crate::server::Server;
+
+/// Write what a snapshot has.
+pub(super) fn write_commands<W: Write>(
+    server: &'static Server,
+    mut snapshot: Snapshot<'_>,
+    mut sink: W,
+    stamped: bool,
+    progress: &Progress,
+) -> Result<W, SaveError> {
+    let keys: usize = snapshot.databases().iter().map(|db| db.keys).sum();
+    progress.keys_total.store(keys as u64, Relaxed);
+    let mut out = Vec::new();
+    if stamped {
+        out.extend_from_slice(format!("#TS:{}\r\n", clock::wall_us() / 1_000_000).as_bytes());
+    }
+    let (mut batch, mut selected) = (Vec::new(), None);
+    while let Some(index) = snapshot.next(&mut batch) {
+        if !batch.is_empty() && selected != Some(index) {
+            selected = Some(index);
+            put_select(&mut out, index);
+        }
+        for entry in &batch {
+            if progress.is_cancelled() {
+                return Err(SaveError::Cancelled);
+            }
+            put_entry(server, &mut out, entry)?;
+            if out.len() >= limits::AOF_BASE_BUFFER {
+                sink.write_all(&out)?;
+                out.clear();
+            }
+        }
+        progress.keys_done.fetch_add(batch.len() as u64, Relaxed);
+        progress.copied.store(snapshot.copied_bytes(), Relaxed);
+        server.memory.publish_guest();
+    }
+    sink.write_all(&out)?;
+    Ok(sink)
+}
+
+/// The commands that make one key.
+fn put_entry(server: &'static Server, out: &mut Vec<u8>, entry: &Entry) -> Result<(), SaveError> {
+    let entry = entry.as_ref();
+    let mut digits = itoa::Buffer::new();
+    if let Some(string) = entry.string() {
+        put_command(out, [&b"SET"[..], entry.key(), string.bytes(&mut digits)].into_iter());
+    } else if let Some(hash) = entry.hash() {
+        put_hash(out, entry.key(), hash);
+    } else if !put_rewritten(server, out, entry)? {
+        let payload = payload(server, entry)?;
+        put_command(out, [&b"RESTORE"[..], entry.key(), b"0", &payload].into_iter());
+    }
+    if let Some(at_ms) = entry.expire_at() {
+        put_command(out, [&b"PEXPIREAT"[..], entry.key(), digits.format(at_ms).as_bytes()].into_iter());
+    }
+    Ok(())
+}
+
+fn put_hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
+    let mut pairs = hash.iter();
+    let mut left = hash.len();
+    while left > 0 {
+        let count = left.min(limits::AOF_ITEMS_PER_COMMAND);
+        left -= count;
+        let mut args: Vec<Vec<u8>> = vec![b"HSET".to_vec(), key.to_vec()];
+        for (field, value) in pairs.by_ref().take(count) {
+            args.extend([field.to_vec(), StringRef::to_vec(value)]);
+        }
+        put_command(out, args.iter().map(Vec::as_slice));
+    }
+}
+
+/// The commands with which a module makes its value; false if it leaves that to RESTORE.
+fn put_rewritten(server: &'static Server, out: &mut Vec<u8>, entry: EntryRef<'_>) -> Result<bool, SaveError> {
+    let Some(module) = entry.module() else { return Ok(false) };
+    let commands = module::rewritten(server, entry.key(), module);
+    let commands = commands.map_err(|reason| unsaved(entry, reason))?;
+    for command in &commands {
+        let args: Vec<&[u8]> = command.as_argv().iter().collect();
+        put_command(out, args.into_iter());
+    }
+    Ok(!commands.is_empty())
+}
+
+fn unsaved(entry: EntryRef<'_>, reason: String) -> SaveError {
+    SaveError::Value { key: String::from_utf8_lossy(entry.key()).escape_debug().to_string(), reason }
+}
+
+/// What DUMP answers of a value.
+fn payload(server: &'static Server, entry: EntryRef<'_>) -> Result<Vec<u8>, SaveError> {
+    let Some(module) = entry.module().filter(|module| !module.is_folded()) else {
+        return Ok(value::dump(entry, false));
+    };
+    let (id, saved) = module::folded(server, module).map_err(|reason| unsaved(entry, reason))?;
+    let mut payload = vec![kind::MODULE_2];
+    writer::put_module(&mut payload, id.bits(), &saved);
+    dump::seal(&mut payload);
+    Ok(payload)
+}

@@ -1,0 +1,76 @@
+//! Values that a module changes through a command of another module.
+
+use crate::{digest, start};
+use sandkey_tests::modules::skip;
+
+#[test]
+fn a_command_of_another_module_is_part_of_its_caller() {
+    if skip() {
+        return;
+    }
+    let server = start(&["ledger", "foul"]);
+    let mut client = server.client();
+    client.run("LEDGER.ADD acc 1");
+    client.run("FOUL.PUT own calm");
+    assert_eq!(client.run("FOUL.CALL LEDGER.ADD acc 2 called"), "(integer) 2");
+    assert!(client.run("FOUL.CALL LEDGER.STAMP acc stamped").contains(":stamped"));
+    let before = digest(&mut client, "acc");
+    for (how, says) in [("error", "told to fail"), ("trap", "unreachable")] {
+        let reply = client.run(&format!("FOUL.NESTED own acc {how}"));
+        assert!(reply.starts_with("(error) ERR ") && reply.contains(says), "{reply}");
+        assert_eq!(client.run("FOUL.MOOD own"), "\"calm\"", "{how}");
+        assert_eq!(client.run("LEDGER.DIGEST acc"), before, "{how}");
+        assert_eq!(digest(&mut client, "acc"), before, "{how}");
+    }
+    assert_eq!(client.run("FOUL.NESTED own acc turned"), "(integer) 4");
+    assert_eq!(client.run("LEDGER.LAST acc"), "\"7:0:0:nested\"");
+    assert_eq!(client.run("FOUL.MOOD own"), "\"turned\"");
+    digest(&mut client, "acc");
+    // What fails below fails above, and is undone there alone.
+    let after = digest(&mut client, "acc");
+    let reply = client.run("FOUL.CALL LEDGER.ADD acc nothing");
+    assert_eq!(reply, "(error) ERR value is not an integer or out of range");
+    assert_eq!(digest(&mut client, "acc"), after);
+    // In a transaction the same.
+    for line in [
+        "MULTI",
+        "FOUL.NESTED own acc error",
+        "FOUL.NESTED own acc once",
+        "FOUL.NESTED own acc trap",
+        "LEDGER.ADD acc 9",
+    ] {
+        client.run(line);
+    }
+    let replies = client.value("EXEC").items();
+    assert_eq!((replies[1].int(), replies[3].int()), (Some(5), Some(6)), "{replies:?}");
+    assert_eq!(client.run("FOUL.MOOD own"), "\"once\"");
+    digest(&mut client, "acc");
+}
+
+#[test]
+fn nested_commands_keep_to_what_their_caller_declared() {
+    if skip() {
+        return;
+    }
+    let server = start(&["ledger", "foul"]);
+    let mut client = server.client();
+    client.run("LEDGER.LINK acc other");
+    for line in [
+        // Keys that it would find are not locked, and its caller did not declare them.
+        "FOUL.CALL LEDGER.THROUGH acc 1",
+        "FOUL.CALL RENAME acc other",
+        "FOUL.CALL COPY acc other",
+        "FOUL.CALL LEDGER.FAIL acc n r ok",
+    ] {
+        let reply = client.run(line);
+        assert!(reply.starts_with("(error) ERR "), "{line}: {reply}");
+    }
+    assert_eq!(client.run("LEDGER.READ acc"), "(empty array)");
+    assert_eq!(client.run("EXISTS other n r"), "(integer) 0");
+    // It may delete or overwrite the value of another module that it declared.
+    assert_eq!(client.run("FOUL.CALL SET acc text"), "OK");
+    assert_eq!(client.run("TYPE acc"), "string");
+    client.run("FOUL.CALL DEL acc");
+    assert_eq!(client.run("LEDGER.ADD acc 1"), "(integer) 1");
+    digest(&mut client, "acc");
+}
