@@ -84,7 +84,9 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
         return;
     }
     let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
-    if !host.used.personal {
+    // What a `global` module keeps beside its values is not there when the command is repeated.
+    let repeatable = !host.used.personal && host.module.manifest.state == State::Values;
+    if repeatable {
         return host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
     }
     for edit in edits {

@@ -5,9 +5,10 @@ use super::disturb::{Disturbance, Shared, disturb};
 use super::look::{Seen, look};
 use super::model::Model;
 use super::oracle::{Verdict, judge};
+use super::power::{self, Disk};
 use super::script::{Mix, Script};
 use super::worker::{History, Manner, work};
-use crate::modules::start_with;
+use crate::modules::start_within;
 use crate::paths;
 use crate::server::Server;
 use rand::rngs::StdRng;
@@ -50,6 +51,8 @@ pub struct Campaign {
     pub life: Duration,
     /// What they send.
     pub mix: Mix,
+    /// With the server the power goes: what was not forced to disk is gone.
+    pub power_cuts: bool,
     /// What else goes on.
     pub disturbances: Vec<Disturbance>,
     /// What random decisions begin with.
@@ -85,7 +88,11 @@ impl Campaign {
         let begin = Instant::now();
         let mut args = vec!["--module-fuel", FUEL, "--enable-debug-command", "local"];
         args.extend(&self.args);
-        let mut server = start_with(&["cas", "throttle", "ledger"], &args);
+        let environment = if self.power_cuts { power::environment().to_vec() } else { Vec::new() };
+        let environment: Vec<(&str, &str)> =
+            environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut server = start_within(&environment, &["cas", "throttle", "ledger"], &args);
+        let mut disk = self.power_cuts.then(Disk::default);
         let mut rng = StdRng::seed_from_u64(self.seed);
         let rounds = rounds_of_fuel(&server);
         let mut scripts: Vec<Script> =
@@ -101,6 +108,7 @@ impl Campaign {
             life = life.mul_f64(rng.random_range(0.05..1.0));
             let (histories, crashed) = self.live(&mut server, &mut scripts, models, &shared, life, &mut rng);
             report.kills.0 += 1;
+            disk.iter_mut().for_each(|disk| disk.cut(&server, &mut rng));
             report.ended += histories.iter().map(ended).sum::<usize>();
             if shared.upgraded.load(Ordering::Relaxed) {
                 let next = paths::module("ledger-next").display().to_string();
@@ -109,6 +117,7 @@ impl Campaign {
             if rng.random_bool(0.25) {
                 server.start_briefly(Duration::from_millis(rng.random_range(0..400)));
                 report.kills.1 += 1;
+                disk.iter_mut().for_each(|disk| disk.cut(&server, &mut rng));
             }
             let starting = Instant::now();
             server.restart();
