@@ -5,7 +5,7 @@ use crate::build;
 use crate::setup::{self, Need};
 use crate::step::Step;
 use crate::tree::Tree;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -23,7 +23,11 @@ pub(crate) fn run(tree: &Tree, server_args: &[String]) -> Result<()> {
         bail!("port {PORT} is in use; choose another one: cargo xtask run -- --port 6380");
     }
     let modules = tree.modules_for_use()?;
+    // Its snapshots and its append-only file belong among what was built, not into the sources.
+    let data = tree.target().join("data");
+    std::fs::create_dir_all(&data).with_context(|| format!("cannot make {}", tree.shown(&data)))?;
     let mut step = Step::of(tree, "run", tree.server());
+    step = step.arg("--dir").arg(&data);
     // Like redis-server, Sandkey takes no modules from clients unless told to. Whoever runs this wants to try some.
     step = step.arg("--enable-module-command").arg("local");
     for name in &modules {
@@ -47,7 +51,7 @@ fn chosen_port(args: &[String]) -> Option<u16> {
 fn how_to_talk(port: u16, modules: &[String]) -> String {
     let cli = if port == PORT { "redis-cli".to_owned() } else { format!("redis-cli -p {port}") };
     format!(
-        "Sandkey on port {port}, with these modules: {}.\n\
+        "Sandkey on port {port}, with these modules: {}. It saves to target/data.\n\
          In another terminal:\n\n  \
          {cli} SET greeting hello\n  \
          {cli} MODULE LIST\n  \

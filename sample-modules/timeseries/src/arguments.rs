@@ -7,6 +7,7 @@ use crate::aggregate::Aggregator;
 use crate::chunk::Encoding;
 use crate::config;
 use crate::limits;
+use crate::number;
 use crate::policy::Duplicates;
 use crate::series::{Ignore, Labels, Options};
 use crate::words::Words;
@@ -38,6 +39,11 @@ pub fn timestamp(ctx: &Context, text: &[u8]) -> Result<i64> {
 
 /// An integer that is not negative.
 pub fn not_negative(text: &[u8]) -> Option<i64> {
+    // 18 digits are less than what fits.
+    let short = (1..=18).contains(&text.len()) && (text[0] != b'0' || text.len() == 1);
+    if short && text.iter().all(u8::is_ascii_digit) {
+        return Some(text.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
     sandkey::FromBytes::from_bytes(text).ok().filter(|number: &i64| *number >= 0)
 }
 
@@ -48,6 +54,9 @@ pub fn value(text: &[u8]) -> Result<f64> {
 
 /// The same without an opinion.
 pub fn finite(text: &[u8]) -> Option<f64> {
+    if let Some(value) = number::parse(text) {
+        return Some(value);
+    }
     let plain = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
     let text = std::str::from_utf8(text).ok().filter(|text| text.as_bytes().iter().all(plain))?;
     text.parse().ok().filter(|value: &f64| value.is_finite())

@@ -22,6 +22,7 @@ impl Bits {
     }
 
     /// Add the lowest `width` bits of a number, 64 at most; those above must be zero.
+    #[inline]
     pub fn push(&mut self, bits: u64, width: u32) {
         if width == 0 {
             return;
@@ -92,16 +93,17 @@ pub struct Reader<'b> {
 
 impl Reader<'_> {
     /// The next 64 bits, without taking them.
+    #[inline]
     pub fn peek(&self) -> u64 {
         let (word, used) = (self.at / 64, self.at % 64);
-        let first = self.words.get(word).copied().unwrap_or(0) << used;
-        if used == 0 {
-            return first;
-        }
-        first | self.words.get(word + 1).copied().unwrap_or(0) >> (64 - used)
+        let first = self.words.get(word).copied().unwrap_or(0);
+        let second = self.words.get(word + 1).copied().unwrap_or(0);
+        // In two steps, because a shift by 64 is none.
+        first << used | second >> 1 >> (63 - used)
     }
 
     /// Leave out so many.
+    #[inline]
     pub const fn skip(&mut self, width: u32) {
         self.at += width as usize;
     }

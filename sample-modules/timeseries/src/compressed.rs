@@ -116,20 +116,28 @@ impl Compressed {
         let state = &mut self.state;
         let step = timestamp.wrapping_sub(state.timestamp);
         let change = step.wrapping_sub(state.step);
-        let fits = |width: u32| width >= 64 || change >> (width.max(1) - 1) == change >> 63;
-        let ones = if change == 0 {
-            0
-        } else {
-            (1..STEPS.len()).find(|ones| fits(STEPS[*ones].1)).expect("64 bits are enough")
-        };
-        let (prefix, width) = STEPS[ones];
-        // Ones and then a zero, but for the longest prefix.
-        let head = if ones == 5 { 0b1_1111 } else { (1u64 << (ones + 1)) - 2 };
-        self.bits.push(head, prefix);
-        let mask = u64::MAX.checked_shr(64 - width).unwrap_or(0);
-        self.bits.push(change.cast_unsigned() & mask, width);
         state.timestamp = timestamp;
         state.step = step;
+        // How many bits it takes in two's complement: what equals the sign need not be said but once.
+        let needed = 65 - (change ^ (change >> 63)).leading_zeros();
+        let ones = match needed {
+            _ if change == 0 => return self.bits.push(0, 1),
+            0..=7 => 1,
+            8..=11 => 2,
+            12..=16 => 3,
+            17..=32 => 4,
+            _ => 5,
+        };
+        let (prefix, width) = STEPS[ones];
+        if width == 64 {
+            self.bits.push(0b1_1111, prefix);
+            self.bits.push(change.cast_unsigned(), width);
+        } else {
+            // Ones and then a zero, in front of the lowest bits of the change.
+            let head = (1u64 << (ones + 1)) - 2;
+            let tail = change.cast_unsigned() & ((1 << width) - 1);
+            self.bits.push(head << width | tail, prefix + width);
+        }
     }
 
     fn push_value(&mut self, value: u64) {
@@ -141,14 +149,21 @@ impl Compressed {
             return;
         }
         let needed = Window::of(difference);
-        if state.window.length > 0 && state.window.serves(needed) {
-            self.bits.push(0b10, 2);
+        let (head, width) = if state.window.length > 0 && state.window.serves(needed) {
+            (0b10, 2)
         } else {
             state.window = needed;
             let window = u64::from(needed.leading) << 6 | u64::from(needed.length - 1);
-            self.bits.push(0b11 << 11 | window, 13);
+            (0b11 << 11 | window, 13)
+        };
+        let Window { length, .. } = state.window;
+        let meant = difference >> state.window.trailing();
+        if width + length <= 64 {
+            self.bits.push(head << length | meant, width + length);
+        } else {
+            self.bits.push(head, width);
+            self.bits.push(meant, length);
         }
-        self.bits.push(difference >> state.window.trailing(), state.window.length);
     }
 
     /// How many samples.
@@ -176,6 +191,13 @@ impl Compressed {
         // Only bits that nobody wrote use a window that was never described.
         let nothing = State { timestamp: 0, step: 0, value: 0, window: Window { leading: 0, length: 64 } };
         Iter { reader: self.bits.read(), left: self.count, first: true, state: nothing }
+    }
+
+    /// All samples, in place of what the list holds.
+    pub fn decode(&self, samples: &mut Vec<Sample>) {
+        samples.clear();
+        samples.reserve(self.count as usize);
+        samples.extend(self.iter());
     }
 
     /// What [`Compressed::load`] takes: the numbers, and the bits.
@@ -222,34 +244,48 @@ pub struct Iter<'c> {
 }
 
 impl Iter<'_> {
-    fn take_timestamp(&mut self) {
-        let ones = (!self.reader.peek()).leading_zeros().min(5);
-        let (prefix, width) = STEPS[ones as usize];
-        self.reader.skip(prefix);
-        if width > 0 {
+    /// Take the change of the step in time; the answer is how many bits it took, of those that were peeked at.
+    #[inline]
+    fn take_timestamp(&mut self, bits: u64) -> u32 {
+        let ones = (!bits).leading_zeros().min(5);
+        let mut taken = 1;
+        if ones > 0 {
+            let (prefix, width) = STEPS[ones as usize];
+            // The widest does not fit into what was peeked at.
+            self.reader.skip(prefix);
             let change = self.reader.take(width) << (64 - width);
             // The shift of a signed number copies the sign.
             self.state.step = self.state.step.wrapping_add(change.cast_signed() >> (64 - width));
+            taken = 0;
         }
         self.state.timestamp = self.state.timestamp.wrapping_add(self.state.step);
+        taken
     }
 
-    fn take_value(&mut self) {
-        let head = self.reader.peek() >> 51;
-        if head >> 12 == 0 {
-            self.reader.skip(1);
+    /// Take the difference of the value, which stands after the first `taken` of the bits that were peeked at.
+    #[inline]
+    fn take_value(&mut self, bits: u64, taken: u32) {
+        let bits = bits << taken;
+        if bits >> 63 == 0 {
+            self.reader.skip(taken + 1);
             return;
         }
-        if head >> 11 == 0b10 {
-            self.reader.skip(2);
-        } else {
-            self.reader.skip(13);
-            let leading = u32::try_from(head >> 6 & 0x1f).expect("5 bits");
-            let length = u32::try_from(head & 0x3f).expect("6 bits") + 1;
+        let mut width = 2;
+        if bits >> 62 == 0b11 {
+            let leading = u32::try_from(bits >> 57 & 0x1f).expect("5 bits");
+            let length = u32::try_from(bits >> 51 & 0x3f).expect("6 bits") + 1;
             self.state.window = Window { leading, length };
+            width = 13;
         }
         let Window { length, .. } = self.state.window;
-        self.state.value ^= self.reader.take(length) << self.state.window.trailing();
+        let meant = if taken + width + length <= 64 {
+            self.reader.skip(taken + width + length);
+            bits << width >> (64 - length)
+        } else {
+            self.reader.skip(taken + width);
+            self.reader.take(length)
+        };
+        self.state.value ^= meant << self.state.window.trailing();
     }
 }
 
@@ -264,10 +300,17 @@ impl Iterator for Iter<'_> {
             self.state.timestamp = self.reader.take(64).cast_signed();
             self.state.value = self.reader.take(64);
         } else {
-            self.take_timestamp();
-            self.take_value();
+            // Most samples are in one look.
+            let bits = self.reader.peek();
+            let taken = self.take_timestamp(bits);
+            let bits = if taken == 0 { self.reader.peek() } else { bits };
+            self.take_value(bits, taken);
         }
         Some(Sample { timestamp: self.state.timestamp, value: f64::from_bits(self.state.value) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
     }
 }
 

@@ -7,13 +7,12 @@
 //! | `series`, `policy`, `rules`, `persist` | a series, and what it is as bytes |
 //! | `bucket`, `aggregate`, `range`, `filter` | what a query makes of it |
 //! | `compaction` | where the rules of one series meet the keys of others |
-//! | `arguments`, `query`, `reply`, `words`, `config`, `limits` | between clients and all that |
+//! | `arguments`, `query`, `reply`, `words`, `number`, `config`, `limits` | between clients and all that |
 //! | `commands` | the commands |
-
-#![allow(
-    clippy::cast_precision_loss,
-    reason = "timestamps and counts become doubles where an average of them is one"
-)]
+//!
+//! Not here: files that RedisTimeSeries wrote (its form of a series is another one), clusters, and what Redis 8 added (NaN as a
+//! value, several aggregators at once, TS.NRANGE, TS.QUERYLABELS, TS.READ). Parameters are set with CONFIG; those words
+//! after MODULE LOAD have no meaning.
 
 use sandkey::prelude::*;
 
@@ -28,6 +27,7 @@ mod compressed;
 mod config;
 mod filter;
 mod limits;
+mod number;
 mod persist;
 mod policy;
 mod query;

@@ -4,6 +4,8 @@
 //! first only for plain samples. With buckets from the latest on, it first finds out where the last bucket that is wanted
 //! begins: walking back costs little, and the values come out the same in both directions.
 
+use std::ops::ControlFlow;
+
 use crate::aggregate::{Aggregator, Frame, Tally};
 use crate::bucket::{Buckets, Stamp};
 use crate::sample::Sample;
@@ -70,7 +72,14 @@ impl<'q> View<'q> {
         }
         match self.query.aggregation {
             None if reverse => self.back(from, to).take(count).collect(),
-            None => self.forth(from, to).take(count).collect(),
+            None => {
+                let mut samples = Vec::new();
+                self.runs(from, to, |run| {
+                    samples.extend_from_slice(&run[..run.len().min(count - samples.len())]);
+                    if samples.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                });
+                samples
+            }
             Some(aggregation) if reverse => {
                 let start = self.start_of_last_buckets(aggregation, count);
                 let mut buckets = self.buckets(aggregation, start, usize::MAX);
@@ -93,6 +102,29 @@ impl<'q> View<'q> {
         let latest = self.latest.filter(|latest| (from..=to).contains(&latest.timestamp));
         let (from, to) = self.narrow(from, to);
         self.series.range(from, to).chain(latest).filter(|sample| self.passes(sample))
+    }
+
+    /// Give the same to a function, in runs, until it breaks.
+    fn runs(&self, from: i64, to: i64, mut take: impl FnMut(&[Sample]) -> ControlFlow<()>) {
+        let latest =
+            self.latest.filter(|latest| (from..=to).contains(&latest.timestamp) && self.passes(latest));
+        let (from, to) = self.narrow(from, to);
+        let all = self.query.values.is_none() && self.query.times.is_none();
+        let (mut passing, mut over) = (Vec::new(), ControlFlow::Continue(()));
+        self.series.samples.runs(from.max(self.series.alive_since()), to, |run| {
+            over = if all {
+                take(run)
+            } else {
+                passing.clear();
+                passing.extend(run.iter().filter(|sample| self.passes(sample)));
+                take(&passing)
+            };
+            over
+        });
+        if let Some(latest) = latest.filter(|_| over.is_continue()) {
+            // Nothing comes after it.
+            let _ = take(&[latest]);
+        }
     }
 
     /// The same, the latest first.
@@ -154,24 +186,35 @@ impl<'q> View<'q> {
         let to = self.query.to;
         let last_bucket = if empty { self.begin_empty(&mut rows, from, to) } else { None };
         let mut open: Option<(i64, Tally)> = None;
-        for sample in self.forth(from, to) {
-            let start = buckets.start_of(sample.timestamp);
-            match &mut open {
-                Some((current, tally)) if *current == start => tally.add(sample),
-                _ => {
-                    if let Some((closed, tally)) = open.take() {
-                        rows.bucket(closed, &tally, Some(sample));
+        self.runs(from, to, |mut run| {
+            while let Some(first) = run.first() {
+                let start = match &open {
+                    Some((start, _)) if first.timestamp <= buckets.last_of(*start) => *start,
+                    _ => {
+                        let start = buckets.start_of(first.timestamp);
+                        if let Some((closed, tally)) = open.take() {
+                            rows.bucket(closed, &tally, Some(*first));
+                        }
+                        rows.fill(start, before, Some(*first));
+                        if rows.full() {
+                            return ControlFlow::Break(());
+                        }
+                        open = Some((start, Tally::new(aggregator, rows.frame(start), before)));
+                        start
                     }
-                    rows.fill(start, before, Some(sample));
-                    if rows.full() {
-                        return rows.done;
-                    }
-                    let mut tally = Tally::new(aggregator, rows.frame(start), before);
-                    tally.add(sample);
-                    open = Some((start, tally));
+                };
+                let last = buckets.last_of(start);
+                let (inside, rest) = run.split_at(until(run, last));
+                if let Some((_, tally)) = &mut open {
+                    tally.add_all(inside);
                 }
+                before = inside.last().copied();
+                run = rest;
             }
-            before = Some(sample);
+            ControlFlow::Continue(())
+        });
+        if rows.full() {
+            return rows.done;
         }
         let after = if reaches_out { self.after(to) } else { None };
         if let Some((closed, tally)) = open {
@@ -192,6 +235,18 @@ impl<'q> View<'q> {
         rows.next_empty = (first <= last).then(|| buckets.start_of(first));
         (first <= last).then(|| buckets.start_of(last))
     }
+}
+
+/// How many of these samples come until a time; at least the first does. It looks close by before it looks far: buckets are
+/// often small.
+fn until(samples: &[Sample], last: i64) -> usize {
+    let mut end = 1;
+    while samples.get(end).is_some_and(|sample| sample.timestamp <= last) {
+        end *= 2;
+    }
+    let from = end / 2;
+    let to = end.min(samples.len());
+    (from + samples[from..to].partition_point(|sample| sample.timestamp <= last)).max(1)
 }
 
 /// The rows of an answer on their way.

@@ -2,11 +2,10 @@
 //! server could turn one form into the other: under RESP2 values are status lines, and labels lists of pairs; under
 //! RESP3 they are doubles and maps.
 
-use std::fmt::Write as _;
-
 use sandkey::Writer;
 use sandkey::prelude::*;
 
+use crate::number;
 use crate::query::Wanted;
 use crate::sample::Sample;
 use crate::series::{Bytes, Labels};
@@ -18,29 +17,27 @@ pub struct Answer<'w> {
     pub to: &'w mut Writer,
     /// Whether the client speaks RESP3.
     pub resp3: bool,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Answer<'_> {
     /// The reply of a command.
     pub fn build(ctx: &Context, write: impl FnOnce(&mut Answer<'_>)) -> Reply {
         let resp3 = ctx.client().resp == 3;
-        Reply::build(|to| write(&mut Answer { to, resp3, text: String::new() }))
+        Reply::build(|to| write(&mut Answer { to, resp3, text: Vec::new() }))
     }
 
     /// A value.
     pub fn value(&mut self, value: f64) {
-        if self.resp3 {
-            self.to.double(value);
-            return;
-        }
         self.text.clear();
-        // The shortest text that reads back as the same number.
-        let _ = write!(self.text, "{value:?}");
-        if self.text.ends_with(".0") {
-            self.text.truncate(self.text.len() - 2);
+        self.text.push(if self.resp3 { b',' } else { b'+' });
+        if self.resp3 && value.is_nan() {
+            self.text.extend_from_slice(b"nan");
+        } else {
+            number::write(value, &mut self.text);
         }
-        self.to.simple(&self.text);
+        self.text.extend_from_slice(b"\r\n");
+        self.to.raw(&self.text);
     }
 
     /// A sample: its timestamp and its value.

@@ -3,6 +3,7 @@
 //! Nothing here knows of duplicates, retention or rules; that is `series`.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 
 use crate::chunk::{self, Chunk, Form};
 use crate::sample::Sample;
@@ -121,6 +122,30 @@ impl Samples {
         self.range(timestamp, timestamp).next().map(|sample| sample.value)
     }
 
+    /// Give the samples from one time to another, both included, to a function, in runs, until it breaks. For many samples this is
+    /// faster than [`Samples::range`]: a chunk is decoded in one go, and what is done with its samples is a loop of its own.
+    pub fn runs(&self, from: i64, to: i64, mut take: impl FnMut(&[Sample]) -> ControlFlow<()>) {
+        let mut decoded = Vec::new();
+        for chunk in self.chunks.range(self.first_with(from)..) {
+            if chunk.first() > to {
+                break;
+            }
+            let run = match chunk {
+                Chunk::Compressed(chunk) => {
+                    chunk.decode(&mut decoded);
+                    &decoded
+                }
+                Chunk::Plain(samples) => samples,
+            };
+            let start = run.partition_point(|sample| sample.timestamp < from);
+            let end = run.partition_point(|sample| sample.timestamp <= to);
+            // Of samples that nobody wrote the first may be later than the last.
+            if start < end && take(&run[start..end]).is_break() {
+                break;
+            }
+        }
+    }
+
     /// The samples from one time to another, both included.
     pub fn range(&self, from: i64, to: i64) -> Range<'_> {
         let next = self.first_with(from);
@@ -223,6 +248,12 @@ mod tests {
         let mut some: Vec<(i64, f64)> =
             all.iter().copied().filter(|(timestamp, _)| (from..=to).contains(timestamp)).collect();
         assert_eq!(pairs(samples.range(from, to)), some);
+        let (mut given, most) = (Vec::new(), usize::try_from(random.below(300)).unwrap());
+        samples.runs(from, to, |run| {
+            given.extend(pairs(run.iter().copied()));
+            if given.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        assert!(given.len() >= most.min(some.len()) && some.starts_with(&given));
         some.reverse();
         assert_eq!(pairs(samples.range_back(from, to)), some);
         assert_eq!(samples.get(from), model.get(&from).copied());

@@ -79,6 +79,7 @@ impl Registry {
         self.loaded.write().retain(|loaded| loaded.id != module.id);
         stopped.retire(&mut locked);
         self.former.write().push(Arc::clone(&module));
+        leave_no_commands(server, &module);
         tracing::info!("Module {} unloaded", module.name);
         Ok(())
     }
@@ -127,6 +128,7 @@ impl Registry {
         }
         stopped.retire(&mut locked);
         self.former.write().push(Arc::clone(old));
+        leave_no_commands(server, old);
         Ok(())
     }
 
@@ -173,6 +175,13 @@ impl Registry {
             reply.array_header(module.args.len());
             module.args.iter().for_each(|arg| reply.bulk(arg));
         }
+    }
+}
+
+/// What stands in the append-only file are commands of this version of a module. No other may have to replay them.
+fn leave_no_commands(server: &Server, module: &LoadedModule) {
+    if server.config.current().appendonly && !module.manifest.data_types.is_empty() {
+        server.aof.schedule_rewrite();
     }
 }
 

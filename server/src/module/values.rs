@@ -323,6 +323,14 @@ pub fn copied(
     bytes.map(|(id, bytes)| ModuleValue::new(id, bytes))
 }
 
+/// Whether the module can make an object of a value that came from elsewhere, if it is loaded.
+pub fn check_loadable(server: &'static Server, value: &ModuleValue) -> Result<(), String> {
+    match owner(server, value.id()) {
+        Ok(module) => module.with_object(server, value, |_, _| Ok(())),
+        Err(_) => Ok(()),
+    }
+}
+
 /// What DEBUG DIGEST mixes in for a value.
 pub fn digested(server: &'static Server, value: &ModuleValue) -> Result<Vec<u8>, String> {
     let Ok(module) = owner(server, value.id()) else { return Ok(value.saved().to_vec()) };

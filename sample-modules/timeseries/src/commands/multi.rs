@@ -21,8 +21,8 @@ use crate::words::Words;
 
 const TOO_MANY: &str = "ERR TSDB: too many series for one query";
 
-/// Series by their keys, in the order of these.
-type Found<'c> = BTreeMap<Vec<u8>, ValueRef<'c, Series>>;
+/// Series with their keys, in the order of these.
+type Found<'c> = Vec<(Vec<u8>, ValueRef<'c, Series>)>;
 
 /// The series whose labels match.
 fn matching<'c>(ctx: &'c Context, filter: &Filter) -> Result<Found<'c>> {
@@ -35,7 +35,7 @@ fn matching<'c>(ctx: &'c Context, filter: &Filter) -> Result<Found<'c>> {
         for name in page.iter() {
             match ctx.open_ref::<Series>(&ctx.open_read(name)?) {
                 Ok(Some(series)) if filter.matches(&series.labels) => {
-                    found.insert(name.to_vec(), series);
+                    found.push((name.to_vec(), series));
                 }
                 Ok(_) => {}
                 // The rest is asked for before this one is fetched.
@@ -44,6 +44,9 @@ fn matching<'c>(ctx: &'c Context, filter: &Filter) -> Result<Found<'c>> {
         }
         cursor = next;
         if cursor == 0 {
+            // A scan may come by the same key twice.
+            found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            found.dedup_by(|one, other| one.0 == other.0);
             return error.map_or(Ok(found), Err);
         }
     }
@@ -78,7 +81,7 @@ pub fn queryindex(ctx: &Context, filters: Many<&[u8]>) -> Result<Reply> {
     let found = matching(ctx, &Filter::parse(filters)?)?;
     Ok(Reply::build(|to| {
         to.set(found.len());
-        found.keys().for_each(|name| to.bulk(name));
+        found.iter().for_each(|(name, _)| to.bulk(name));
     }))
 }
 
