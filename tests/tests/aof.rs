@@ -613,6 +613,7 @@ fn a_rewrite_that_fails_leaves_everything_as_it_was() {
     rewrite_is_over(&mut client);
     client.run("SET c 3");
     let before = aof::state(&server);
+    settle(&server);
     server.kill9();
     aof::check(server.dir());
     std::fs::remove_dir(&blocked).expect("it is there");
