@@ -284,6 +284,10 @@ pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
 /// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.
 pub const LOAD_BATCH_KEYS: usize = 256;
 
+/// How many times that happens before the shards are unlocked for others: locking all of them takes 5 µs, and all of it about a
+/// millisecond.
+pub const LOAD_BATCHES_LOCKED: u32 = 16;
+
 /// Bytes after which a file that is written for long is forced to disk. Redis's figure.
 pub const SYNC_STEP_BYTES: usize = 4 << 20;
 
@@ -341,6 +345,10 @@ pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
 /// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
 /// byte; whoever needs ten times that hangs.
 pub const VALUE_FUEL_MIN: u64 = 10_000_000;
+
+/// Fuel that a command may use at least when it is repeated from a journal or an append-only file: it has succeeded once, so it
+/// ends. This is some seconds, for a module that keeps that secret.
+pub const REPLAY_FUEL: u64 = 10_000_000_000;
 
 /// See `VALUE_FUEL_MIN`.
 pub const VALUE_FUEL_PER_BYTE: u64 = 100;
