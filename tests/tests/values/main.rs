@@ -5,6 +5,7 @@
 
 mod commands;
 mod dormant;
+mod dump;
 mod files;
 mod hostile;
 mod journal;
