@@ -87,24 +87,22 @@ impl Compressor {
 
     fn run(&mut self, bytes: &[u8], room: usize) -> bool {
         // A short string needs a short table, which is then in the nearest cache.
-        let shift = 32 - (usize::BITS - bytes.len().leading_zeros()).clamp(8, TABLE_BITS);
-        let Some(last) = bytes.len().checked_sub(3) else { return false };
+        let shift = 32 - (usize::BITS - bytes.len().leading_zeros() + 2).clamp(8, TABLE_BITS);
         let (mut at, mut literals, mut misses) = (0, 0, 0usize);
-        while at <= last {
-            let hash = hash(&bytes[at..at + 3], shift);
-            let seen = std::mem::replace(&mut self.table[hash], self.base + at as u32);
-            let copy = match seen.checked_sub(self.base) {
-                Some(from) => common(bytes, from as usize, at),
-                None => 0,
-            };
-            if copy < 3 {
+        while let Some(three) = three(bytes, at) {
+            let place = &mut self.table[hash(three, shift)];
+            let seen = std::mem::replace(place, self.base + at as u32);
+            let from = seen.checked_sub(self.base).map(|from| from as usize);
+            let Some(from) = from
+                .filter(|&from| from < at && at - from <= REACH && self::three(bytes, from) == Some(three))
+            else {
                 // Where nothing repeats, look less often.
                 at += 1 + (misses >> 6).min(STEP_MAX);
                 misses += 1;
                 continue;
-            }
+            };
             misses = 0;
-            let from = (seen - self.base) as usize;
+            let copy = 3 + common(&bytes[from + 3..], &bytes[at + 3..bytes.len().min(at + COPY_MAX)]);
             put_literals(&mut self.out, &bytes[literals..at]);
             put_copy(&mut self.out, copy, at - from - 1);
             if self.out.len() > room {
@@ -113,8 +111,10 @@ impl Compressor {
             at += copy;
             literals = at;
             // The end of a copy is a likely beginning of the next one.
-            if at <= last {
-                self.table[self::hash(&bytes[at - 1..at + 2], shift)] = self.base + at as u32 - 1;
+            for at in [at - 2, at - 1] {
+                if let Some(three) = self::three(bytes, at) {
+                    self.table[hash(three, shift)] = self.base + at as u32;
+                }
             }
         }
         put_literals(&mut self.out, &bytes[literals..]);
@@ -122,28 +122,31 @@ impl Compressor {
     }
 }
 
+/// Three bytes as one number. They are read as four, so there must be one more.
 #[inline]
-fn hash(three: &[u8], shift: u32) -> usize {
-    let bytes = u32::from_le_bytes([three[0], three[1], three[2], 0]);
-    (bytes.wrapping_mul(0x9E37_79B1) >> shift) as usize
+fn three(bytes: &[u8], at: usize) -> Option<u32> {
+    let four = bytes.get(at..at + 4)?;
+    Some(u32::from_le_bytes([four[0], four[1], four[2], four[3]]) & 0xFF_FFFF)
 }
 
-/// How many bytes at `from` and at `at` are the same, as far as a copy can say.
 #[inline]
-fn common(bytes: &[u8], from: usize, at: usize) -> usize {
-    if from >= at || at - from > REACH {
-        return 0;
-    }
-    let there = &bytes[at..bytes.len().min(at + COPY_MAX)];
-    let here = &bytes[from..from + there.len()];
+fn hash(three: u32, shift: u32) -> usize {
+    (three.wrapping_mul(0x9E37_79B1) >> shift) as usize
+}
+
+/// How many bytes both begin with; the second is not the longer one.
+#[inline]
+fn common(from: &[u8], at: &[u8]) -> usize {
     let mut same = 0;
-    for (a, b) in here.chunks_exact(8).zip(there.chunks_exact(8)) {
-        if a != b {
-            break;
+    for (a, b) in from.chunks_exact(8).zip(at.chunks_exact(8)) {
+        let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap_or_default());
+        let difference = word(a) ^ word(b);
+        if difference != 0 {
+            return same + difference.trailing_zeros() as usize / 8;
         }
         same += 8;
     }
-    same + here[same..].iter().zip(&there[same..]).take_while(|(a, b)| a == b).count()
+    same + from[same..].iter().zip(&at[same..]).take_while(|(a, b)| a == b).count()
 }
 
 #[inline]

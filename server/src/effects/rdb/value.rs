@@ -9,6 +9,7 @@ use super::loaded::Loaded;
 use super::string::{put_int, put_string};
 use super::writer::{Meta, put_key, put_meta, put_module};
 use crate::keyspace::{EntryRef, Hash, HashLimits, ModuleValue, Opaque, StringRef, TypeId, Value, ValueType};
+use crate::limits::KEY_BYTES_MAX;
 
 /// Appends a key with its value, its expiry, and what else is known of it. A module's value must be folded.
 pub fn put_entry(out: &mut Vec<u8>, entry: EntryRef<'_>, meta: Meta, compress: bool) {
@@ -62,6 +63,9 @@ pub fn decode(loaded: Loaded<'_>, limits: HashLimits) -> Result<Value, Malformed
     Ok(match loaded {
         Loaded::String(bytes) => Value::String(bytes.into_owned()),
         Loaded::Hash(pairs) => {
+            if pairs.iter().any(|(field, _)| field.len() > KEY_BYTES_MAX) {
+                return Err(Malformed("a hash with a field that is longer than fields may be"));
+            }
             let hash =
                 Hash::of_fields(pairs.iter(), limits).ok_or(Malformed("a hash with the same field twice"))?;
             Value::Hash(Box::new(hash))
