@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::balance;
@@ -61,9 +62,10 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         }
         cron::spawn(server);
         balance::spawn(server);
-        until_end(server, load_data(server)).await?;
+        let mut signals = Signals::new()?;
+        until_end(server, &mut signals, load_data(server)).await?;
         tracing::info!("Ready to accept connections");
-        until_end(server, std::future::pending()).await
+        until_end(server, &mut signals, std::future::pending()).await
     })
 }
 
@@ -87,6 +89,7 @@ async fn load_data(server: &'static Server) -> anyhow::Result<()> {
 /// Wait for the end of `work`, or of the server.
 async fn until_end(
     server: &'static Server,
+    signals: &mut Signals,
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let mut work = std::pin::pin!(work);
@@ -97,7 +100,7 @@ async fn until_end(
                 server.remove_traces();
                 anyhow::bail!("the server cannot go on");
             }
-            (signal, flags) = termination(server) => {
+            (signal, flags) = signals.next(server) => {
                 tracing::warn!("Received {signal} scheduling shutdown...");
                 server.shut_down(flags);
                 tracing::warn!(
@@ -138,17 +141,23 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
     }
 }
 
-/// A signal that asks for the end, and how it is configured to.
-async fn termination(server: &Server) -> (&'static str, ShutdownFlags) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the signals end the process by themselves.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
-        _ = int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
+/// The signals that ask for the end. Made once: one that comes while nobody waits is kept.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one, and what it is configured to ask for.
+    async fn next(&mut self, server: &Server) -> (&'static str, ShutdownFlags) {
+        tokio::select! {
+            _ = self.term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
+            _ = self.int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
+        }
     }
 }
 
