@@ -202,7 +202,6 @@ fn a_limit_does_not_keep_a_command_from_being_repeated() {
 
 /// What was written under a parameter is what it was then.
 #[test]
-#[ignore = "parameters are not in the append-only file yet"]
 fn commands_are_repeated_under_the_parameters_of_then() {
     if skip() {
         return;
