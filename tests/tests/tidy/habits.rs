@@ -43,7 +43,10 @@ const UNSAFE: &[(&str, &str)] = &[
     ("server/src/keyspace/prefetch.rs", "a hint to the processor has no safe form"),
     ("server/src/keyspace/tests/table.rs", "a block of the tests' own"),
     ("server/src/keyspace/slots.rs", "a slot is one word, and the block's address is in it"),
-    ("tests/preload/synced.rs", "stands in for calls of the C library, to note what a server has forced to disk"),
+    (
+        "tests/preload/synced.rs",
+        "stands in for calls of the C library, to note what a server has forced to disk",
+    ),
 ];
 
 /// What is wrong with this file by itself.
