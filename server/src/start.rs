@@ -48,6 +48,7 @@ pub fn greet(config: &Config) -> anyhow::Result<()> {
 pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut signals = Signals::listen()?;
         let config = server.config.current();
         let sockets = Sockets::open(&config)?;
         let metrics = metrics::open(&config)?;
@@ -62,7 +63,6 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         }
         cron::spawn(server);
         balance::spawn(server);
-        let mut signals = Signals::new()?;
         until_end(server, &mut signals, load_data(server)).await?;
         tracing::info!("Ready to accept connections");
         until_end(server, &mut signals, std::future::pending()).await
@@ -141,18 +141,18 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
     }
 }
 
-/// The signals that ask for the end. Made once: one that comes while nobody waits is kept.
+/// The signals that ask for the end. Listened to from the start to the end: one that came while nobody listens would be lost.
 struct Signals {
     term: Signal,
     int: Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn listen() -> std::io::Result<Self> {
         Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
     }
 
-    /// The next one, and what it is configured to ask for.
+    /// The next one, and how it is configured to end the server.
     async fn next(&mut self, server: &Server) -> (&'static str, ShutdownFlags) {
         tokio::select! {
             _ = self.term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),

@@ -2,6 +2,7 @@
 //! random requests, the models of the sample modules, the crashes. The tests themselves are in tests/.
 //! Nothing here knows how the server works inside; it is all on the other side of a socket.
 
+pub mod aof;
 pub mod cli;
 pub mod client;
 pub mod crash;

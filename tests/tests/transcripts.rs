@@ -4,11 +4,8 @@ use sandkey_tests::transcript::{Run, Transcript};
 use sandkey_tests::{Protocol, paths};
 use std::path::PathBuf;
 
-/// The ways in which a transcript is run. The server under test keeps nothing across a restart yet; when it does,
-/// the other two join here for it, as they do for the stand-in.
-fn runs() -> &'static [Run] {
-    if paths::stand_in() { &[Run::Fresh, Run::AfterAof, Run::AfterRdb] } else { &[Run::Fresh] }
-}
+/// The ways in which a transcript is run.
+const RUNS: [Run; 3] = [Run::Fresh, Run::AfterAof, Run::AfterRdb];
 
 fn path(name: &str) -> PathBuf {
     paths::workspace().join("tests/transcripts").join(format!("{name}.txt"))
@@ -28,7 +25,7 @@ fn all() -> Vec<String> {
 
 fn run(name: &str) {
     let transcript = Transcript::load(&path(name));
-    for &run in runs() {
+    for run in RUNS {
         for protocol in Protocol::BOTH {
             transcript.run(protocol, run);
         }

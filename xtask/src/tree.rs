@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Modules that `cargo xtask run` leaves out: one attacks its server, the others only measure it.
-const NOT_FOR_USE: [&str; 3] = ["bench", "bench-values", "hostile"];
+const NOT_FOR_USE: [&str; 6] = ["bench", "bench-values", "foul", "hostile", "ledger", "ledger-next"];
 
 /// A checkout.
 pub(crate) struct Tree {

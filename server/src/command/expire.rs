@@ -135,7 +135,9 @@ fn expire_with(
     } else if holds {
         ctx.keys.db_of(&key)?.set_expire(&key, Some(at as u64), now_ms);
         ctx.keys.modified(&key, Class::GENERIC, "expire");
-        propagate_expire(ctx, argv, at);
+        if base_ms != 0 || millis != 1 {
+            propagate_expire(ctx, argv, at);
+        }
     }
     ctx.reply.integer(i64::from(holds));
     Ok(())

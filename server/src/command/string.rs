@@ -132,10 +132,7 @@ fn set_with(
     // A time that has passed is no error: the key is set, and the next look finds it expired.
     store(ctx, &key, argv.at(2), expire)?;
     match expire {
-        Expire::At(at) if !options.time.is_some_and(|(unit, _)| unit.is_exact()) => {
-            propagate_set(ctx, &key, argv.at(2), at);
-        }
-        Expire::At(_) => {}
+        Expire::At(at) => propagate_set(ctx, &key, argv.at(2), at),
         _ if options.get => propagate_without_get(ctx, argv),
         _ => {}
     }
@@ -354,11 +351,6 @@ pub(super) struct TimeUnit {
 impl TimeUnit {
     const SECONDS: Self = Self { millis: 1000, relative: true };
     const MILLISECONDS: Self = Self { millis: 1, relative: true };
-
-    /// Whether it is the unit in which times are kept, so that nothing is left to work out.
-    fn is_exact(self) -> bool {
-        !self.relative && self.millis == 1
-    }
 
     /// The unit of EX, PX, EXAT or PXAT.
     pub(super) fn of(option: &[u8]) -> Option<Self> {

@@ -121,17 +121,16 @@ impl Effects {
         self.propagation.record_gone(gone.db, gone.key, gone.lazily);
     }
 
-    /// Record a module's command as itself, with the time and the seed that make its replay exact. What it has recorded since
-    /// `since` is dropped: it happens again when the command is replayed.
+    /// Record a module's command as itself, with what makes its replay exact. What it has recorded since `since` is dropped: it
+    /// happens again when the command is replayed.
     pub fn propagate_module_command(
         &mut self,
         since: Mark,
         db: usize,
-        now_us: u64,
-        seed: u64,
+        exactly: &propagate::Exactly<'_>,
         argv: Argv<'_>,
     ) {
-        self.propagation.record_replay(since.propagation, db, now_us, seed, argv);
+        self.propagation.record_replay(since.propagation, db, exactly, argv);
     }
 
     /// Record a value as it is now: `payload` is what DUMP answers.

@@ -175,23 +175,43 @@ fn put_header(out: &mut Vec<u8>, kind: u8, count: usize) {
     out.extend_from_slice(END);
 }
 
-/// The name under which a module's command stands in the stream, with the time and the seed that make its replay exact. No client can
-/// send it: there is no such command, and the loader takes it apart before anything is looked up.
+/// The name under which a module's command stands in the stream, with what makes its replay exact: `MODULE REPLAY time seed n name
+/// value ... command ...`, where the n pairs are the parameters of its module that are not the defaults. No client can send it: there
+/// is no such command, and the loader takes it apart before anything is looked up.
 pub const REPLAY: [&[u8]; 2] = [b"MODULE", b"REPLAY"];
+
+/// What makes the replay of a module's command exact.
+#[derive(Debug, Clone, Copy)]
+pub struct Exactly<'p> {
+    /// Its time, in microseconds since 1970.
+    pub now_us: u64,
+    /// What its random numbers begin with.
+    pub seed: u64,
+    /// The parameters of its module that are not the defaults.
+    pub parameters: &'p [(Vec<u8>, Vec<u8>)],
+}
 
 impl Propagation {
     /// Record a module's command together with what makes its replay exact. All that was recorded since then happens again when
     /// it is replayed; keys that it found expired are found expired again, since it sees the same time.
-    pub fn record_replay(&mut self, since: Mark, db: usize, now_us: u64, seed: u64, argv: Argv<'_>) {
+    pub fn record_replay(&mut self, since: Mark, db: usize, exactly: &Exactly<'_>, argv: Argv<'_>) {
         if !self.on {
             return;
         }
         self.forget(since, |_, _| false);
-        let (mut now, mut digits) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let head = [REPLAY[0], REPLAY[1], now.format(now_us).as_bytes(), digits.format(seed).as_bytes()];
+        let [mut now, mut seed, mut count] = [itoa::Buffer::new(); 3];
+        let head = [
+            REPLAY[0],
+            REPLAY[1],
+            now.format(exactly.now_us).as_bytes(),
+            seed.format(exactly.seed).as_bytes(),
+            count.format(exactly.parameters.len()).as_bytes(),
+        ];
+        let parameters = exactly.parameters.iter().flat_map(|(name, value)| [name.as_slice(), value]);
         self.said = self.said.wrapping_add(1);
-        put_header(&mut self.bytes, b'*', head.len() + argv.len());
-        for arg in head.into_iter().chain(argv) {
+        let args = head.len() + 2 * exactly.parameters.len() + argv.len();
+        put_header(&mut self.bytes, b'*', args);
+        for arg in head.into_iter().chain(parameters).chain(argv) {
             put_header(&mut self.bytes, b'$', arg.len());
             self.bytes.extend_from_slice(arg);
             self.bytes.extend_from_slice(END);
@@ -273,8 +293,10 @@ mod tests {
         record(&mut propagation, 0, "SET a 1");
         propagation.record_gone(0, b"dead", false);
         let argv: OwnedArgv = ["peak.incr", "k", "2"].into_iter().collect();
-        propagation.record_replay(mark, 0, 17, u64::MAX, argv.as_argv());
-        let replay = format!("MODULE REPLAY 17 {} peak.incr k 2", u64::MAX);
+        let parameters = [(b"factor".to_vec(), b"3".to_vec())];
+        let exactly = Exactly { now_us: 17, seed: u64::MAX, parameters: &parameters };
+        propagation.record_replay(mark, 0, &exactly, argv.as_argv());
+        let replay = format!("MODULE REPLAY 17 {} 1 factor 3 peak.incr k 2", u64::MAX);
         assert_eq!(words(&propagation, Some(0)), replay);
     }
 

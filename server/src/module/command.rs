@@ -166,7 +166,10 @@ impl ModuleCommand {
         };
         args.clear();
         argv.iter().for_each(|arg| args.push(arg));
-        let fuel = module.fuel_per_command.load(Relaxed);
+        let fuel = match ctx.session.is_loader {
+            true => module.replay_fuel(),
+            false => module.fuel_per_command.load(Relaxed),
+        };
         let mut host = ModuleHost::new(ctx, module, self.index, argv, objects);
         let outcome = instance.call(&mut host, self.index as u32, args.as_argv(), fuel);
         counters.calls.add(1);

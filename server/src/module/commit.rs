@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use sandkey_runtime::{Instance, State, Trap};
 
 use crate::effects::notify::Class;
+use crate::effects::propagate::Exactly;
 use crate::effects::{Mark, rdb};
 use crate::keyspace::{Db, Key, ModuleValue, Revision, TypeId};
 use crate::limits;
@@ -83,9 +84,13 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
     if !host.ctx.keys.propagates() {
         return;
     }
-    let (db, now_us, seed) = (host.ctx.keys.db, host.ctx.now_us, host.seed());
-    if !host.used.personal {
-        return host.ctx.keys.effects.propagate_module_command(since, db, now_us, seed, argv);
+    let db = host.ctx.keys.db;
+    // What a `global` module keeps beside its values is not there when the command is repeated.
+    let repeatable = !host.used.personal && host.module.manifest.state == State::Values;
+    if repeatable {
+        let parameters = host.module.unusual_parameters();
+        let exactly = Exactly { now_us: host.ctx.now_us, seed: host.seed(), parameters: &parameters };
+        return host.ctx.keys.effects.propagate_module_command(since, db, &exactly, argv);
     }
     for edit in edits {
         let Ok((key, _)) = key_of(&host.handles, edit.handle) else { continue };

@@ -19,6 +19,7 @@ use crate::server::Server;
 use crate::stats::PerWorker;
 
 use super::command::ModuleCommand;
+use super::parameters::config_text;
 use super::starting::Starting;
 use super::{LoadedModule, ModuleCounters, Slot};
 
@@ -180,14 +181,6 @@ pub(super) fn exchange_configs(
     })
 }
 
-fn config_text(value: &ConfigValue) -> Vec<u8> {
-    match value {
-        ConfigValue::Boolean(yes) => if *yes { "yes" } else { "no" }.into(),
-        ConfigValue::Integer(number) => number.to_string().into_bytes(),
-        ConfigValue::String(text) => text.clone().into_bytes(),
-    }
-}
-
 #[expect(clippy::too_many_arguments, reason = "the parts of one struct, put together in one place")]
 fn assemble(
     server: &Server,
@@ -221,6 +214,7 @@ fn assemble(
         limits: RwLock::new(limits),
         configs: RwLock::new(vec![BTreeMap::new()]),
         config_revision: AtomicU32::new(0),
+        unusual: RwLock::default(),
         revision: AtomicU64::new(0),
         slots,
         workshop: Mutex::default(),

@@ -9,6 +9,7 @@ mod host;
 mod load;
 mod object_host;
 mod objects;
+mod parameters;
 mod registry;
 mod replay;
 mod starting;
@@ -17,7 +18,8 @@ mod values;
 
 pub use load::{LoadRequest, Source};
 pub use registry::Registry;
-pub use values::{copied, digested, folded, object_memory, rewritten};
+pub use sandkey_runtime::ConfigValue;
+pub use values::{check_loadable, copied, digested, folded, object_memory, rewritten};
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -26,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
-use sandkey_runtime::{ArgvBuf, ConfigValue, Instance, Limits, LogLevel, Manifest, State, Throttle};
+use sandkey_runtime::{ArgvBuf, Instance, Limits, LogLevel, Manifest, State, Throttle};
 use smallvec::SmallVec;
 
 use crate::command::spec::KeySpec;
@@ -35,6 +37,7 @@ use crate::limits;
 use crate::stats::{Counter, PerWorker};
 
 use objects::{Object, Objects};
+use parameters::Unusual;
 use starting::Starting;
 
 /// A module that is loaded.
@@ -67,6 +70,8 @@ pub struct LoadedModule {
     configs: RwLock<Vec<BTreeMap<String, ConfigValue>>>,
     /// The position of today's.
     config_revision: AtomicU32,
+    /// Those of today's that are not the defaults, as text.
+    unusual: RwLock<Unusual>,
     /// Grows with every change to `limits` or `configs`: an instance that is behind catches up before its next command.
     revision: AtomicU64,
     /// One slot for each worker, or one for all.
@@ -132,28 +137,6 @@ impl LoadedModule {
         self.revision.fetch_add(1, Relaxed);
     }
 
-    /// The values of its configuration parameters.
-    pub fn configs(&self) -> BTreeMap<String, ConfigValue> {
-        self.configs_of(self.config_revision.load(Relaxed))
-    }
-
-    /// The values that they had at a revision.
-    fn configs_of(&self, revision: u32) -> BTreeMap<String, ConfigValue> {
-        self.configs.read().get(revision as usize).cloned().unwrap_or_default()
-    }
-
-    /// Enter a value. While there are no types of values nobody asks for earlier ones.
-    fn enter_config(&self, name: &str, value: ConfigValue) {
-        let mut all = self.configs.write();
-        let mut next = all.last().cloned().unwrap_or_default();
-        next.insert(name.to_owned(), value);
-        if self.types.is_empty() {
-            all.clear();
-        }
-        all.push(next);
-        self.config_revision.store(all.len() as u32 - 1, Relaxed);
-    }
-
     /// Take over the value of a configuration parameter. One instance is asked at once whether it accepts it; the others
     /// hear of it before their next command.
     fn set_config(&self, name: &str, value: ConfigValue, now_ns: u64) -> Result<(), String> {
@@ -174,7 +157,6 @@ impl LoadedModule {
             }
         }
         self.enter_config(name, value);
-        self.revision.fetch_add(1, Relaxed);
         Ok(())
     }
 

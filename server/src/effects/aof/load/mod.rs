@@ -6,6 +6,7 @@
 //! anything in it. Anything else that is not as it was written stops the start, with the file and the place.
 
 mod commands;
+mod parameters;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -25,6 +26,7 @@ use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
 use commands::{Commands, Stop};
+use parameters::Parameters;
 
 use super::manifest::{Directory, Manifest};
 
@@ -65,6 +67,7 @@ struct Loader<'s> {
     executor: Executor,
     reply: ReplyWriter,
     commands: u64,
+    parameters: Parameters,
     /// Bytes of the files that are loaded already.
     before: u64,
 }
@@ -106,6 +109,7 @@ pub fn load(server: &'static Server, directory: &Directory, manifest: &Manifest)
         executor: Executor::new(server, 0),
         reply: ReplyWriter::default(),
         commands: 0,
+        parameters: Parameters::default(),
         before: 0,
     };
     let files: Vec<PathBuf> = manifest.files().map(|file| directory.file(&file.name)).collect();
@@ -249,11 +253,19 @@ impl Loader<'_> {
         if is_replay(argv) {
             let number =
                 |at: usize| argv.get(at).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-            let (Some(now_us), Some(seed)) = (number(2), number(3)) else {
-                return fail("a time and a seed are missing".to_owned());
+            let (Some(now_us), Some(seed), Some(parameters)) = (number(2), number(3), number(4)) else {
+                return fail("its time, its seed or the number of its parameters is missing".to_owned());
             };
             session.replay = Some(Replay { now_us, seed });
-            argv = argv.tail(4);
+            let parameters = usize::try_from(parameters).unwrap_or(usize::MAX).saturating_mul(2);
+            if parameters >= argv.len() - 5 {
+                return fail("it has fewer parameters than it says".to_owned());
+            }
+            let given = argv.tail(5);
+            argv = given.tail(parameters);
+            if let Err(reason) = self.parameters.enter(self.server, argv, given, parameters) {
+                return fail(reason);
+            }
         }
         self.reply.clear();
         match self.executor.replay(session, argv, &mut self.reply) {
@@ -268,7 +280,7 @@ impl Loader<'_> {
 
 /// Whether it is a module's command with the time and the seed that it is to have.
 fn is_replay(argv: Argv<'_>) -> bool {
-    argv.len() > 4 && (0..2).all(|i| argv[i].eq_ignore_ascii_case(REPLAY[i]))
+    argv.len() > 5 && (0..2).all(|i| argv[i].eq_ignore_ascii_case(REPLAY[i]))
 }
 
 /// Shorten a file.
