@@ -5,7 +5,7 @@ use crate::process::Server;
 use anyhow::Result;
 
 /// Blocks that become a file of a gigabyte.
-pub const GIGABYTE: u64 = 200;
+pub const GIGABYTE: u64 = 230;
 
 /// What one block has: how many keys, fields of each, none for strings, and bytes of a value or of a field's value.
 struct Kind {

@@ -29,6 +29,7 @@ pub fn spawn(server: &'static Server) {
             server.rewrite_if_due(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
+            server.tenant.migrations.links.close_idle();
         }
     });
 }

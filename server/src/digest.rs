@@ -4,7 +4,8 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::keyspace::{EntryRef, StringRef};
+use crate::effects::rdb::decoded::{self, Decoded};
+use crate::keyspace::{EntryRef, ModuleValue, Opaque, StringRef, ValueType};
 
 /// Twenty bytes that stand for some data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,29 +29,54 @@ impl Digest {
         self.add(&part.0);
     }
 
-    /// A value, with its expiry if it has one.
-    pub fn append_value(&mut self, entry: EntryRef<'_>) {
+    /// A value, with its expiry if it has one. `of_module` says what stands for a value of a module's type.
+    pub fn append_value(&mut self, entry: EntryRef<'_>, of_module: impl FnOnce(&ModuleValue) -> Vec<u8>) {
         let mut digits = itoa::Buffer::new();
-        // Redis's numbers of the types.
-        match (entry.string(), entry.hash()) {
-            (Some(string), _) => {
-                self.append(&0u32.to_be_bytes());
-                self.append(string.bytes(&mut digits));
+        self.append(&type_number(entry.value_type()).to_be_bytes());
+        if let Some(string) = entry.string() {
+            self.append(string.bytes(&mut digits));
+        } else if let Some(hash) = entry.hash() {
+            for (field, value) in hash.iter() {
+                self.add_pair(field, StringRef::bytes(value, &mut digits));
             }
-            (None, Some(hash)) => {
-                self.append(&4u32.to_be_bytes());
-                for (field, value) in hash.iter() {
-                    let mut pair = Digest::default();
-                    pair.append(field);
-                    pair.append(StringRef::bytes(value, &mut digits));
-                    self.add_digest(pair);
-                }
-            }
-            // Types that come later have their numbers there.
-            (None, None) => {}
+        } else if let Some(module) = entry.module() {
+            self.add(&of_module(module));
+        } else if let Some(opaque) = entry.opaque() {
+            self.append_opaque(opaque);
         }
         if entry.expire_at().is_some() {
             self.add(b"!!expire!!");
+        }
+    }
+
+    /// Two things that belong together.
+    fn add_pair(&mut self, first: &[u8], second: &[u8]) {
+        let mut pair = Digest::default();
+        pair.append(first);
+        pair.append(second);
+        self.add_digest(pair);
+    }
+
+    fn append_opaque(&mut self, opaque: &Opaque) {
+        match decoded::decode(opaque.rdb_type, &opaque.bytes) {
+            Ok(Decoded::List(elements)) => elements.iter().for_each(|element| self.append(element)),
+            Ok(Decoded::Set(members)) => members.iter().for_each(|member| self.add(member)),
+            Ok(Decoded::Zset(members)) => {
+                for (member, score) in members {
+                    self.add_pair(&member, seventeen_digits(score).as_bytes());
+                }
+            }
+            Ok(Decoded::Stream(stream)) => {
+                for entry in &stream.entries {
+                    self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                    for (field, value) in &entry.fields {
+                        self.append(field);
+                        self.append(value);
+                    }
+                }
+            }
+            // It was read when it came into the keyspace; whatever it is, its bytes stand for it.
+            _ => self.add(&opaque.bytes),
         }
     }
 
@@ -60,17 +86,70 @@ impl Digest {
     }
 }
 
+/// Redis's number of a type.
+fn type_number(value_type: ValueType) -> u32 {
+    match value_type {
+        ValueType::String => 0,
+        ValueType::List => 1,
+        ValueType::Set => 2,
+        ValueType::Zset => 3,
+        ValueType::Hash => 4,
+        ValueType::Module => 5,
+        ValueType::Stream => 6,
+    }
+}
+
+/// A score as C's `%.17g` writes it.
+fn seventeen_digits(score: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !score.is_finite() {
+        return score.to_string().to_ascii_lowercase();
+    }
+    let text = format!("{score:.16e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+        return without_zeros(&format!("{score:.decimals$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::keyspace::{Entry, Hash, HashLimits, Value};
 
     #[test]
+    fn scores_are_spelled_as_c_spells_them() {
+        for (score, text) in [
+            (0.1, "0.10000000000000001"),
+            (-0.0, "-0"),
+            (3.0, "3"),
+            (100.25, "100.25"),
+            (1e17, "1e+17"),
+            (12345678901234567.0, "12345678901234568"),
+            (1.5e-5, "1.5e-05"),
+            (0.0001, "0.0001"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (1e300, "1.0000000000000001e+300"),
+        ] {
+            assert_eq!(seventeen_digits(score), text);
+        }
+    }
+
+    #[test]
     fn values_have_the_digest_that_redis_gives_them() {
         let digest = |value| {
             let entry = Entry::new(b"k", value, None, 0);
             let mut digest = Digest::default();
-            digest.append_value(entry.as_ref());
+            digest.append_value(entry.as_ref(), |_| Vec::new());
             digest.hex()
         };
         assert_eq!(digest(Value::String(b"bar".to_vec())), "68467c70ae30376e7ce005bcc8827f5ba7fd67dc");

@@ -254,6 +254,23 @@ pub const RDB_SCRATCH_KEPT: usize = 1024 * 1024;
 /// Bytes of room that a thread keeps for compressing strings: enough for most, and few for each of some threads.
 pub const LZF_SCRATCH_KEPT: usize = 64 * 1024;
 
+// Migrating keys
+
+/// Connections to other servers that MIGRATE keeps. Redis's figure.
+pub const MIGRATE_LINKS: usize = 64;
+
+/// How long it keeps one that nobody uses. Redis's figure.
+pub const MIGRATE_LINK_IDLE: Duration = Duration::from_secs(10);
+
+/// What a timeout of 0 stands for. Redis's figure.
+pub const MIGRATE_TIMEOUT_MS: u64 = 1000;
+
+/// How often a key is sent that was written meanwhile: only those write it who had begun before it was held.
+pub const MIGRATE_ROUNDS: usize = 16;
+
+/// How long a writer of a key that is being migrated sleeps before it looks again: about a round trip.
+pub const MIGRATE_STEP: Duration = Duration::from_millis(1);
+
 // Time and memory
 
 /// Nanoseconds that one cycle of active expiry may go on while it finds much to delete, for each step of
@@ -270,6 +287,10 @@ pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
 
 /// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.
 pub const LOAD_BATCH_KEYS: usize = 256;
+
+/// How many times that happens before the shards are unlocked for others: locking all of them takes 5 µs, and all of it about a
+/// millisecond.
+pub const LOAD_BATCHES_LOCKED: u32 = 16;
 
 /// Bytes after which a file that is written for long is forced to disk. Redis's figure.
 pub const SYNC_STEP_BYTES: usize = 4 << 20;
@@ -328,6 +349,10 @@ pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
 /// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
 /// byte; whoever needs ten times that hangs.
 pub const VALUE_FUEL_MIN: u64 = 10_000_000;
+
+/// Fuel that a command may use at least when it is repeated from a journal or an append-only file: it has succeeded once, so it
+/// ends. This is some seconds, for a module that keeps that secret.
+pub const REPLAY_FUEL: u64 = 10_000_000_000;
 
 /// See `VALUE_FUEL_MIN`.
 pub const VALUE_FUEL_PER_BYTE: u64 = 100;

@@ -151,6 +151,35 @@ impl Tally {
         self.latest = sample;
     }
 
+    /// Add samples in order, each later than all before.
+    pub fn add_all(&mut self, samples: &[Sample]) {
+        let (Some((first, rest)), false) =
+            (samples.split_first(), samples.iter().any(|sample| sample.value.is_nan()))
+        else {
+            samples.iter().for_each(|sample| self.add(*sample));
+            return;
+        };
+        // From the second sample on the common aggregators need but one look at each value.
+        self.add(*first);
+        let values = rest.iter().map(|sample| sample.value);
+        match self.aggregator {
+            Aggregator::Avg | Aggregator::Sum => self.main = values.fold(self.main, |sum, value| sum + value),
+            Aggregator::Min => {
+                self.main = values.fold(self.main, |min, value| if value < min { value } else { min })
+            }
+            Aggregator::Max => {
+                self.main = values.fold(self.main, |max, value| if value > max { value } else { max })
+            }
+            Aggregator::Count | Aggregator::First => {}
+            _ => {
+                rest.iter().for_each(|sample| self.add(*sample));
+                return;
+            }
+        }
+        self.count += rest.len() as u64;
+        self.latest = *samples.last().expect("there is a first one");
+    }
+
     fn add_area(&mut self, sample: Sample, first: bool) {
         if !first {
             self.main += area(self.latest, sample);
@@ -309,6 +338,28 @@ mod tests {
         assert_eq!(twa(None, &[line(20)], Some(line(30))), 20.0);
         assert_eq!(Aggregator::Twa.of_nothing(FRAME, Some(line(3)), Some(line(40))), 15.0);
         assert!(Aggregator::Twa.of_nothing(FRAME, Some(line(3)), None).is_nan());
+    }
+
+    #[test]
+    fn many_at_once_are_as_one_after_the_other() {
+        let mut random = Random::new(10);
+        for (_, aggregator) in Aggregator::ALL {
+            for _ in 0..200 {
+                let (mut one, mut many) =
+                    (Tally::new(*aggregator, FRAME, None), Tally::new(*aggregator, FRAME, None));
+                let samples: Vec<Sample> = (10..10 + random.between(0, 10))
+                    .map(|at| {
+                        let nan = random.below(20) == 0;
+                        sample(at, if nan { f64::NAN } else { random.between(-99, 99) as f64 / 7.0 })
+                    })
+                    .collect();
+                samples.iter().for_each(|sample| one.add(*sample));
+                let (some, rest) = samples.split_at(samples.len() / 3);
+                many.add_all(some);
+                many.add_all(rest);
+                assert_eq!(one, many);
+            }
+        }
     }
 
     #[test]

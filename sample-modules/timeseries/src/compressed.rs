@@ -193,6 +193,13 @@ impl Compressed {
         Iter { reader: self.bits.read(), left: self.count, first: true, state: nothing }
     }
 
+    /// All samples, in place of what the list holds.
+    pub fn decode(&self, samples: &mut Vec<Sample>) {
+        samples.clear();
+        samples.reserve(self.count as usize);
+        samples.extend(self.iter());
+    }
+
     /// What [`Compressed::load`] takes: the numbers, and the bits.
     pub fn save(&self) -> ([u64; 7], Vec<u8>) {
         let State { timestamp, step, value, window } = self.state;
@@ -300,6 +307,10 @@ impl Iterator for Iter<'_> {
             self.take_value(bits, taken);
         }
         Some(Sample { timestamp: self.state.timestamp, value: f64::from_bits(self.state.value) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left as usize, Some(self.left as usize))
     }
 }
 

@@ -9,11 +9,10 @@
 //! | `compaction` | where the rules of one series meet the keys of others |
 //! | `arguments`, `query`, `reply`, `words`, `number`, `config`, `limits` | between clients and all that |
 //! | `commands` | the commands |
-
-#![allow(
-    clippy::cast_precision_loss,
-    reason = "timestamps and counts become doubles where an average of them is one"
-)]
+//!
+//! Not here: files that RedisTimeSeries wrote (its form of a series is another one), clusters, and what Redis 8 added (NaN as a
+//! value, several aggregators at once, TS.NRANGE, TS.QUERYLABELS, TS.READ). Parameters are set with CONFIG; those words
+//! after MODULE LOAD have no meaning.
 
 use sandkey::prelude::*;
 

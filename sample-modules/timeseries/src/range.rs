@@ -74,8 +74,8 @@ impl<'q> View<'q> {
             None if reverse => self.back(from, to).take(count).collect(),
             None => {
                 let mut samples = Vec::new();
-                self.each(from, to, |sample| {
-                    samples.push(sample);
+                self.runs(from, to, |run| {
+                    samples.extend_from_slice(&run[..run.len().min(count - samples.len())]);
                     if samples.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
                 });
                 samples
@@ -104,21 +104,26 @@ impl<'q> View<'q> {
         self.series.range(from, to).chain(latest).filter(|sample| self.passes(sample))
     }
 
-    /// Give the same to a function, until it breaks.
-    #[inline]
-    fn each(&self, from: i64, to: i64, mut take: impl FnMut(Sample) -> ControlFlow<()>) {
-        let latest = self.latest.filter(|latest| (from..=to).contains(&latest.timestamp));
+    /// Give the same to a function, in runs, until it breaks.
+    fn runs(&self, from: i64, to: i64, mut take: impl FnMut(&[Sample]) -> ControlFlow<()>) {
+        let latest =
+            self.latest.filter(|latest| (from..=to).contains(&latest.timestamp) && self.passes(latest));
         let (from, to) = self.narrow(from, to);
-        let mut over = ControlFlow::Continue(());
-        self.series.samples.each(from.max(self.series.alive_since()), to, |sample| {
-            if self.passes(&sample) {
-                over = take(sample);
-            }
+        let all = self.query.values.is_none() && self.query.times.is_none();
+        let (mut passing, mut over) = (Vec::new(), ControlFlow::Continue(()));
+        self.series.samples.runs(from.max(self.series.alive_since()), to, |run| {
+            over = if all {
+                take(run)
+            } else {
+                passing.clear();
+                passing.extend(run.iter().filter(|sample| self.passes(sample)));
+                take(&passing)
+            };
             over
         });
-        if let Some(latest) = latest.filter(|latest| over.is_continue() && self.passes(latest)) {
+        if let Some(latest) = latest.filter(|_| over.is_continue()) {
             // Nothing comes after it.
-            let _ = take(latest);
+            let _ = take(&[latest]);
         }
     }
 
@@ -181,25 +186,31 @@ impl<'q> View<'q> {
         let to = self.query.to;
         let last_bucket = if empty { self.begin_empty(&mut rows, from, to) } else { None };
         let mut open: Option<(i64, Tally)> = None;
-        self.each(from, to, |sample| {
-            match &mut open {
-                // Samples come in order, so what is not past the end is in the bucket. That is cheaper to see than to divide.
-                Some((start, tally)) if sample.timestamp <= buckets.last_of(*start) => tally.add(sample),
-                _ => {
-                    let start = buckets.start_of(sample.timestamp);
-                    if let Some((closed, tally)) = open.take() {
-                        rows.bucket(closed, &tally, Some(sample));
+        self.runs(from, to, |mut run| {
+            while let Some(first) = run.first() {
+                let start = match &open {
+                    Some((start, _)) if first.timestamp <= buckets.last_of(*start) => *start,
+                    _ => {
+                        let start = buckets.start_of(first.timestamp);
+                        if let Some((closed, tally)) = open.take() {
+                            rows.bucket(closed, &tally, Some(*first));
+                        }
+                        rows.fill(start, before, Some(*first));
+                        if rows.full() {
+                            return ControlFlow::Break(());
+                        }
+                        open = Some((start, Tally::new(aggregator, rows.frame(start), before)));
+                        start
                     }
-                    rows.fill(start, before, Some(sample));
-                    if rows.full() {
-                        return ControlFlow::Break(());
-                    }
-                    let mut tally = Tally::new(aggregator, rows.frame(start), before);
-                    tally.add(sample);
-                    open = Some((start, tally));
+                };
+                let last = buckets.last_of(start);
+                let (inside, rest) = run.split_at(until(run, last));
+                if let Some((_, tally)) = &mut open {
+                    tally.add_all(inside);
                 }
+                before = inside.last().copied();
+                run = rest;
             }
-            before = Some(sample);
             ControlFlow::Continue(())
         });
         if rows.full() {
@@ -224,6 +235,18 @@ impl<'q> View<'q> {
         rows.next_empty = (first <= last).then(|| buckets.start_of(first));
         (first <= last).then(|| buckets.start_of(last))
     }
+}
+
+/// How many of these samples come until a time; at least the first does. It looks close by before it looks far: buckets are
+/// often small.
+fn until(samples: &[Sample], last: i64) -> usize {
+    let mut end = 1;
+    while samples.get(end).is_some_and(|sample| sample.timestamp <= last) {
+        end *= 2;
+    }
+    let from = end / 2;
+    let to = end.min(samples.len());
+    (from + samples[from..to].partition_point(|sample| sample.timestamp <= last)).max(1)
 }
 
 /// The rows of an answer on their way.

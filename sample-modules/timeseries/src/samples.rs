@@ -122,26 +122,26 @@ impl Samples {
         self.range(timestamp, timestamp).next().map(|sample| sample.value)
     }
 
-    /// Give the samples from one time to another, both included, to a function, until it breaks. For many samples this is faster
-    /// than [`Samples::range`], which has to find out anew with each of them where it is.
-    #[inline]
-    pub fn each(&self, from: i64, to: i64, mut take: impl FnMut(Sample) -> ControlFlow<()>) {
-        let mut take = |sample: Sample| {
-            if sample.timestamp > to {
-                return ControlFlow::Break(());
-            }
-            if sample.timestamp >= from { take(sample) } else { ControlFlow::Continue(()) }
-        };
+    /// Give the samples from one time to another, both included, to a function, in runs, until it breaks. For many samples this is
+    /// faster than [`Samples::range`]: a chunk is decoded in one go, and what is done with its samples is a loop of its own.
+    pub fn runs(&self, from: i64, to: i64, mut take: impl FnMut(&[Sample]) -> ControlFlow<()>) {
+        let mut decoded = Vec::new();
         for chunk in self.chunks.range(self.first_with(from)..) {
             if chunk.first() > to {
                 break;
             }
-            let over = match chunk.iter_about(from) {
-                chunk::Iter::Compressed(mut samples) => samples.try_for_each(&mut take),
-                chunk::Iter::Plain(samples) => samples.copied().try_for_each(&mut take),
+            let run = match chunk {
+                Chunk::Compressed(chunk) => {
+                    chunk.decode(&mut decoded);
+                    &decoded
+                }
+                Chunk::Plain(samples) => samples,
             };
-            if over.is_break() {
-                return;
+            let start = run.partition_point(|sample| sample.timestamp < from);
+            let end = run.partition_point(|sample| sample.timestamp <= to);
+            // Of samples that nobody wrote the first may be later than the last.
+            if start < end && take(&run[start..end]).is_break() {
+                break;
             }
         }
     }
@@ -249,14 +249,11 @@ mod tests {
             all.iter().copied().filter(|(timestamp, _)| (from..=to).contains(timestamp)).collect();
         assert_eq!(pairs(samples.range(from, to)), some);
         let (mut given, most) = (Vec::new(), usize::try_from(random.below(300)).unwrap());
-        samples.each(from, to, |sample| {
-            if given.len() == most {
-                return ControlFlow::Break(());
-            }
-            given.push((sample.timestamp, sample.value));
-            ControlFlow::Continue(())
+        samples.runs(from, to, |run| {
+            given.extend(pairs(run.iter().copied()));
+            if given.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
-        assert_eq!(given, some[..most.min(some.len())]);
+        assert!(given.len() >= most.min(some.len()) && some.starts_with(&given));
         some.reverse();
         assert_eq!(pairs(samples.range_back(from, to)), some);
         assert_eq!(samples.get(from), model.get(&from).copied());

@@ -51,6 +51,11 @@ pub fn unsigned(bytes: &[u8], text: &'static str) -> Result<u64, CommandError> {
     parse_i64(bytes).and_then(|n| u64::try_from(n).ok()).ok_or(CommandError::line(text))
 }
 
+/// The integer in an argument, which must not be negative; `text` is the error line if it is.
+pub fn unsigned_integer(bytes: &[u8], text: &'static str) -> Result<u64, CommandError> {
+    u64::try_from(integer(bytes)?).map_err(|_| CommandError::line(text))
+}
+
 /// A floating-point number as `strtold` reads one that fills the whole argument; never NaN.
 pub fn parse_f64(bytes: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(bytes).ok()?;

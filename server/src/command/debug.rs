@@ -8,9 +8,11 @@ use crate::command;
 use crate::config::{glob, units};
 use crate::digest::Digest;
 use crate::effects::notify::Class;
-use crate::keyspace::{EntryRef, Expire, Key, StringRef};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, StringRef};
+use crate::module;
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
+use crate::server::Server;
 
 use super::args;
 use super::context::CommandContext;
@@ -179,6 +181,7 @@ fn stringmatch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let mut all = Digest::default();
+    let server = ctx.server;
     for index in 0..ctx.config.databases {
         let shards = ctx.keys.locked.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index));
         let dbs: Vec<_> = shards.filter(|db| !db.is_empty()).collect();
@@ -189,7 +192,7 @@ fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
         for entry in dbs.into_iter().flat_map(crate::keyspace::Db::iter) {
             let mut one = Digest::default();
             one.append(entry.key());
-            one.append_value(entry);
+            one.append_value(entry, |value| digest_of_module(server, value));
             all.add_digest(one);
         }
     }
@@ -197,12 +200,18 @@ fn digest(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
+/// What a module says of its value; the bytes that were saved, if it cannot say anything.
+fn digest_of_module(server: &'static Server, value: &ModuleValue) -> Vec<u8> {
+    module::digested(server, value).unwrap_or_else(|_| value.saved().to_vec())
+}
+
 fn digest_value(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.reply.array_header(argv.len() - 2);
+    let server = ctx.server;
     for name in argv.iter().skip(2) {
         let mut digest = Digest::default();
         if let Some(entry) = ctx.keys.peek(&Key::new(name))? {
-            digest.append_value(entry);
+            digest.append_value(entry, |value| digest_of_module(server, value));
         }
         ctx.reply.simple(digest.hex());
     }

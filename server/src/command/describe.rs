@@ -121,17 +121,9 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         Find::Range { first, .. } => write_search("index", &[("index", first as i64)], reply),
         // The keys are counted from the number on.
         Find::Count { count, .. } => write_search("index", &[("index", count as i64)], reply),
-        Find::Keyword { word, from } => {
-            reply.map_header(2);
-            reply.bulk("type");
-            reply.bulk("keyword");
-            reply.bulk("spec");
-            reply.map_header(2);
-            reply.bulk("keyword");
-            reply.bulk(word);
-            reply.bulk("startfrom");
-            reply.integer(from as i64);
-        }
+        Find::Keyword { word, from } => write_keyword(word, from as i64, reply),
+        // Looked for from the end, by those who cannot skip what an option is followed by.
+        Find::Trailing { word, .. } => write_keyword(word, -2, reply),
     }
     reply.bulk("find_keys");
     let range = |last: i64, step: i64| [("lastkey", last), ("keystep", step), ("limit", 0)];
@@ -146,7 +138,20 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
             reply,
         ),
         Find::Keyword { .. } => write_search("range", &range(0, 1), reply),
+        Find::Trailing { .. } => write_search("range", &range(-1, 1), reply),
     }
+}
+
+fn write_keyword(word: &str, from: i64, reply: &mut ReplyWriter) {
+    reply.map_header(2);
+    reply.bulk("type");
+    reply.bulk("keyword");
+    reply.bulk("spec");
+    reply.map_header(2);
+    reply.bulk("keyword");
+    reply.bulk(word);
+    reply.bulk("startfrom");
+    reply.integer(from);
 }
 
 fn write_search(kind: &str, numbers: &[(&str, i64)], reply: &mut ReplyWriter) {

@@ -331,6 +331,9 @@ impl Executor {
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
+        if self.server.tenant.migrations.held.holds_back(command, session, argv) {
+            return Ok(Some(limits::MIGRATE_STEP));
+        }
         Ok(self.server.paused_for(command, session, self.now_us))
     }
 

@@ -211,13 +211,22 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
                 }
             }
             Find::Keyword { word, from } => {
-                let found = (from..argv.len()).find(|&i| super::args::is(&argv[i], word));
-                if let Some(position) = found.map(|i| i + 1)
+                if let Some(position) = behind(argv, word, from)
                     && let Some(key) = argv.get(position)
                 {
                     f(position, key);
                 }
             }
+            Find::Trailing { word, from } => {
+                for position in behind(argv, word, from).into_iter().flat_map(|first| first..argv.len()) {
+                    f(position, argv.at(position));
+                }
+            }
         }
     }
+}
+
+/// The position behind a word.
+fn behind(argv: Argv<'_>, word: &str, from: usize) -> Option<usize> {
+    (from..argv.len()).find(|&position| super::args::is(argv.at(position), word)).map(|position| position + 1)
 }

@@ -12,6 +12,7 @@ pub mod database;
 pub mod debug;
 pub mod describe;
 pub mod dispatch;
+pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
@@ -27,6 +28,7 @@ pub mod lcs;
 pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
+pub mod migrate;
 pub mod module;
 pub mod monitor;
 mod name_key;
@@ -61,6 +63,7 @@ pub const FAMILIES: &[Family] = &[
     connection::FAMILY,
     database::FAMILY,
     debug::FAMILY,
+    dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
@@ -71,6 +74,7 @@ pub const FAMILIES: &[Family] = &[
     latency_command::FAMILY,
     lcs::FAMILY,
     memory_command::FAMILY,
+    migrate::FAMILY,
     module::FAMILY,
     object::FAMILY,
     pubsub::FAMILY,

@@ -19,6 +19,11 @@ pub fn is_secret(argv: Argv<'_>, index: usize) -> bool {
     } else if word(0, "HELLO") {
         // Name and password follow the word.
         index > 2 && word(index - 1, "AUTH") || index > 3 && word(index - 2, "AUTH")
+    } else if word(0, "MIGRATE") {
+        // Up to the keys, among which there are no options.
+        let options = 6..(6..index).find(|&at| word(at, "KEYS")).unwrap_or(index);
+        options.contains(&(index - 1)) && (word(index - 1, "AUTH") || word(index - 1, "AUTH2"))
+            || index > 7 && options.contains(&(index - 2)) && word(index - 2, "AUTH2")
     } else if word(0, "CONFIG") && word(1, "SET") {
         index >= 3 && index % 2 == 1 && argv.get(index - 1).is_some_and(table::is_sensitive)
     } else {
@@ -47,6 +52,14 @@ mod tests {
             ("config set hz 5 PrimaryAuth x", "config set hz 5 PrimaryAuth (redacted)"),
             ("CONFIG GET requirepass", "CONFIG GET requirepass"),
             ("SET auth secret", "SET auth secret"),
+            (
+                "MIGRATE h 1 auth 0 9 COPY AUTH secret REPLACE",
+                "MIGRATE h 1 auth 0 9 COPY AUTH (redacted) REPLACE",
+            ),
+            (
+                "MIGRATE h 1 x 0 9 auth2 me secret KEYS auth x",
+                "MIGRATE h 1 x 0 9 auth2 (redacted) (redacted) KEYS auth x",
+            ),
         ] {
             let owned: OwnedArgv = line.split(' ').collect();
             let argv = owned.as_argv();

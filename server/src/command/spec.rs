@@ -132,6 +132,8 @@ impl Access {
     pub const DELETE: Access = Access(1 << 7);
     /// It is named like a key and is none (a shard channel).
     pub const NOT_KEY: Access = Access(1 << 8);
+    /// There may be keys that it does not find.
+    pub const INCOMPLETE: Access = Access(1 << 9);
     /// Some uses of the command have other flags.
     pub const VARIABLE: Access = Access(1 << 10);
 
@@ -146,6 +148,7 @@ impl Access {
         (Access::INSERT, "insert"),
         (Access::DELETE, "delete"),
         (Access::NOT_KEY, "not_key"),
+        (Access::INCOMPLETE, "incomplete"),
         (Access::VARIABLE, "variable_flags"),
     ];
 
@@ -184,6 +187,13 @@ pub enum Find {
     /// The argument after this word, looked for from position `from` on.
     Keyword {
         /// In capitals; clients may write it in any case of letters.
+        word: &'static str,
+        /// Where to begin to look.
+        from: usize,
+    },
+    /// All arguments after this word, likewise.
+    Trailing {
+        /// In capitals.
         word: &'static str,
         /// Where to begin to look.
         from: usize,

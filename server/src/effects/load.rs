@@ -16,7 +16,7 @@ use super::rdb_file;
 use super::save::KeyDelay;
 use crate::config::Config;
 use crate::keyspace::{AccessClock, Entry, HashLimits, Key, Keyspace, Locked};
-use crate::limits::{KEY_BYTES_MAX, LOAD_BATCH_KEYS};
+use crate::limits::{KEY_BYTES_MAX, LOAD_BATCH_KEYS, LOAD_BATCHES_LOCKED};
 use crate::persistence::{Kept, KeptAux};
 use crate::server::Server;
 
@@ -28,9 +28,15 @@ pub enum LoadError {
     Rdb(#[from] RdbError),
     /// It has keys of a database that there is not.
     #[error(
-        "FATAL: Data file was created with a Redis server configured to handle more than {0} databases. Exiting"
+        "before byte {offset}: FATAL: Data file was created with a Redis server configured to handle more than {databases} \
+         databases. Exiting"
     )]
-    Databases(usize),
+    Databases {
+        /// About where.
+        offset: u64,
+        /// How many there are.
+        databases: usize,
+    },
     /// It has a key twice.
     #[error("before byte {offset}: RDB has duplicated key '{key}' in DB {db}")]
     Duplicate {
@@ -79,7 +85,7 @@ pub struct LoadFigures {
 
 /// Where the entries go.
 pub enum Target<'t, 'k> {
-    /// Here, and the shards are locked for some entries at a time.
+    /// Here, and the shards are locked for some thousand entries at a time.
     Keyspace(&'k Keyspace),
     /// Here, where all shards are locked.
     Locked(&'t mut Locked<'k>),
@@ -130,7 +136,7 @@ enum Problem {
 impl Problem {
     fn at(self, offset: u64) -> LoadError {
         match self {
-            Self::Databases(databases) => LoadError::Databases(databases),
+            Self::Databases(databases) => LoadError::Databases { offset, databases },
             Self::Duplicate(db, key) => LoadError::Duplicate {
                 offset,
                 key: String::from_utf8_lossy(&key).escape_debug().to_string(),
@@ -166,6 +172,8 @@ struct Loader<'t, 'k> {
     hash_limits: HashLimits,
     now_ms: u64,
     batch: Vec<Pending>,
+    /// The shards of `Target::Keyspace`, and for how many batches they have been locked.
+    held: Option<(Locked<'k>, u32)>,
     figures: LoadFigures,
     kept: Kept,
     /// Bytes that were loaded from other files before.
@@ -189,6 +197,7 @@ impl<'t, 'k> Loader<'t, 'k> {
             },
             now_ms: server.clock.now_ms(),
             batch: Vec::with_capacity(LOAD_BATCH_KEYS),
+            held: None,
             figures: LoadFigures::default(),
             kept: Kept::default(),
             base: server.persistence.loading.loaded_bytes.load(Relaxed),
@@ -274,12 +283,19 @@ impl<'t, 'k> Loader<'t, 'k> {
 
     /// Put what was read into the tables.
     fn insert(&mut self) -> Result<(), Problem> {
-        match &mut self.target {
-            Target::Keyspace(keyspace) => {
-                insert(&mut keyspace.lock_all(), &mut self.batch, self.options, &mut self.figures)
-            }
-            Target::Locked(locked) => insert(locked, &mut self.batch, self.options, &mut self.figures),
+        let (batch, figures) = (&mut self.batch, &mut self.figures);
+        let keyspace = match &mut self.target {
+            Target::Locked(locked) => return insert(locked, batch, self.options, figures),
+            Target::Keyspace(keyspace) => keyspace,
+        };
+        let (locked, batches) = self.held.get_or_insert_with(|| (keyspace.lock_all(), 0));
+        insert(locked, batch, self.options, figures)?;
+        *batches += 1;
+        // INFO and cron want to see them, too.
+        if *batches >= LOAD_BATCHES_LOCKED || self.delay.is_any() {
+            self.held = None;
         }
+        Ok(())
     }
 
     fn progress(&self, offset: u64) {

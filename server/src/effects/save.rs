@@ -264,10 +264,15 @@ impl<'p, W: Write> Saver<'p, W> {
 pub struct KeyDelay(pub i64);
 
 impl KeyDelay {
+    /// Whether some keys have to wait.
+    pub fn is_any(self) -> bool {
+        self.0 != 0
+    }
+
     /// Wait, if it is this key's turn.
     #[inline]
     pub fn wait(self) {
-        if self.0 != 0 {
+        if self.is_any() {
             self.sleep();
         }
     }

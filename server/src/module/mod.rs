@@ -19,7 +19,7 @@ mod values;
 pub use load::{LoadRequest, Source};
 pub use registry::Registry;
 pub use sandkey_runtime::ConfigValue;
-pub use values::{copied, digested, folded, object_memory, rewritten};
+pub use values::{check_loadable, copied, digested, folded, object_memory, rewritten};
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

@@ -38,11 +38,10 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("pubsub_channels", pubsub.len(Kind::Channel));
     lines.put("pubsub_patterns", pubsub.len(Kind::Pattern));
     lines.put("pubsubshard_channels", pubsub.len(Kind::Shard));
+    lines.put_all(&["latest_fork_usec", "total_forks"], 0);
+    lines.put("migrate_cached_sockets", facts.ctx.tenant.migrations.links.len());
     lines.put_all(
         &[
-            "latest_fork_usec",
-            "total_forks",
-            "migrate_cached_sockets",
             "slave_expires_tracked_keys",
             "active_defrag_hits",
             "active_defrag_misses",

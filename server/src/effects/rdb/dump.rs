@@ -43,6 +43,12 @@ pub fn open(payload: &[u8]) -> Result<(u32, &[u8]), DumpError> {
     Ok((version, value))
 }
 
+/// The version that a payload says it has, right or wrong; 0 if it is too short to say one.
+pub fn version(payload: &[u8]) -> u32 {
+    let footer = payload.last_chunk::<FOOTER>();
+    footer.map_or(0, |[low, high, ..]| u32::from(u16::from_le_bytes([*low, *high])))
+}
+
 /// Reads the value of a payload and hands it to `read`, which may refuse it. What stands behind the value is ignored, as
 /// Redis does.
 pub fn load<R>(

@@ -131,6 +131,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field; None after the last. An error's offset counts from the first field.
+    #[allow(clippy::should_implement_trait)] // As an iterator it would go on after an error.
     pub fn next(&mut self) -> Result<Option<Field<'a>>> {
         if self.input.rest().is_empty() {
             return Ok(None);

@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn sample(len: usize) -> Vec<u8> {
-        (0..len).map(|n| (n * 31 >> 3) as u8).collect()
+        (0..len).map(|n| ((n * 31) >> 3) as u8).collect()
     }
 
     #[test]

@@ -7,6 +7,9 @@
 
 use super::error::Malformed;
 
+/// A field with its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// The fields of a zipmap that have not been read yet.
 pub(super) struct Zipmap<'a> {
     rest: &'a [u8],
@@ -28,7 +31,7 @@ impl<'a> Zipmap<'a> {
     }
 
     /// The next field with its value; None after the last.
-    pub(super) fn next(&mut self) -> Result<Option<(&'a [u8], &'a [u8])>, Malformed> {
+    pub(super) fn next(&mut self) -> Result<Option<Pair<'a>>, Malformed> {
         if self.rest.is_empty() {
             return match self.count {
                 Some(count) if usize::from(count) != self.read => {
@@ -70,7 +73,7 @@ impl<'a> Zipmap<'a> {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Result<Vec<(&[u8], &[u8])>, Malformed> {
+    fn read(bytes: &[u8]) -> Result<Vec<Pair<'_>>, Malformed> {
         let mut zipmap = Zipmap::new(bytes)?;
         let mut fields = Vec::new();
         while let Some(field) = zipmap.next()? {
@@ -87,7 +90,7 @@ mod tests {
         let long = [b'y'; 300];
         bytes.extend_from_slice(&long);
         bytes.push(0xFF);
-        let expected: [(&[u8], &[u8]); 3] = [(b"foo", b"bar"), (b"hello", b"world"), (b"x", &long)];
+        let expected: [Pair<'_>; 3] = [(b"foo", b"bar"), (b"hello", b"world"), (b"x", &long)];
         assert_eq!(read(&bytes).expect("a right one"), expected);
         for cut in 0..bytes.len() {
             assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");

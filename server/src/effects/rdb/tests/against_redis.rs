@@ -79,8 +79,11 @@ fn fill_streams(redis: &mut Redis) {
     redis.run("XDEL stream:empty 5-5");
 }
 
-/// Every key of a file in canonical form, and every number of a form that was seen.
-fn read(file: &[u8]) -> (BTreeMap<Vec<u8>, (Canonical, Option<u64>)>, u32) {
+/// Keys with their values and when they expire.
+type Keys = BTreeMap<Vec<u8>, (Canonical, Option<u64>)>;
+
+/// Every key of a file in canonical form, and the file's version.
+fn read(file: &[u8]) -> (Keys, u32) {
     let mut reader = Reader::with_len(file, file.len() as u64);
     let mut keys = BTreeMap::new();
     loop {
@@ -109,7 +112,7 @@ fn read(file: &[u8]) -> (BTreeMap<Vec<u8>, (Canonical, Option<u64>)>, u32) {
 }
 
 /// A file of ours with these keys.
-fn written(keys: &BTreeMap<Vec<u8>, (Canonical, Option<u64>)>) -> Vec<u8> {
+fn written(keys: &Keys) -> Vec<u8> {
     let memory = "writing to memory does not fail";
     let mut writer = Writer::new(Vec::new(), true);
     let header = Header { redis_ver: "7.0.15", ctime: 1_700_000_000, used_mem: 1, ..Header::default() };
@@ -244,7 +247,7 @@ fn compressed_strings_are_read_by_both() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         text.extend_from_slice(&state.to_le_bytes()[..1 + n % 4]);
         let from = (state >> 8) as usize % text.len();
-        let len = (state >> 24) as usize % (text.len() - from).min(300).max(1);
+        let len = (state >> 24) as usize % (text.len() - from).clamp(1, 300);
         text.extend_from_within(from..from + len);
         redis.do_it(&[b"SET", b"key", &text]);
         let theirs = redis.do_it(&[b"DUMP", b"key"]).text();
@@ -264,7 +267,7 @@ fn redis_checks_module_data_without_the_module() {
     let mut writer = Writer::new(Vec::new(), true);
     let memory = "writing to memory does not fail";
     writer.header(&Header { redis_ver: "7.0.15", ..Header::default() }).expect(memory);
-    let id = crate::keyspace::TypeId::new("test___dt", 1).expect("nine characters").bits();
+    let id = keyspace::TypeId::new("test___dt", 1).expect("nine characters").bits();
     let mut saved = Vec::new();
     super::super::fields::put_unsigned(&mut saved, 300);
     super::super::fields::put_string(&mut saved, &b"repeat ".repeat(30), true);

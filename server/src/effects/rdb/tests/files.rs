@@ -185,7 +185,7 @@ fn keys_without_elements_are_passed_over() {
 fn long_strings_and_what_follows_the_file_are_read() {
     use std::io::Read as _;
     for len in [RDB_BUFFER - 100, RDB_BUFFER, RDB_BUFFER + 1, 5 * RDB_BUFFER] {
-        let text: Vec<u8> = (0..len).map(|n| (n * n >> 5) as u8).collect();
+        let text: Vec<u8> = (0..len).map(|n| ((n * n) >> 5) as u8).collect();
         let mut writer = Writer::new(Vec::new(), true);
         let memory = "writing to memory does not fail";
         writer.header(&Header::default()).expect(memory);

@@ -1,6 +1,8 @@
 //! What must hold for any bytes whatever. `cargo test` tries these with inputs that proptest makes up, and the targets in `fuzz/`
 //! with what a fuzzer finds, so this file names everything from the crate's root.
 
+#![allow(unreachable_pub, reason = "the fuzz targets use these from outside")]
+
 use std::io::{self, Read};
 
 use crate::effects::rdb::canonical::canonical;
