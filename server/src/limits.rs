@@ -205,6 +205,10 @@ pub const AOF_LINE_MAX: usize = 1024;
 /// Bytes of a line with a count: a letter, at most 20 digits and a sign, and two for the end.
 pub const AOF_HEADER_MAX: usize = 24;
 
+/// Bytes behind the beginning of a command without an end in which another one is looked for: commands are much shorter, and
+/// reading them takes milliseconds.
+pub const AOF_TAIL_LOOKED_AT: u64 = 4 * 1024 * 1024;
+
 /// Commands that are loaded before the clock and the configuration are looked at again.
 pub const AOF_LOAD_STEP: u64 = 1024;
 

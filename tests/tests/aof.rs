@@ -389,6 +389,67 @@ fn a_tail_that_is_cut_anywhere_is_cut_back_to_what_is_whole() {
     }
 }
 
+/// A power cut may leave the length of what was written, and zeros in place of its bytes.
+#[test]
+fn an_end_of_zeros_is_cut_off() {
+    if paths::stand_in() {
+        return;
+    }
+    let mut reader = Reader::start();
+    reader.write("appendonly.aof.manifest", ONE_FILE);
+    let whole = encoded(&["SET a 1", "INCR a"]);
+    let all = [&whole[..], &encoded(&["MULTI", "INCR a", "INCR a", "EXEC"])].concat();
+    for cut in whole.len()..all.len() {
+        let mut bytes = all[..cut].to_vec();
+        bytes.resize(bytes.len() + 3000, 0);
+        reader.write("a.aof", &bytes);
+        assert_eq!(reader.load(), "OK", "cut at {cut}");
+        assert_eq!(reader.client.run("GET a"), "\"2\"", "cut at {cut}");
+        let len = std::fs::metadata(reader.path("a.aof")).expect("it is there").len();
+        assert_eq!(len, whole.len() as u64, "cut at {cut}");
+    }
+}
+
+/// What is cut off must be the end, and not the rest behind a length that has been damaged.
+#[test]
+fn a_damaged_byte_takes_nothing_along() {
+    if paths::stand_in() {
+        return;
+    }
+    let mut reader = Reader::start();
+    reader.write("appendonly.aof.manifest", ONE_FILE);
+    let lines = [
+        "SELECT 0",
+        "SET a 1",
+        "MULTI",
+        "INCR a",
+        "SET b x",
+        "EXEC",
+        "HSET h f v",
+        "PEXPIREAT b 9999999999999",
+    ];
+    let last = ["SET c 1", "SET d 1", "INCR c"];
+    let damaged_until = encoded(&lines).len();
+    let file = [encoded(&lines), encoded(&last)].concat();
+    for at in 0..damaged_until {
+        for bit in 0..8 {
+            let mut bytes = file.clone();
+            bytes[at] ^= 1 << bit;
+            reader.write("a.aof", &bytes);
+            // The number of the database that all of it is in.
+            let elsewhere = at == encoded(&["SELECT 0"]).len() - 3;
+            if reader.load() == "OK" && !elsewhere {
+                // A name or a value is another one now, but all that came behind it is there.
+                assert_eq!(reader.client.run("GET c"), "\"2\"", "bit {bit} of byte {at}");
+            }
+            let now = std::fs::read(reader.path("a.aof")).expect("it is there");
+            assert_eq!(now, bytes, "bit {bit} of byte {at}: nothing is cut");
+            reader.client.run("SELECT 0");
+            reader.client.run("FLUSHALL");
+        }
+    }
+}
+
 #[test]
 fn only_the_end_may_be_missing_and_only_if_that_is_allowed() {
     let mut reader = Reader::start();
