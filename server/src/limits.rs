@@ -49,6 +49,10 @@ pub const SNAPSHOT_STEP_KEYS: usize = 100;
 /// Bytes after which it leaves the rest of them to the next step: some 50 µs of copying. One value is copied whole.
 pub const SNAPSHOT_STEP_BYTES: usize = 256 * 1024;
 
+/// How long the thread that walks works before it gives others its core. The system ends a turn after one to four milliseconds where
+/// several threads want the core, and one that ends while a shard is locked stops everybody who wants that shard.
+pub const SNAPSHOT_TURN: Duration = Duration::from_micros(500);
+
 /// Keys that a snapshot which was given up passes under one lock: they are marked and not copied.
 pub const SNAPSHOT_STEP_MARKS: usize = 500;
 
