@@ -10,8 +10,11 @@ fn series_and_their_rules_survive_restarts() {
         return;
     }
     let transcript = Transcript::load(&paths::workspace().join("tests/transcripts/modules/timeseries.txt"));
-    let runs: [(Run, &[&str]); 3] =
-        [(Run::Fresh, &[]), (Run::AfterAof, &["--appendonly", "yes"]), (Run::AfterRdb, &["--save", "3600 1"])];
+    let runs: [(Run, &[&str]); 3] = [
+        (Run::Fresh, &[]),
+        (Run::AfterAof, &["--appendonly", "yes"]),
+        (Run::AfterRdb, &["--save", "3600 1"]),
+    ];
     for (run, args) in runs {
         for protocol in Protocol::BOTH {
             let mut server = modules::start_with(&["timeseries"], args);
