@@ -346,6 +346,10 @@ pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
 /// byte; whoever needs ten times that hangs.
 pub const VALUE_FUEL_MIN: u64 = 10_000_000;
 
+/// Fuel that a command may use at least when it is repeated from a journal or an append-only file: it has succeeded once, so it
+/// ends. This is some seconds, for a module that keeps that secret.
+pub const REPLAY_FUEL: u64 = 10_000_000_000;
+
 /// See `VALUE_FUEL_MIN`.
 pub const VALUE_FUEL_PER_BYTE: u64 = 100;
 

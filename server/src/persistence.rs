@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn one_thing_at_a_time() {
         let persistence = persistence();
-        let child = persistence.begin(Work::AofRewrite, 5).ok().expect("nothing else is under way");
+        let child = persistence.begin(Work::AofRewrite, 5).expect("nothing else is under way");
         assert_eq!(persistence.begin(Work::Save, 6).err(), Some(Work::AofRewrite));
         assert_eq!((persistence.running().work, persistence.running().began_us), (Some(Work::AofRewrite), 5));
         drop(child);
@@ -374,7 +374,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("there is room");
         let path = dir.path().join("temp.rdb");
         std::fs::write(&path, "x").expect("there is room");
-        let child = persistence.begin(Work::BackgroundSave, 5).ok().expect("nothing else is under way");
+        let child = persistence.begin(Work::BackgroundSave, 5).expect("nothing else is under way");
         child.writes(path.clone());
         assert_eq!(persistence.cancel(|work| work == Work::AofRewrite), None);
         assert!(path.exists() && !child.progress.is_cancelled());
@@ -382,7 +382,7 @@ mod tests {
         assert!(!path.exists() && child.progress.is_cancelled());
         assert_eq!(child.publish(|| 1), None);
         drop(child);
-        let child = persistence.begin(Work::BackgroundSave, 5).ok().expect("nothing else is under way");
+        let child = persistence.begin(Work::BackgroundSave, 5).expect("nothing else is under way");
         assert_eq!(child.publish(|| 1), Some(1));
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::balance;
@@ -47,6 +48,7 @@ pub fn greet(config: &Config) -> anyhow::Result<()> {
 pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut signals = Signals::listen()?;
         let config = server.config.current();
         let sockets = Sockets::open(&config)?;
         let metrics = metrics::open(&config)?;
@@ -61,9 +63,9 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         }
         cron::spawn(server);
         balance::spawn(server);
-        until_end(server, load_data(server)).await?;
+        until_end(server, &mut signals, load_data(server)).await?;
         tracing::info!("Ready to accept connections");
-        until_end(server, std::future::pending()).await
+        until_end(server, &mut signals, std::future::pending()).await
     })
 }
 
@@ -87,6 +89,7 @@ async fn load_data(server: &'static Server) -> anyhow::Result<()> {
 /// Wait for the end of `work`, or of the server.
 async fn until_end(
     server: &'static Server,
+    signals: &mut Signals,
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let mut work = std::pin::pin!(work);
@@ -97,7 +100,7 @@ async fn until_end(
                 server.remove_traces();
                 anyhow::bail!("the server cannot go on");
             }
-            (signal, flags) = termination(server) => {
+            (signal, flags) = signals.next(server) => {
                 tracing::warn!("Received {signal} scheduling shutdown...");
                 server.shut_down(flags);
                 tracing::warn!(
@@ -138,17 +141,23 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
     }
 }
 
-/// A signal that asks for the end, and how it is configured to.
-async fn termination(server: &Server) -> (&'static str, ShutdownFlags) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        // Without handlers the signals end the process by themselves.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
-        _ = int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
+/// The signals that ask for the end. Listened to from the start to the end: one that came while nobody listens would be lost.
+struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// The next one, and how it is configured to end the server.
+    async fn next(&mut self, server: &Server) -> (&'static str, ShutdownFlags) {
+        tokio::select! {
+            _ = self.term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
+            _ = self.int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
+        }
     }
 }
 

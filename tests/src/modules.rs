@@ -15,11 +15,17 @@ pub fn skip() -> bool {
 /// A server on which MODULE may be used, with some of the sample modules loaded.
 #[track_caller]
 pub fn start_with(modules: &[&str], args: &[&str]) -> Server {
+    start_within(&[], modules, args)
+}
+
+/// The same with these variables in its environment.
+#[track_caller]
+pub fn start_within(environment: &[(&str, &str)], modules: &[&str], args: &[&str]) -> Server {
     let files: Vec<String> = modules.iter().map(|name| paths::module(name).display().to_string()).collect();
     let mut all = vec!["--enable-module-command", "local"];
     all.extend(files.iter().flat_map(|file| ["--loadmodule", file]));
     all.extend(args);
-    Server::start(&all)
+    Server::start_within(environment, &all)
 }
 
 /// A sample module with every occurrence of some texts replaced by others of the same length, as a file in the

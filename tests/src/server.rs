@@ -97,6 +97,7 @@ pub struct Stopped {
 pub struct Server {
     program: PathBuf,
     args: Vec<String>,
+    environment: Vec<(String, String)>,
     dir: TempDir,
     config: Option<PathBuf>,
     port: u16,
@@ -112,21 +113,32 @@ impl Server {
         Server::start_program(&paths::server(), args)
     }
 
+    /// The same with these variables in its environment.
+    #[track_caller]
+    pub fn start_within(environment: &[(&str, &str)], args: &[&str]) -> Server {
+        Server::start_configured(&paths::server(), None, environment, args)
+    }
+
     /// Start any program that takes redis-server's arguments.
     #[track_caller]
     pub fn start_program(program: &Path, args: &[&str]) -> Server {
-        Server::start_configured(program, None, args)
+        Server::start_configured(program, None, &[], args)
     }
 
     /// Start the server under test with this text as its configuration file, `sandkey.conf` in its directory.
     /// Arguments come after it and have the last word.
     #[track_caller]
     pub fn start_with_file(config: &str, args: &[&str]) -> Server {
-        Server::start_configured(&paths::server(), Some(config), args)
+        Server::start_configured(&paths::server(), Some(config), &[], args)
     }
 
     #[track_caller]
-    fn start_configured(program: &Path, config: Option<&str>, args: &[&str]) -> Server {
+    fn start_configured(
+        program: &Path,
+        config: Option<&str>,
+        environment: &[(&str, &str)],
+        args: &[&str],
+    ) -> Server {
         let dir =
             TempDir::with_prefix("sandkey-test-").unwrap_or_else(|e| panic!("no temporary directory: {e}"));
         let config = config.map(|text| {
@@ -138,6 +150,7 @@ impl Server {
             config,
             program: program.to_owned(),
             args: args.iter().map(ToString::to_string).collect(),
+            environment: environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             dir,
             port: 0,
             child: None,
@@ -185,6 +198,7 @@ impl Server {
         // redis-server writes its " PID: " line only with the logo; ours writes it always.
         command.args(["--always-show-logo", "yes"]);
         command.args(&self.args).current_dir(self.dir.path());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

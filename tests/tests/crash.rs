@@ -1,8 +1,8 @@
 //! The server is killed at random moments while clients write, and what it brings back is compared with what it had acknowledged.
 //! How that works is told in `sandkey_tests::crash`. `SANDKEY_LONG=1` makes it long, `SANDKEY_SEED=n` repeats a run.
 //!
-//! kill -9 loses what the process has in its memory, and nothing of what it has handed to the system. What a power cut loses beside
-//! that is in power.rs.
+//! kill -9 loses what the process has in its memory, and nothing of what it has handed to the system. A power cut loses that too,
+//! unless it was forced to disk.
 
 use sandkey_tests::crash::{Campaign, Disturbance, Mix, Promise, Report, long, seed};
 use sandkey_tests::modules::skip;
@@ -23,6 +23,7 @@ fn campaign(name: &'static str, args: &[&'static str], promise: Promise) -> Camp
         depth: 16,
         life: Duration::from_millis(if long() { 2500 } else { 1000 }),
         mix: Mix::Everything,
+        power_cuts: false,
         disturbances: Vec::new(),
         seed: seed(),
     }
@@ -79,6 +80,42 @@ fn a_snapshot_is_of_one_moment() {
     }
     let mut campaign = campaign("snapshots", &["--save", "1 1"], Promise::Saved);
     campaign.disturbances = vec![Disturbance::Save, Disturbance::BgSave, Disturbance::Trap];
+    check(&campaign.run(), &campaign);
+}
+
+#[test]
+fn with_always_power_cuts_lose_nothing_acknowledged() {
+    if skip() {
+        return;
+    }
+    let args = ["--appendonly", "yes", "--appendfsync", "always"];
+    let mut campaign = campaign("always-power", &args, Promise::Everything);
+    campaign.power_cuts = true;
+    campaign.disturbances = FILES.to_vec();
+    check(&campaign.run(), &campaign);
+}
+
+#[test]
+fn with_everysec_power_cuts_lose_a_second_at_most() {
+    if skip() {
+        return;
+    }
+    let args = ["--appendonly", "yes", "--appendfsync", "everysec"];
+    let mut campaign = campaign("everysec-power", &args, Promise::AllBut(Duration::from_secs(2)));
+    campaign.power_cuts = true;
+    campaign.life = Duration::from_millis(3000);
+    campaign.disturbances = FILES.to_vec();
+    check(&campaign.run(), &campaign);
+}
+
+#[test]
+fn power_cuts_leave_a_whole_snapshot() {
+    if skip() {
+        return;
+    }
+    let mut campaign = campaign("snapshots-power", &["--save", "1 1"], Promise::Saved);
+    campaign.power_cuts = true;
+    campaign.disturbances = vec![Disturbance::Save, Disturbance::BgSave];
     check(&campaign.run(), &campaign);
 }
 

@@ -48,6 +48,7 @@ macro_rules! transcripts {
 
 transcripts! {
     connection,
+    dump,
     hashes,
     keys,
     monitor,

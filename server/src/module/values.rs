@@ -62,6 +62,12 @@ impl LoadedModule {
         fuel.saturating_add(limits::VALUE_FUEL_PER_BYTE.saturating_mul(bytes as u64))
     }
 
+    /// The fuel for repeating a command that has succeeded once. It may need a little more than then, and the limit may have been a
+    /// higher one.
+    pub(super) fn replay_fuel(&self) -> u64 {
+        self.fuel_per_command.load(Relaxed).saturating_mul(2).max(limits::REPLAY_FUEL)
+    }
+
     /// Have the instance make the object of a value.
     pub(super) fn revive(
         &self,
@@ -151,8 +157,7 @@ impl LoadedModule {
                 )));
             };
             let mut host = Replay::new(object, entry.now_us, entry.seed);
-            let fuel = self.value_fuel(value.saved().len());
-            let outcome = instance.call(&mut host, command as u32, argv.as_argv(), fuel);
+            let outcome = instance.call(&mut host, command as u32, argv.as_argv(), self.replay_fuel());
             if let Err(error) = outcome.result? {
                 let line = error.line(&self.manifest.commands[command].name).into_owned();
                 return Err(Unusable::Refused(format!("a command of its journal now fails: {line}")));

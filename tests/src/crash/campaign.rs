@@ -5,9 +5,11 @@ use super::disturb::{Disturbance, Shared, disturb};
 use super::look::{Seen, look};
 use super::model::Model;
 use super::oracle::{Verdict, judge};
+use super::power::{self, Disk};
 use super::script::{Mix, Script};
 use super::worker::{History, Manner, work};
-use crate::modules::start_with;
+use crate::client::Client;
+use crate::modules::start_within;
 use crate::paths;
 use crate::server::Server;
 use rand::rngs::StdRng;
@@ -50,6 +52,8 @@ pub struct Campaign {
     pub life: Duration,
     /// What they send.
     pub mix: Mix,
+    /// With the server the power goes: what was not forced to disk is gone.
+    pub power_cuts: bool,
     /// What else goes on.
     pub disturbances: Vec<Disturbance>,
     /// What random decisions begin with.
@@ -71,9 +75,14 @@ pub struct Report {
     pub ended: usize,
     /// The longest start.
     pub slowest_start: Duration,
+    /// BGSAVEs that failed.
+    pub failed_saves: usize,
     /// What else went on, and how often.
     pub done: BTreeMap<Disturbance, usize>,
 }
+
+/// How many databases are written to.
+const DATABASES: usize = 3;
 
 /// The fuel of a command: enough for all that the script sends, and used up in about a millisecond.
 const FUEL: &str = "3000000";
@@ -85,7 +94,11 @@ impl Campaign {
         let begin = Instant::now();
         let mut args = vec!["--module-fuel", FUEL, "--enable-debug-command", "local"];
         args.extend(&self.args);
-        let mut server = start_with(&["cas", "throttle", "ledger"], &args);
+        let environment = if self.power_cuts { power::environment().to_vec() } else { Vec::new() };
+        let environment: Vec<(&str, &str)> =
+            environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut server = start_within(&environment, &["cas", "throttle", "ledger"], &args);
+        let mut disk = self.power_cuts.then(Disk::default);
         let mut rng = StdRng::seed_from_u64(self.seed);
         let rounds = rounds_of_fuel(&server);
         let mut scripts: Vec<Script> =
@@ -101,6 +114,7 @@ impl Campaign {
             life = life.mul_f64(rng.random_range(0.05..1.0));
             let (histories, crashed) = self.live(&mut server, &mut scripts, models, &shared, life, &mut rng);
             report.kills.0 += 1;
+            disk.iter_mut().for_each(|disk| disk.cut(&server, &mut rng));
             report.ended += histories.iter().map(ended).sum::<usize>();
             if shared.upgraded.load(Ordering::Relaxed) {
                 let next = paths::module("ledger-next").display().to_string();
@@ -109,12 +123,14 @@ impl Campaign {
             if rng.random_bool(0.25) {
                 server.start_briefly(Duration::from_millis(rng.random_range(0..400)));
                 report.kills.1 += 1;
+                disk.iter_mut().for_each(|disk| disk.cut(&server, &mut rng));
             }
             let starting = Instant::now();
             server.restart();
             report.slowest_start = report.slowest_start.max(starting.elapsed());
             models = self.judge_all(&server, &scripts, &histories, &shared, crashed, kill, &mut report);
         }
+        report.failed_saves = shared.failed_saves.load(Ordering::Relaxed);
         report.done = shared.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
         eprintln!("{}: {report:?} in {:?}", self.name, begin.elapsed());
         report
@@ -136,7 +152,7 @@ impl Campaign {
         shared.acked.iter().for_each(|acked| acked.store(0, Ordering::Relaxed));
         *shared.saved.lock().unwrap_or_else(PoisonError::into_inner) = vec![0; self.clients];
         let disturbing = (server.client(), StdRng::seed_from_u64(rng.random()));
-        let clients: Vec<_> = scripts.iter().map(|_| server.client()).collect();
+        let clients: Vec<_> = (0..scripts.len()).map(|index| client_of(server, index)).collect();
         std::thread::scope(|scope| {
             let (client, rng) = disturbing;
             let disturbing = scope.spawn(|| disturb(client, rng, &self.disturbances, shared, &stop));
@@ -175,10 +191,11 @@ impl Campaign {
         kill: usize,
         report: &mut Report,
     ) -> Vec<Model> {
-        let mut client = server.client();
         let away = self.disturbances.contains(&Disturbance::Away);
         let saved = shared.saved.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let seen: Vec<Seen> = scripts.iter().map(|script| look(&mut client, &script.keys())).collect();
+        let mut clients: Vec<Client> = (0..scripts.len()).map(|index| client_of(server, index)).collect();
+        let looks = clients.iter_mut().zip(scripts);
+        let seen: Vec<Seen> = looks.map(|(client, script)| look(client, &script.keys())).collect();
         for (index, (history, seen)) in histories.iter().zip(&seen).enumerate() {
             let verdict = judge(history, seen, crashed, away)
                 .unwrap_or_else(|why| self.fail(server, &format!("client {index}, crash {kill}: {why}")));
@@ -190,10 +207,13 @@ impl Campaign {
             report.lost.0 += verdict.lost;
             report.lost.1 = report.lost.1.max(verdict.lost_age);
         }
-        let known: usize = seen.iter().map(|seen| seen.model.keys.len()).sum();
-        let there = usize::try_from(client.int("DBSIZE")).unwrap_or_default();
-        // Keys that expired are counted until somebody looks; somebody has.
-        assert!(there <= known, "there are {there} keys, and the clients have {known}");
+        for (db, client) in clients.iter_mut().enumerate().take(DATABASES) {
+            let own = seen.iter().skip(db).step_by(DATABASES);
+            let known: usize = own.map(|seen| seen.model.keys.len()).sum();
+            let there = usize::try_from(client.int("DBSIZE")).unwrap_or_default();
+            // Keys that expired are counted until somebody looks; somebody has.
+            assert!(there <= known, "database {db} has {there} keys, and its clients have {known}");
+        }
         seen.into_iter().map(|seen| seen.model).collect()
     }
 
@@ -216,6 +236,14 @@ impl Campaign {
         let kept = copied.map_or_else(|error| format!("nowhere: {error}"), |()| kept.display().to_string());
         panic!("{} with SANDKEY_SEED={}: {why}\nThe server's files are in {kept}", self.name, self.seed);
     }
+}
+
+/// A connection of a client: several clients share a database.
+#[track_caller]
+fn client_of(server: &Server, index: usize) -> Client {
+    let mut client = server.client();
+    assert_eq!(client.run(&format!("SELECT {}", index % DATABASES)), "OK");
+    client
 }
 
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) saved: Mutex<Vec<usize>>,
     /// The next version of the module may be there.
     pub(crate) upgraded: AtomicBool,
+    /// How many BGSAVEs have failed.
+    pub(crate) failed_saves: AtomicUsize,
     /// How often each thing was done.
     pub(crate) done: Mutex<BTreeMap<Disturbance, usize>>,
 }
@@ -94,12 +96,16 @@ fn run(client: &mut Client, kind: Disturbance, rng: &mut StdRng, shared: &Shared
         }
         Disturbance::BgSave => {
             let begun = acked(shared);
-            if expect(client, "BGSAVE", &["in progress", "currently"])? && saved(client)? {
-                keep(shared, begun);
+            if expect(client, "BGSAVE", &["in progress", "right now"])? {
+                if saved(client)? {
+                    keep(shared, begun);
+                } else {
+                    shared.failed_saves.fetch_add(1, Ordering::Relaxed);
+                }
             }
         }
         Disturbance::Rewrite => {
-            expect(client, "BGREWRITEAOF", &["in progress", "currently", "unknown command"])?;
+            expect(client, "BGREWRITEAOF", &["in progress", "right now"])?;
         }
         Disturbance::Upgrade => {
             // From now on a start must know the next version: values may be in its form.

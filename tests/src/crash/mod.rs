@@ -9,6 +9,7 @@
 //! look      the keys of one client as the server has them
 //! oracle    whether these are what some moment of the client's history left behind, and how far back that is
 //! disturb   what else goes on: saving, rewriting, upgrades, the module leaving and coming back
+//! power     what a power cut takes away beside what kill -9 does
 //! campaign  all of it together, for so many kills
 //! ```
 //!
@@ -23,6 +24,7 @@ mod effect;
 mod look;
 mod model;
 mod oracle;
+mod power;
 mod script;
 mod worker;
 

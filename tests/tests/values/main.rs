@@ -1,10 +1,11 @@
 //! Values of modules' own types, as clients see them: what every command does with them, what is left of a command that failed, what
 //! survives a lost instance, another version of the module, and its absence. The modules are `ledger`, whose values keep every
 //! write, and `foul`, whose values misbehave.
-//! What survives a lost server is in crash.rs and files.rs.
+//! What survives a lost server is in crash.rs.
 
 mod commands;
 mod dormant;
+mod files;
 mod hostile;
 mod journal;
 mod nested;

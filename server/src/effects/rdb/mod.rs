@@ -21,6 +21,7 @@
 //! Nothing here knows a socket, a lock, a clock or a configuration; [`value`] alone knows the keyspace.
 
 pub mod canonical;
+pub mod compress;
 pub mod crc64;
 pub mod decoded;
 pub mod dump;

@@ -1,5 +1,6 @@
 //! Between the format and the keyspace: values of the server's own types as bytes of a file, and back.
 
+use super::compress;
 use super::dump::{self, DumpError};
 use super::error::Malformed;
 use super::kind::{self, Kind};
@@ -40,7 +41,11 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     } else if let Some(module) = entry.module() {
         put_module(out, module.id().bits(), module.saved());
     } else if let Some(opaque) = entry.opaque() {
-        out.extend_from_slice(&opaque.bytes);
+        if compress {
+            compress::put(out, opaque.rdb_type, &opaque.bytes);
+        } else {
+            out.extend_from_slice(&opaque.bytes);
+        }
     }
 }
 

@@ -191,7 +191,7 @@ impl Writer<'_> {
     fn undone(db: &mut Db, key: &Key<'_>, bytes: &[u8], now_ms: u64) {
         let copy = db.snapshot(key, now_ms);
         let moved = db.displace_string(key, bytes, Expire::Clear, now_ms);
-        let back = if now_ms % 2 == 0 { copy } else { moved };
+        let back = if now_ms.is_multiple_of(2) { copy } else { moved };
         match back {
             Some(entry) => drop(db.restore(entry)),
             None => drop(db.remove(key, now_ms)),
