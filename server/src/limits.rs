@@ -347,8 +347,12 @@ pub const EVICTION_SAMPLES: usize = 4;
 /// size, and this makes that rare.
 pub const JOURNAL_BYTES_MIN: usize = 4 << 10;
 
-/// Bytes that it never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
+/// Bytes that the journal of a small value never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
 pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
+
+/// The share of what was saved up to which the journal of a large value may grow, as a divisor: loading takes a large value longer
+/// than replaying so much, and saving it is rare enough then.
+pub const JOURNAL_SHARE: usize = 16;
 
 /// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
 /// byte; whoever needs ten times that hangs.

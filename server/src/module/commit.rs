@@ -105,11 +105,13 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
     }
 }
 
-/// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
-/// never so long that replaying it would keep somebody waiting.
+/// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor; nor
+/// so long that replaying it would keep somebody waiting longer than loading the value does.
 #[inline]
 fn has_room(value: &ModuleValue, revision: Revision) -> bool {
-    let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
+    let saved = value.saved().len();
+    let longest = limits::JOURNAL_BYTES_MAX.max(saved / limits::JOURNAL_SHARE);
+    let most = saved.clamp(limits::JOURNAL_BYTES_MIN, longest);
     value.journal().bytes() < most && value.journal().takes(revision)
 }
 
