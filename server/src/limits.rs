@@ -49,6 +49,10 @@ pub const SNAPSHOT_STEP_KEYS: usize = 100;
 /// Bytes after which it leaves the rest of them to the next step: some 50 µs of copying. One value is copied whole.
 pub const SNAPSHOT_STEP_BYTES: usize = 256 * 1024;
 
+/// How long the thread that walks works before it gives others its core. The system ends a turn after one to four milliseconds where
+/// several threads want the core, and one that ends while a shard is locked stops everybody who wants that shard.
+pub const SNAPSHOT_TURN: Duration = Duration::from_micros(500);
+
 /// Keys that a snapshot which was given up passes under one lock: they are marked and not copied.
 pub const SNAPSHOT_STEP_MARKS: usize = 500;
 
@@ -205,6 +209,10 @@ pub const AOF_LINE_MAX: usize = 1024;
 /// Bytes of a line with a count: a letter, at most 20 digits and a sign, and two for the end.
 pub const AOF_HEADER_MAX: usize = 24;
 
+/// Bytes behind the beginning of a command without an end in which another one is looked for: commands are much shorter, and
+/// reading them takes milliseconds.
+pub const AOF_TAIL_LOOKED_AT: u64 = 4 * 1024 * 1024;
+
 /// Commands that are loaded before the clock and the configuration are looked at again.
 pub const AOF_LOAD_STEP: u64 = 1024;
 
@@ -339,8 +347,12 @@ pub const EVICTION_SAMPLES: usize = 4;
 /// size, and this makes that rare.
 pub const JOURNAL_BYTES_MIN: usize = 4 << 10;
 
-/// Bytes that it never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
+/// Bytes that the journal of a small value never outgrows, so that replaying it keeps nobody waiting: some 10,000 commands, a few ms.
 pub const JOURNAL_BYTES_MAX: usize = 512 << 10;
+
+/// The share of what was saved up to which the journal of a large value may grow, as a divisor: loading takes a large value longer
+/// than replaying so much, and saving it is rare enough then.
+pub const JOURNAL_SHARE: usize = 16;
 
 /// Fuel that work on one value of a module may use at least, and for each of its bytes. Loading and saving is some 10 instructions a
 /// byte; whoever needs ten times that hangs.

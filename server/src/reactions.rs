@@ -44,10 +44,9 @@ pub fn install(server: &'static Server, listening: Listening) {
     server.config.on_change(&["appendfsync", "aof-timestamp-enabled"], policy);
     let appendonly: Hook = Box::new(move |change: &Change<'_>| {
         if change.new.appendonly {
-            server.turn_aof_on();
-        } else {
-            server.turn_aof_off();
+            return server.turn_aof_on();
         }
+        server.turn_aof_off();
         Ok(())
     });
     server.config.on_change(&["appendonly"], appendonly);

@@ -20,6 +20,13 @@ impl Server {
         let loading = self.persistence.is_loading();
         // What is half loaded must not take the place of the whole.
         let save = !loading && !flags.nosave && (flags.save || !config.save.is_empty());
+        if self.aof.is_being_made() {
+            if !flags.force {
+                tracing::warn!("Writing initial AOF, can't exit.");
+                return;
+            }
+            tracing::warn!("Writing initial AOF. Exit anyway.");
+        }
         let mut locked = self.tenant.keyspace.lock_all();
         self.close_aof();
         if save {

@@ -3,11 +3,12 @@
 
 use crate::client::Client;
 use crate::paths;
-use crate::server::Server;
+use crate::server::{Server, eventually};
 use crate::value::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// A command or an annotation of a file.
 pub type Item = Vec<Vec<u8>>;
@@ -131,4 +132,43 @@ pub fn assert_same(before: &State, after: &State, what: &str) {
         .collect();
     let shown = differ.iter().take(5).cloned().collect::<Vec<_>>().join("\n");
     assert!(differ.is_empty(), "{what}: {} of {} keys differ\n{shown}", differ.len(), before.len());
+}
+
+/// Until all that was sent is in the file.
+pub fn settle(server: &Server) {
+    let mut client = server.client();
+    eventually("all is written", Duration::from_secs(10), || {
+        let info = client.value("INFO persistence").text();
+        info.contains("aof_buffer_length:0\r") && info.contains("aof_rewrite_in_progress:0\r")
+    });
+    // What the writer has taken is not in the buffer any more, and may not be in the file yet.
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+/// Clients that count, each in keys of its own, until the server is gone: what was acknowledged, and what was sent.
+pub fn count_until_killed(server: &mut Server, clients: usize, time: Duration) -> Vec<(u64, u64)> {
+    let mut threads = Vec::new();
+    for number in 0..clients {
+        let mut client = server.client();
+        threads.push(std::thread::spawn(move || {
+            let (mut acknowledged, mut sent) = (0, 0);
+            loop {
+                let batch = 1 + (sent % 7) as usize;
+                let request = crate::client::encode(&["INCR".to_owned(), format!("counter{number}")]);
+                if client.try_send_raw(&request.repeat(batch)).is_err() {
+                    return (acknowledged, sent);
+                }
+                sent += batch as u64;
+                for _ in 0..batch {
+                    match client.try_reply() {
+                        Ok(reply) => acknowledged = reply.int().expect("a sum") as u64,
+                        Err(_) => return (acknowledged, sent),
+                    }
+                }
+            }
+        }));
+    }
+    std::thread::sleep(time);
+    server.kill9();
+    threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
 }

@@ -1,7 +1,7 @@
 //! The append-only file: what goes into it is what redis-server writes, whatever happens a server that starts again has what it
 //! acknowledged, and redis-server and its tools take our files as we take theirs.
 
-use sandkey_tests::aof::{self, State};
+use sandkey_tests::aof::{self, count_until_killed, settle};
 use sandkey_tests::generator::{Generator, Step, fresh_seed};
 use sandkey_tests::words::split_line;
 use sandkey_tests::{Client, Peer, Server, eventually, paths};
@@ -50,17 +50,6 @@ impl Load {
             }
         }
     }
-}
-
-/// Until all that was sent is in the file.
-fn settle(server: &Server) {
-    let mut client = server.client();
-    eventually("all is written", Duration::from_secs(10), || {
-        let info = client.value("INFO persistence").text();
-        info.contains("aof_buffer_length:0\r") && info.contains("aof_rewrite_in_progress:0\r")
-    });
-    // What the writer has taken is not in the buffer any more, and may not be in the file yet.
-    std::thread::sleep(Duration::from_millis(50));
 }
 
 fn rewrite(server: &Server) {
@@ -312,34 +301,6 @@ fn redis_starts_on_our_files_and_we_on_its() {
     }
 }
 
-/// Clients that count, each in keys of its own, until the server is gone: what was acknowledged, and what was sent.
-fn count_until_killed(server: &mut Server, clients: usize, time: Duration) -> Vec<(u64, u64)> {
-    let mut threads = Vec::new();
-    for number in 0..clients {
-        let mut client = server.client();
-        threads.push(std::thread::spawn(move || {
-            let (mut acknowledged, mut sent) = (0, 0);
-            loop {
-                let batch = 1 + (sent % 7) as usize;
-                let request = sandkey_tests::client::encode(&["INCR".to_owned(), format!("counter{number}")]);
-                if client.try_send_raw(&request.repeat(batch)).is_err() {
-                    return (acknowledged, sent);
-                }
-                sent += batch as u64;
-                for _ in 0..batch {
-                    match client.try_reply() {
-                        Ok(reply) => acknowledged = reply.int().expect("a sum") as u64,
-                        Err(_) => return (acknowledged, sent),
-                    }
-                }
-            }
-        }));
-    }
-    std::thread::sleep(time);
-    server.kill9();
-    threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
-}
-
 #[test]
 fn kill_9_loses_nothing_acknowledged_with_always() {
     let mut server = Server::start(&[AOF, &["--appendfsync", "always"]].concat());
@@ -425,6 +386,67 @@ fn a_tail_that_is_cut_anywhere_is_cut_back_to_what_is_whole() {
         let kept = if open(whole) { ends[3] } else { ends[whole] };
         let len = std::fs::metadata(reader.path("a.aof")).expect("it is there").len();
         assert_eq!(len, kept as u64, "cut at {cut}");
+    }
+}
+
+/// A power cut may leave the length of what was written, and zeros in place of its bytes.
+#[test]
+fn an_end_of_zeros_is_cut_off() {
+    if paths::stand_in() {
+        return;
+    }
+    let mut reader = Reader::start();
+    reader.write("appendonly.aof.manifest", ONE_FILE);
+    let whole = encoded(&["SET a 1", "INCR a"]);
+    let all = [&whole[..], &encoded(&["MULTI", "INCR a", "INCR a", "EXEC"])].concat();
+    for cut in whole.len()..all.len() {
+        let mut bytes = all[..cut].to_vec();
+        bytes.resize(bytes.len() + 3000, 0);
+        reader.write("a.aof", &bytes);
+        assert_eq!(reader.load(), "OK", "cut at {cut}");
+        assert_eq!(reader.client.run("GET a"), "\"2\"", "cut at {cut}");
+        let len = std::fs::metadata(reader.path("a.aof")).expect("it is there").len();
+        assert_eq!(len, whole.len() as u64, "cut at {cut}");
+    }
+}
+
+/// What is cut off must be the end, and not the rest behind a length that has been damaged.
+#[test]
+fn a_damaged_byte_takes_nothing_along() {
+    if paths::stand_in() {
+        return;
+    }
+    let mut reader = Reader::start();
+    reader.write("appendonly.aof.manifest", ONE_FILE);
+    let lines = [
+        "SELECT 0",
+        "SET a 1",
+        "MULTI",
+        "INCR a",
+        "SET b x",
+        "EXEC",
+        "HSET h f v",
+        "PEXPIREAT b 9999999999999",
+    ];
+    let last = ["SET c 1", "SET d 1", "INCR c"];
+    let damaged_until = encoded(&lines).len();
+    let file = [encoded(&lines), encoded(&last)].concat();
+    for at in 0..damaged_until {
+        for bit in 0..8 {
+            let mut bytes = file.clone();
+            bytes[at] ^= 1 << bit;
+            reader.write("a.aof", &bytes);
+            // The number of the database that all of it is in.
+            let elsewhere = at == encoded(&["SELECT 0"]).len() - 3;
+            if reader.load() == "OK" && !elsewhere {
+                // A name or a value is another one now, but all that came behind it is there.
+                assert_eq!(reader.client.run("GET c"), "\"2\"", "bit {bit} of byte {at}");
+            }
+            let now = std::fs::read(reader.path("a.aof")).expect("it is there");
+            assert_eq!(now, bytes, "bit {bit} of byte {at}: nothing is cut");
+            reader.client.run("SELECT 0");
+            reader.client.run("FLUSHALL");
+        }
     }
 }
 
@@ -641,85 +663,4 @@ fn times_are_written_and_passed_over() {
     aof::check(server.dir());
     server.restart();
     assert_eq!(server.client().int("DBSIZE"), 3);
-}
-
-/// `MISCONF` while the disk is full, and back to work when there is room.
-#[test]
-fn a_full_disk_refuses_writes_until_there_is_room() {
-    if paths::stand_in() {
-        return;
-    }
-    let mut server = limited_server(&[AOF, &["--appendfsync", "everysec"]].concat());
-    let mut client = server.client();
-    let value = "v".repeat(1000);
-    let mut acknowledged = 0;
-    let mut full = String::new();
-    for i in 0..2000 {
-        match client.run(&format!("SET key{i} {value}")).as_str() {
-            "OK" => acknowledged += 1,
-            error => {
-                error.clone_into(&mut full);
-                break;
-            }
-        }
-        if i % 50 == 0 {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-    assert_eq!(full, "(error) MISCONF Errors writing to the AOF file: File too large");
-    assert_eq!(client.run("PING"), full, "who watches the server is told");
-    assert_eq!(client.value("GET key0").text(), value, "reading goes on");
-    assert!(client.value("INFO persistence").text().contains("aof_last_write_status:err"));
-    server.wait_log("Error writing to the AOF file");
-    // What is in the file is whole, although more had been begun.
-    aof::check(server.dir());
-    let limit = rustix::process::Rlimit { current: None, maximum: None };
-    let pid = rustix::process::Pid::from_raw(server.pid() as i32);
-    rustix::process::prlimit(pid, rustix::process::Resource::Fsize, limit).expect("it is our child");
-    eventually("it writes again", Duration::from_secs(10), || client.run("SET more 1") == "OK");
-    assert!(client.value("INFO persistence").text().contains("aof_last_write_status:ok"));
-    server.wait_log("The server can write again");
-    settle(&server);
-    let before = aof::state(&server);
-    assert_eq!(before.len(), acknowledged + 1);
-    server.kill9();
-    aof::check(server.dir());
-    let state = restarted_state(&server);
-    aof::assert_same(&before, &state, "after a full disk");
-}
-
-#[test]
-fn with_always_a_full_disk_ends_the_server_and_nothing_acknowledged_is_lost() {
-    if paths::stand_in() {
-        return;
-    }
-    let mut server = limited_server(&[AOF, &["--appendfsync", "always"]].concat());
-    let counted = count_until_killed(&mut server, 4, Duration::from_secs(6));
-    aof::check(server.dir());
-    let state = restarted_state(&server);
-    for (number, (acknowledged, _)) in counted.into_iter().enumerate() {
-        let stored = state.get(&(0, format!("counter{number}").into_bytes())).map(|(value, _)| value.text());
-        let stored: u64 = stored.and_then(|text| text.parse().ok()).unwrap_or(0);
-        assert!(stored >= acknowledged, "{stored} is stored, {acknowledged} was acknowledged");
-    }
-}
-
-/// A server none of whose files may become longer than about 100 KB.
-fn limited_server(args: &[&str]) -> Server {
-    let script = std::env::temp_dir().join(format!("sandkey-limited-{}.sh", std::process::id()));
-    let server = paths::server().display().to_string();
-    let text = format!("#!/bin/sh\ntrap '' XFSZ\nulimit -S -f 200\nexec '{server}' \"$@\"\n");
-    std::fs::write(&script, text).expect("writable");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&script, mode).expect("it is ours");
-    Server::start_program(&script, args)
-}
-
-/// What another server has that starts on this one's files.
-fn restarted_state(server: &Server) -> State {
-    let mut reader = Server::start(AOF);
-    reader.terminate();
-    aof::copy(server, &reader);
-    reader.restart();
-    aof::state(&reader)
 }

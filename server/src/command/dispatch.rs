@@ -356,7 +356,6 @@ impl Executor {
             return Err(CommandError::Other(text.into()));
         }
         if writes && self.server.aof.is_full() {
-            self.server.aof.count_delayed();
             return Ok(Some(limits::AOF_FULL_STEP));
         }
         if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
@@ -583,7 +582,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         ctx.server.count_error(ctx.worker, &error.code());
         ctx.reply.error(error.wire());
     } else {
-        ctx.propagate_after(effects, argv);
+        ctx.propagate_after(effects, command, argv);
     }
     if ctx.session.is_loader {
         return;
@@ -625,7 +624,7 @@ pub fn run_nested(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_
     let effects = ctx.keys.effects.mark();
     let result = command.run.run(ctx, argv);
     match &result {
-        Ok(()) => ctx.propagate_after(effects, argv),
+        Ok(()) => ctx.propagate_after(effects, command, argv),
         Err(_) => ctx.keys.forget(effects),
     }
     let counters = command.counters.of(ctx.worker);

@@ -162,7 +162,7 @@ fn stats(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
         ("clients.slaves".to_owned(), whole(0)),
         ("clients.normal".to_owned(), whole(memory.clients)),
         ("cluster.links".to_owned(), whole(0)),
-        ("aof.buffer".to_owned(), whole(0)),
+        ("aof.buffer".to_owned(), whole(ctx.server.aof.buffer_len())),
         ("lua.caches".to_owned(), whole(0)),
         ("functions.caches".to_owned(), whole(0)),
         ("modules".to_owned(), whole(memory.modules)),

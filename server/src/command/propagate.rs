@@ -8,6 +8,8 @@ use crate::net::argv::Argv;
 
 use super::context::CommandContext;
 use super::keys::Keys;
+use super::spec::Flags;
+use super::table::Command;
 
 impl Keys<'_> {
     /// Whether anybody repeats what changes. Worth a question before arguments are made that cost something.
@@ -69,9 +71,10 @@ impl Keys<'_> {
 
 impl CommandContext<'_> {
     /// A command has succeeded: repeat it verbatim if it has changed something and has not said what is to be repeated instead.
+    /// What commands do that are not for writing, as DEBUG POPULATE, is not repeated.
     #[inline]
-    pub fn propagate_after(&mut self, since: Mark, argv: Argv<'_>) {
-        if self.keys.propagates() && self.keys.effects.are_unsaid(since) {
+    pub fn propagate_after(&mut self, since: Mark, command: &Command, argv: Argv<'_>) {
+        if self.keys.propagates() && self.keys.effects.are_unsaid(since) && command.flags.has(Flags::WRITE) {
             self.keys.propagate_argv(argv);
         }
     }

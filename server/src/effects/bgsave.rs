@@ -1,6 +1,8 @@
 //! Saving: at once, in the background, and when a save point says so; and what is noted about it afterwards.
 //! What a file is made of is in `save`, how it takes its place in `rdb_file`.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::rdb_file::{self, FileError};
 use super::save::{self, RdbOptions};
 use crate::config::{Config, SavePoint};
@@ -46,6 +48,8 @@ impl Server {
         };
         // Who has the child has the only snapshot; one that was given up ends before its child does.
         let (snapshot, dirty) = begun.map_err(|_| NotBegun::Busy(Work::BackgroundSave))?;
+        let keys = snapshot.databases().iter().map(|database| database.keys as u64).sum();
+        child.progress.keys_total.store(keys, Relaxed);
         Ok(Save { server: self, child, snapshot, dirty, began_s: now_us / 1_000_000 })
     }
 
@@ -132,7 +136,7 @@ impl Save {
             save::write_snapshot(server, snapshot, file, options, &child.progress)
         });
         let seconds = (server.clock.now_us() / 1_000_000).saturating_sub(began_s);
-        let copied = child.progress.copied.load(std::sync::atomic::Ordering::Relaxed);
+        let copied = child.progress.copied.load(Relaxed);
         server.persistence.background_save_ended(seconds, copied);
         note(server, &result, dirty);
         match &result {

@@ -28,9 +28,15 @@ pub enum LoadError {
     Rdb(#[from] RdbError),
     /// It has keys of a database that there is not.
     #[error(
-        "FATAL: Data file was created with a Redis server configured to handle more than {0} databases. Exiting"
+        "before byte {offset}: FATAL: Data file was created with a Redis server configured to handle more than {databases} \
+         databases. Exiting"
     )]
-    Databases(usize),
+    Databases {
+        /// About where.
+        offset: u64,
+        /// How many there are.
+        databases: usize,
+    },
     /// It has a key twice.
     #[error("before byte {offset}: RDB has duplicated key '{key}' in DB {db}")]
     Duplicate {
@@ -130,7 +136,7 @@ enum Problem {
 impl Problem {
     fn at(self, offset: u64) -> LoadError {
         match self {
-            Self::Databases(databases) => LoadError::Databases(databases),
+            Self::Databases(databases) => LoadError::Databases { offset, databases },
             Self::Duplicate(db, key) => LoadError::Duplicate {
                 offset,
                 key: String::from_utf8_lossy(&key).escape_debug().to_string(),

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::rdb::kind;
 use super::rdb::value;
@@ -14,6 +14,7 @@ use super::rdb::writer::{Header, Meta, Writer, put_key, put_meta, put_module};
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::keyspace::snapshot::Counts;
 use crate::keyspace::{AccessClock, EntryRef, Locked, Snapshot};
+use crate::limits::SNAPSHOT_TURN;
 use crate::module;
 use crate::persistence::{Kept, Progress};
 use crate::server::Server;
@@ -69,8 +70,10 @@ pub fn write_snapshot<W: Write>(
     progress: &Progress,
 ) -> Result<W, SaveError> {
     let mut saver = Saver::begin(server, sink, options, snapshot.databases().to_vec(), progress)?;
-    let mut batch = Vec::new();
-    while let Some(index) = snapshot.next(&mut batch) {
+    let (mut batch, mut turn) = (Vec::new(), Turn::begin());
+    loop {
+        turn.end_if_long();
+        let Some(index) = snapshot.next(&mut batch) else { break };
         if !batch.is_empty() {
             saver.select(index)?;
         }
@@ -256,6 +259,24 @@ impl<'p, W: Write> Saver<'p, W> {
     fn end(mut self) -> Result<W, SaveError> {
         self.aux(false)?;
         Ok(self.writer.finish()?)
+    }
+}
+
+/// The time that this thread has been at work without a break.
+struct Turn(Instant);
+
+impl Turn {
+    fn begin() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Give the core to others who want it before the system takes it away: now nothing is locked.
+    #[inline]
+    fn end_if_long(&mut self) {
+        if self.0.elapsed() >= SNAPSHOT_TURN {
+            std::thread::yield_now();
+            *self = Self::begin();
+        }
     }
 }
 

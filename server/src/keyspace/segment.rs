@@ -320,6 +320,10 @@ impl<B: Block> Segment<B> {
             }
         };
         for group in self.home(from)..groups {
+            // The blocks of the next group arrive while those of this one are looked at.
+            if group + 1 < groups {
+                (GROUP * (group + 1)..GROUP * (group + 2)).for_each(|at| self.slots.prefetch_block(at));
+            }
             report(group, false, count);
             if *count == 0 && group + 1 < groups && self.slots.vacancies(group) > 0 {
                 // The smallest tag whose home is the next group.

@@ -16,7 +16,7 @@ use crate::command::error::{CommandError, CommandResult};
 use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
 use crate::effects::Mark;
-use crate::keyspace::Key;
+use crate::keyspace::{EntryRef, Key};
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -239,9 +239,10 @@ impl ModuleCommand {
         for name in keys {
             self.make_ready(slot, ctx.server, ctx.worker, ctx.now_us)?;
             let key = Key::new(name);
-            let Some(value) = ctx.keys.peek(&key)?.and_then(|entry| entry.module().cloned()) else {
-                continue;
-            };
+            // A key that is declared may hold anything; and what is there stays there.
+            let value = ctx.keys.peek(&key)?.and_then(EntryRef::module);
+            let own = value.filter(|value| module.type_of(value.id()).is_some());
+            let Some(value) = own.filter(|value| slot.objects.of(value).is_none()).cloned() else { continue };
             let mut revived = module.revive_in(slot, &value, ctx.now_us);
             if matches!(&revived, Err(Unusable::Trap(trap)) if matches!(trap.cause, TrapCause::Memory)) {
                 // The objects that are there leave no room for it. What the command needs of them comes back.

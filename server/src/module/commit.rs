@@ -50,9 +50,10 @@ fn commit_edits(
 ) -> Result<(), Trap> {
     let edits = std::mem::take(&mut host.used.edits);
     let alone = edits.len() == 1 && !host.used.outside;
-    // An object in the memory of a `global` module may be tied to what no replay brings back. And below another command the
-    // whole value is in the undo log, not the length of its journal.
-    let may_journal = host.module.manifest.state == State::Values && host.ctx.keys.scratch.undo.depth() == 1;
+    // An object in the memory of a `global` module may be tied to what no replay brings back. Below another command the whole
+    // value is in the undo log, not the length of its journal. And a command that is repeated by its bytes must leave them.
+    let is_plain = host.module.manifest.state == State::Values && !host.used.personal;
+    let may_journal = is_plain && host.ctx.keys.scratch.undo.depth() == 1;
     let revision = host.revision();
     let keeps = host.ctx.server.keeps_journals.load(Relaxed);
     // All that can fail comes first.
@@ -104,11 +105,13 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
     }
 }
 
-/// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor;
-/// never so long that replaying it would keep somebody waiting.
+/// Whether one more command may be appended. The journal may become as long as what was saved, and not shorter than a floor; nor
+/// so long that replaying it would keep somebody waiting longer than loading the value does.
 #[inline]
 fn has_room(value: &ModuleValue, revision: Revision) -> bool {
-    let most = value.saved().len().clamp(limits::JOURNAL_BYTES_MIN, limits::JOURNAL_BYTES_MAX);
+    let saved = value.saved().len();
+    let longest = limits::JOURNAL_BYTES_MAX.max(saved / limits::JOURNAL_SHARE);
+    let most = saved.clamp(limits::JOURNAL_BYTES_MIN, longest);
     value.journal().bytes() < most && value.journal().takes(revision)
 }
 

@@ -27,6 +27,10 @@ const UNSAFE: &[(&str, &str)] = &[
         "host functions that read their arguments as raw values, by the types that they declare",
     ),
     ("runtime/src/rlimit.rs", "limits of the compiler's process are calls of the system"),
+    (
+        "sample-modules/foul/src/exports.rs",
+        "exports of a component have unsafe signatures, and its answers are its own",
+    ),
     ("sample-modules/hostile/src/raw.rs", "attacks that safe Rust does not let anybody write"),
     ("server/src/allocator.rs", "jemalloc reads its settings from a symbol of the binary"),
     ("server/src/rusage.rs", "CPU times are a call of the system"),
@@ -39,6 +43,10 @@ const UNSAFE: &[(&str, &str)] = &[
     ("server/src/keyspace/prefetch.rs", "a hint to the processor has no safe form"),
     ("server/src/keyspace/tests/table.rs", "a block of the tests' own"),
     ("server/src/keyspace/slots.rs", "a slot is one word, and the block's address is in it"),
+    (
+        "tests/preload/synced.rs",
+        "stands in for calls of the C library, to note what a server has forced to disk",
+    ),
 ];
 
 /// What is wrong with this file by itself.

@@ -43,8 +43,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "server/src/effects",
-        rule: Rule::OfThis("crate::command", &["crate::command::dispatch"]),
-        why: "what follows from a write runs a command only through `dispatch::execute`, like everybody else, so that \
+        rule: Rule::OfThis("crate::command", &["crate::command::dispatch", "crate::command::session"]),
+        why: "what follows from a write runs a command only through `dispatch`, in a session, like everybody else, so that \
               replay and replication do exactly what the client's request did",
     },
 ];

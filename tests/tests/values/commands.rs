@@ -367,7 +367,7 @@ fn commands_find_keys_alone_and_in_transactions() {
     assert_eq!(client.run("EXEC"), "1) (integer) 8\n2) (integer) 5");
     for i in 0..8 {
         let entries = client.value(&format!("LEDGER.READ l{i}")).items();
-        let amounts: Vec<String> = entries.iter().map(|entry| entry.text()).collect();
+        let amounts: Vec<String> = entries.iter().map(sandkey_tests::Value::text).collect();
         let own = ["5:0:0:through", "6:0:0:through", "7:0:0:through", "1:0:0:through"];
         assert_eq!(amounts, own[..if i >= 3 { 4 } else { 3 }], "l{i}");
     }

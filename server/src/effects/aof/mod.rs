@@ -87,7 +87,7 @@ pub struct Figures {
     other_size: AtomicU64,
     /// Bytes of all of them after the last rewrite.
     base_size: AtomicU64,
-    /// How often a command had to wait because the disk was slow.
+    /// How often commands had to wait because the disk was slow.
     pub delayed: AtomicU64,
     /// Whether the file is being forced to disk now.
     pub syncing: AtomicBool,
@@ -171,7 +171,9 @@ impl Aof {
         stream.appended += (stream.buffer.len() - before) as u64;
         let end = stream.appended;
         if stream.buffer.len() > limits::AOF_BUFFER_MAX {
-            self.trouble.fetch_or(FULL, Relaxed);
+            if self.trouble.fetch_or(FULL, Relaxed) & FULL == 0 {
+                self.figures.delayed.fetch_add(1, Relaxed);
+            }
             self.hurry(stream);
         } else if stream.asleep && !self.always.load(Relaxed) {
             // With `always` the connection wakes the writer, once its whole batch has run.
@@ -255,11 +257,6 @@ impl Aof {
     /// Whether it is being rewritten.
     pub fn is_rewriting(&self) -> bool {
         self.rewriting.load(Relaxed)
-    }
-
-    /// Count that a command has to wait for the disk.
-    pub fn count_delayed(&self) {
-        self.figures.delayed.fetch_add(1, Relaxed);
     }
 
     /// Bytes that are not written yet.

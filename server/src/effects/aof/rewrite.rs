@@ -108,10 +108,18 @@ impl Server {
     }
 
     /// `appendonly` is set to yes: changes are appended from the moment of a snapshot on.
-    pub fn turn_aof_on(&'static self) {
-        if !self.aof.change_state(State::Off, State::Starting) {
-            return;
+    pub fn turn_aof_on(&'static self) -> Result<(), String> {
+        if self.aof.state() != State::Off {
+            return Ok(());
         }
+        let prepared = Files::known(&mut self.aof.files.lock(), &self.config.current())
+            .and_then(|files| files.directory.create())
+            .and_then(|()| self.start_aof_writer());
+        prepared.map_err(|error| {
+            tracing::warn!("The append-only file cannot be made: {error}");
+            "Unable to turn on AOF. Check server logs.".to_owned()
+        })?;
+        self.aof.set_state(State::Starting);
         self.aof.history.lock().figures.failures = 0;
         // What is under way began before.
         if self.persistence.cancel(|work| work == Work::AofRewrite).is_some() {
@@ -125,6 +133,7 @@ impl Server {
             );
             self.aof.schedule_rewrite();
         }
+        Ok(())
     }
 
     /// `appendonly` is set to no.
@@ -173,6 +182,11 @@ impl Aof {
             && config.auto_aof_rewrite_percentage != 0
             && self.figures.current_size() > config.auto_aof_rewrite_min_size
             && self.growth() >= config.auto_aof_rewrite_percentage
+    }
+
+    /// Whether the first base is being written: until it is there, what is in memory is nowhere else.
+    pub fn is_being_made(&self) -> bool {
+        self.state() == State::Starting && self.is_rewriting()
     }
 
     /// What INFO says of rewrites.
@@ -297,7 +311,6 @@ impl Rewrite {
             State::Starting => {
                 let mut guard = server.aof.files.lock();
                 let path = Files::known(&mut guard, &self.config)?.directory.temporary_incr();
-                server.start_aof_writer()?;
                 let file = File::options().append(true).create(true).open(&path)?;
                 file.set_len(0)?;
                 (Tail::Temporary(path), Some(file))

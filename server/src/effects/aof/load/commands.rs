@@ -16,6 +16,8 @@ pub(super) struct Commands<R> {
     end: usize,
     /// Where in the file the next command begins.
     offset: u64,
+    /// How long the file is. A command that would reach beyond it does not have to be read to know that.
+    file_len: u64,
     /// The arguments of the command that was read last, relative to `start`.
     ranges: Vec<ArgRange>,
     /// How long that command is.
@@ -29,8 +31,8 @@ pub(super) enum Stop {
     End(u64),
     /// The file ends within a command that begins here.
     Truncated(u64),
-    /// These bytes are no command; the offset is theirs.
-    Malformed(u64),
+    /// What begins at the first offset is no command, which can be seen at the second.
+    Malformed(u64, u64),
     /// It cannot be read.
     Io(io::Error),
 }
@@ -39,15 +41,17 @@ pub(super) enum Stop {
 enum Need {
     /// More bytes.
     More,
+    /// Bytes up to here.
+    Until(usize),
     /// Something else at this place.
     Other(usize),
 }
 
 impl<R: Read> Commands<R> {
-    /// From a source that begins at this offset of its file.
-    pub(super) fn new(source: R, offset: u64) -> Self {
+    /// From a source that begins at this offset of its file, which is so long.
+    pub(super) fn new(source: R, offset: u64, file_len: u64) -> Self {
         let buffer = vec![0; limits::AOF_READ_BUFFER];
-        Self { source, buffer, start: 0, end: 0, offset, ranges: Vec::new(), len: 0 }
+        Self { source, buffer, start: 0, end: 0, offset, file_len, ranges: Vec::new(), len: 0 }
     }
 
     /// Read the next command, annotations left out: where it begins, and its arguments.
@@ -77,8 +81,11 @@ impl<R: Read> Commands<R> {
                     self.len = len;
                     return Ok(is_command);
                 }
-                Err(Need::Other(at)) => return Err(Stop::Malformed(self.offset + at as u64)),
-                Err(Need::More) => {
+                Err(Need::Other(at)) => return Err(Stop::Malformed(self.offset, self.offset + at as u64)),
+                Err(Need::Until(end)) if self.offset + end as u64 > self.file_len => {
+                    return Err(Stop::Truncated(self.offset));
+                }
+                Err(Need::More | Need::Until(_)) => {
                     if self.fill().map_err(Stop::Io)? == 0 {
                         let is_end = self.start == self.end;
                         return Err(if is_end {
@@ -113,6 +120,16 @@ impl<R: Read> Commands<R> {
             }
         }
     }
+}
+
+/// Whether whole commands follow somewhere behind the beginning of one that has no end: then it is not the last one, and its
+/// length has been damaged. `is_known` tells names of commands.
+pub(super) fn has_more_commands(tail: &[u8], is_known: impl Fn(&[u8]) -> bool) -> bool {
+    let mut ranges = Vec::new();
+    memchr::memmem::find_iter(tail, b"\r\n*").any(|at| {
+        let rest = &tail[at + 2..];
+        command(rest, &mut ranges).is_ok() && is_known(Argv::from_ranges(rest, &ranges).name())
+    })
 }
 
 /// A line without its end, and where the next one begins.
@@ -159,7 +176,7 @@ fn command(bytes: &[u8], ranges: &mut Vec<ArgRange>) -> Result<usize, Need> {
             Some(b"\r\n") => {}
             Some(_) => return Err(Need::Other(end)),
             None if bytes.get(end).is_some_and(|&byte| byte != b'\r') => return Err(Need::Other(end)),
-            None => return Err(Need::More),
+            None => return Err(Need::Until(end + 2)),
         }
         ranges.push(ArgRange { start: start as u32, end: end as u32 });
         at = end + 2;
@@ -183,7 +200,7 @@ mod tests {
                 Ok(n)
             }
         }
-        let mut commands = Commands::new(Pieces(file, piece), 0);
+        let mut commands = Commands::new(Pieces(file, piece), 0, file.len() as u64);
         let mut found = Vec::new();
         loop {
             match commands.next() {
@@ -191,7 +208,7 @@ mod tests {
                     let words = argv.iter().map(|arg| arg.escape_ascii().to_string());
                     found.push(words.collect::<Vec<_>>().join(" "));
                 }
-                Err(Stop::Malformed(at)) => return (found, format!("malformed at {at}")),
+                Err(Stop::Malformed(_, at)) => return (found, format!("malformed at {at}")),
                 Err(Stop::Truncated(at)) => return (found, format!("truncated from {at}")),
                 Err(Stop::End(at)) => return (found, format!("end at {at}")),
                 Err(Stop::Io(error)) => return (found, error.to_string()),
@@ -247,6 +264,44 @@ mod tests {
                 bytes.escape_ascii()
             );
         }
+    }
+
+    #[test]
+    fn a_command_whose_length_was_damaged_is_not_the_last_one() {
+        let is_known = |name: &[u8]| name == b"SET" || name == b"GET";
+        let damaged = b"*2\r\n$3\r\nGET\r\n$91\r\nk\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        let (found, stop) = read(damaged, 7);
+        assert_eq!((found.len(), stop), (0, "truncated from 0".to_owned()));
+        assert!(has_more_commands(damaged, is_known));
+        for torn in [
+            &b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$30\r\na value\r\n* of several\r\n* lines"[..],
+            b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$30\r\n\r\n*1\r\n$5\r\nhello\r\n",
+            b"*3\r\n$3\r\nSET",
+            b"",
+        ] {
+            assert!(!has_more_commands(torn, is_known), "{}", torn.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn whatever_is_flipped_is_read_to_an_end() {
+        for at in 0..FILE.len() {
+            for bit in 0..8 {
+                let mut file = FILE.to_vec();
+                file[at] ^= 1 << bit;
+                let (found, stop) = read(&file, 9);
+                assert!(found.len() <= 3 && !stop.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_file_is_not_believed() {
+        let mut file = b"*2\r\n$3\r\nGET\r\n$4000000000\r\n".to_vec();
+        file.resize(file.len() + 2 * limits::AOF_READ_BUFFER, b'x');
+        let mut commands = Commands::new(&file[..], 0, file.len() as u64);
+        assert!(matches!(commands.next(), Err(Stop::Truncated(0))));
+        assert!(commands.buffer.len() <= 2 * limits::AOF_READ_BUFFER, "nothing was read in vain");
     }
 
     #[test]

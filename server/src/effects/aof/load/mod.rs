@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::command::dispatch::Executor;
+use crate::command::dispatch::{Executor, resolve};
 use crate::command::session::{Replay, Session};
 use crate::config::Config;
 use crate::effects::load::{self, LoadOptions, Target, load_rdb};
@@ -25,7 +25,7 @@ use crate::net::client::{Client, Transport};
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
-use commands::{Commands, Stop};
+use commands::{Commands, Stop, has_more_commands};
 use parameters::Parameters;
 
 use super::manifest::{Directory, Manifest};
@@ -81,6 +81,8 @@ enum End {
     Whole(u64),
     /// Within something that begins here.
     Cut(u64),
+    /// With something else than a command, or than a transaction, which begins at `from`; it can be seen at `at`.
+    Damaged { from: u64, at: u64 },
 }
 
 /// A transaction that is being read.
@@ -154,6 +156,7 @@ impl Loader<'_> {
     fn load_file(&mut self, path: &Path, is_last: bool) -> Result<u64, LoadError> {
         let io_error = |error| LoadError::Io(path.to_owned(), error);
         let mut file = File::open(path).map_err(io_error)?;
+        let len = len_of(path)?;
         let mut head = [0; 5];
         let is_rdb = match file.read_exact(&mut head) {
             Ok(()) => head == *b"REDIS",
@@ -166,11 +169,19 @@ impl Loader<'_> {
             let target = Target::Keyspace(&self.server.tenant.keyspace);
             let loaded = load_rdb(self.server, target, file, options);
             let (figures, rest) = loaded.map_err(|error| LoadError::Base(path.to_owned(), error))?;
-            self.repeat(path, Commands::new(rest, figures.bytes))?
+            self.repeat(path, Commands::new(rest, figures.bytes, len))?
         } else {
-            self.repeat(path, Commands::new(file, 0))?
+            self.repeat(path, Commands::new(file, 0, len))?
+        };
+        let end = match end {
+            End::Damaged { from, at } if is_unwritten(path, at).map_err(io_error)? => End::Cut(from),
+            End::Cut(offset) if self.is_damaged(path, offset).map_err(io_error)? => {
+                End::Damaged { from: offset, at: offset }
+            }
+            end => end,
         };
         match end {
+            End::Damaged { at, .. } => Err(LoadError::Malformed(path.to_owned(), at)),
             End::Whole(len) => Ok(len),
             End::Cut(offset) if !is_last => Err(LoadError::TruncatedMiddle(path.to_owned(), offset)),
             End::Cut(offset) if !self.config.aof_load_truncated => {
@@ -183,6 +194,19 @@ impl Loader<'_> {
         }
     }
 
+    /// Whether what seems to be the beginning of the last command has others behind it. Then its length has been damaged, and
+    /// cutting it off would take them along.
+    fn is_damaged(&self, path: &Path, offset: u64) -> io::Result<bool> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut tail = Vec::new();
+        file.take(limits::AOF_TAIL_LOOKED_AT).read_to_end(&mut tail)?;
+        let is_multi = tail.get(8..13).is_some_and(|name| name.eq_ignore_ascii_case(b"MULTI"));
+        let table = self.server.tenant.commands();
+        // The commands of a transaction without an end were all looked at when they were read.
+        Ok(!is_multi && has_more_commands(&tail, |name| table.get(name).is_some()))
+    }
+
     /// Repeat all commands of a file.
     fn repeat<R: Read>(&mut self, path: &Path, mut commands: Commands<R>) -> Result<End, LoadError> {
         let mut session = self.session();
@@ -191,7 +215,9 @@ impl Loader<'_> {
             let (offset, argv) = match commands.next() {
                 Ok(next) => next,
                 Err(Stop::Io(error)) => return Err(LoadError::Io(path.to_owned(), error)),
-                Err(Stop::Malformed(at)) => return Err(LoadError::Malformed(path.to_owned(), at)),
+                Err(Stop::Malformed(from, at)) => {
+                    return Ok(End::Damaged { from: open.map_or(from, |open| open.offset), at });
+                }
                 // A transaction without an end did not happen.
                 Err(Stop::End(_) | Stop::Truncated(_)) if let Some(open) = open => {
                     return Ok(End::Cut(open.offset));
@@ -232,9 +258,28 @@ impl Loader<'_> {
                     self.run(session, offset, argv.as_argv())?;
                 }
             }
-            Some(open) => open.queue.push((offset, argv.to_owned())),
+            Some(open) => {
+                // At once, and not when it runs: if EXEC has been damaged, that would be much later or never.
+                self.check(offset, argv)?;
+                open.queue.push((offset, argv.to_owned()));
+            }
         }
         Ok(())
+    }
+
+    /// Whether a command may stand in a transaction.
+    fn check(&self, offset: u64, argv: Argv<'_>) -> Result<(), Failure> {
+        if is_replay(argv) {
+            return Ok(());
+        }
+        let name = String::from_utf8_lossy(argv.name()).escape_debug().to_string();
+        match resolve(&self.server.tenant.commands(), argv) {
+            Ok(_) if name.eq_ignore_ascii_case("MULTI") => {
+                Err((offset, name, "the transaction before it has no end".to_owned()))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err((offset, name, error.to_string())),
+        }
     }
 
     fn run(&mut self, session: &mut Session, offset: u64, argv: Argv<'_>) -> Result<(), Failure> {
@@ -281,6 +326,27 @@ impl Loader<'_> {
 /// Whether it is a module's command with the time and the seed that it is to have.
 fn is_replay(argv: Argv<'_>) -> bool {
     argv.len() > 5 && (0..2).all(|i| argv[i].eq_ignore_ascii_case(REPLAY[i]))
+}
+
+/// Whether nothing but zeros follows, behind the beginning of a header perhaps. So the end of a file looks whose length was brought to
+/// disk and whose bytes were not.
+fn is_unwritten(path: &Path, at: u64) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(at))?;
+    let mut buffer = vec![0; limits::AOF_READ_BUFFER];
+    let n = file.read(&mut buffer)?;
+    let header = buffer[..n].iter().take(limits::AOF_HEADER_MAX).take_while(|&&byte| byte != 0).count();
+    let mut rest = &buffer[header..n];
+    let mut zeros = 0;
+    while !rest.is_empty() {
+        if rest.iter().any(|&byte| byte != 0) {
+            return Ok(false);
+        }
+        zeros += rest.len();
+        let n = file.read(&mut buffer)?;
+        rest = &buffer[..n];
+    }
+    Ok(zeros > 0)
 }
 
 /// Shorten a file.
