@@ -27,6 +27,7 @@ const ONE_SIDED: &[(&str, &str)] = &[
     ("module|inspect", "our own"),
     ("module|limits", "our own"),
     ("module|loadbytes", "our own"),
+    ("module|upgrade", "our own"),
 ];
 
 /// Compiling a module happens beside the workers, so our MULTI cannot queue these; redis-server's can.
