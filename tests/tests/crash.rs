@@ -127,6 +127,7 @@ fn modules_come_and_go_while_the_server_crashes() {
     }
     let args = ["--appendonly", "yes", "--appendfsync", "always"];
     let mut campaign = campaign("modules", &args, Promise::Everything);
+    campaign.life = Duration::from_secs(3);
     campaign.disturbances = vec![
         Disturbance::Upgrade,
         Disturbance::FailedUpgrade,

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Modules that `cargo xtask run` leaves out: one attacks its server, the others only measure it.
+/// Modules that `cargo xtask run` leaves out: they attack their server, prove things about it, or only measure it.
 const NOT_FOR_USE: [&str; 6] = ["bench", "bench-values", "foul", "hostile", "ledger", "ledger-next"];
 
 /// A checkout.

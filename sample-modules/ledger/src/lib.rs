@@ -33,3 +33,53 @@ module! {
         failing::fail, failing::burn_steps,
     ],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_keeps_every_entry_and_survives() {
+        let ctx = Context::test();
+        ctx.load(&MODULE, [""; 0]).unwrap();
+        assert_eq!(ctx.run::<single::add>(["a", "5", "first"]).unwrap(), 1);
+        ctx.run::<single::stamp>(["a", "second"]).unwrap();
+        ctx.run::<single::fill>(["a", "1000", "7"]).unwrap();
+        ctx.run::<several::post_all>(["2", "posted", "a", "b"]).unwrap();
+        let before = ctx.run::<single::digest>(["a"]).unwrap();
+        ctx.reload().unwrap();
+        assert_eq!(ctx.run::<single::digest>(["a"]).unwrap(), before);
+        assert_eq!(ctx.run::<single::last>(["b"]).unwrap(), "2:0:0:posted");
+    }
+
+    #[test]
+    fn what_fails_leaves_nothing() {
+        let ctx = Context::test();
+        ctx.load(&MODULE, [""; 0]).unwrap();
+        ctx.key("n").set("before").unwrap();
+        ctx.run::<single::add>(["a", "5"]).unwrap();
+        assert_eq!(ctx.run::<failing::fail>(["a", "n", "r", "error"]), Err(error!("ERR told to fail")));
+        assert_eq!(ctx.run::<single::last>(["a"]).unwrap(), "5:0:0:");
+        assert_eq!(ctx.key("n").get().unwrap().as_deref(), Some(&b"before"[..]));
+        assert!(!ctx.key("r").exists());
+    }
+
+    #[test]
+    fn links_are_followed_and_the_parameter_counts() {
+        let ctx = Context::test();
+        ctx.load(&MODULE, [""; 0]).unwrap();
+        ctx.configure(&MODULE, "factor", "3").unwrap();
+        ctx.run::<single::link>(["a", "b"]).unwrap();
+        assert_eq!(ctx.run::<several::through>(["a", "2"]).unwrap(), 2);
+        assert_eq!(ctx.run::<single::last>(["b"]).unwrap(), "6:0:0:through");
+    }
+
+    #[test]
+    fn orders_make_accounts_unusable() {
+        let ctx = Context::test();
+        ctx.load(&MODULE, ["REFUSE-LOAD", "boom"]).unwrap();
+        ctx.run::<single::add>(["a", "1", "boom"]).unwrap();
+        assert!(ctx.reload().unwrap_err().contains("told to refuse"));
+        assert!(ctx.load(&MODULE, ["NONSENSE"]).is_err());
+    }
+}

@@ -59,9 +59,12 @@ pub(crate) fn disturb(
         return;
     }
     client.set_timeout(Duration::from_secs(60));
+    // In turn, and not by chance: some take so long that others would hardly come.
+    let mut turn = rng.random_range(0..kinds.len());
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(rng.random_range(0..60)));
-        let kind = kinds[rng.random_range(0..kinds.len())];
+        turn = (turn + 1) % kinds.len();
+        let kind = kinds[turn];
         if run(&mut client, kind, &mut rng, shared).is_err() {
             return;
         }
