@@ -279,7 +279,7 @@ mod tests {
 
         let (order_, keys) =
             order("MIGRATE h 1 \"\" 2 0 AUTH2 me secret KEYS a COPY b").expect("a right order");
-        assert!(!order_.copy && !order_.replace && keys == (9..12));
+        assert!(!order_.copy && !order_.replace && keys == (10..13));
         assert_eq!(order_.target.auth, [b"me".to_vec(), b"secret".to_vec()]);
         assert_eq!(order_.target.timeout, Duration::from_millis(limits::MIGRATE_TIMEOUT_MS));
     }
