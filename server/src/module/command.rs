@@ -186,7 +186,7 @@ impl ModuleCommand {
             }
             Ok(Ok(reply)) => match commit(&mut host, instance, argv, since) {
                 Ok(()) => write_reply(host.ctx.reply, &reply).map_err(Failure::Error),
-                Err(trap) => Err(self.trapped(slot, server, worker, &trap)),
+                Err(trap) => return Err(self.trapped(slot, server, worker, &trap)),
             },
             Ok(Err(error)) => {
                 counters.errors.add(1);
