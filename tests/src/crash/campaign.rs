@@ -87,6 +87,9 @@ const DATABASES: usize = 3;
 /// The fuel of a command: enough for all that the script sends, and used up in about a millisecond.
 const FUEL: &str = "3000000";
 
+/// The fuel with which the harness reads what is there: enough for anything.
+const FUEL_TO_LOOK: &str = "10000000000";
+
 impl Campaign {
     /// Run it; panics with what was wrong.
     #[track_caller]
@@ -194,8 +197,11 @@ impl Campaign {
         let away = self.disturbances.contains(&Disturbance::Away);
         let saved = shared.saved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut clients: Vec<Client> = (0..scripts.len()).map(|index| client_of(server, index)).collect();
+        // An account may have grown longer than a command of the script has the fuel to read.
+        limit_fuel(&mut clients[0], FUEL_TO_LOOK);
         let looks = clients.iter_mut().zip(scripts);
         let seen: Vec<Seen> = looks.map(|(client, script)| look(client, &script.keys())).collect();
+        limit_fuel(&mut clients[0], FUEL);
         for (index, (history, seen)) in histories.iter().zip(&seen).enumerate() {
             let verdict = judge(history, seen, crashed, away)
                 .unwrap_or_else(|why| self.fail(server, &format!("client {index}, crash {kill}: {why}")));
@@ -236,6 +242,11 @@ impl Campaign {
         let kept = copied.map_or_else(|error| format!("nowhere: {error}"), |()| kept.display().to_string());
         panic!("{} with SANDKEY_SEED={}: {why}\nThe server's files are in {kept}", self.name, self.seed);
     }
+}
+
+#[track_caller]
+fn limit_fuel(client: &mut Client, fuel: &str) {
+    assert_eq!(client.run(&format!("MODULE LIMITS ledger FUEL {fuel}")), "OK");
 }
 
 /// A connection of a client: several clients share a database.
