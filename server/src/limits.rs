@@ -336,9 +336,6 @@ pub const CALL_DEPTH: u32 = 8;
 /// Keys that are drawn from one database of one shard when a victim is looked for: few, so that a sample spans shards.
 pub const EVICTION_DRAWS: usize = 2;
 
-/// Bits of a SCAN cursor that are the position within a shard; the shard is above them.
-pub const CURSOR_POSITION_BITS: u32 = 52;
-
 /// How many times `maxmemory-samples` keys a victim is chosen from. Redis keeps its best candidates in a pool from one
 /// eviction to the next; looking at more keys each time comes to the same and needs no state between workers.
 pub const EVICTION_SAMPLES: usize = 4;

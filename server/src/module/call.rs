@@ -8,7 +8,6 @@ use crate::command::dispatch::{resolve, run_nested};
 use crate::command::lock_plan::for_each_key;
 use crate::command::spec::Flags;
 use crate::config::glob;
-use crate::keyspace::ShardId;
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -94,7 +93,7 @@ fn to_reply(bytes: Vec<u8>) -> Reply {
     }
 }
 
-/// One step of a walk over all keys. All shards are locked: the cursor has the shard above the position in it.
+/// One step of a walk over all keys. All shards are locked.
 pub(super) fn scan(
     ctx: &mut CommandContext<'_>,
     cursor: u64,
@@ -103,28 +102,9 @@ pub(super) fn scan(
     keys: &mut ArgvBuf,
 ) -> u64 {
     let (index, now_ms) = (ctx.keys.db, ctx.keys.now_ms);
-    let shards = ctx.tenant.keyspace.shards() as u64;
-    let mut shard_id = cursor >> limits::CURSOR_POSITION_BITS;
-    let mut position = cursor & ((1 << limits::CURSOR_POSITION_BITS) - 1);
-    let mut seen = 0;
-    while shard_id < shards {
-        let Some(shard) = ctx.keys.locked.shard_by_id(shard_id as ShardId) else { return 0 };
-        if shard.dbs().get(index).is_some_and(|db| !db.is_empty()) {
-            position = shard.db(index).scan(position, count as usize - seen, now_ms, |entry| {
-                seen += 1;
-                if pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false)) {
-                    keys.push(entry.key());
-                }
-            });
-        } else {
-            position = 0;
+    ctx.keys.locked.scan(index, cursor, count as usize, now_ms, |entry| {
+        if pattern.is_none_or(|pattern| glob::matches(pattern, entry.key(), false)) {
+            keys.push(entry.key());
         }
-        if position == 0 {
-            shard_id += 1;
-        }
-        if seen >= count as usize {
-            break;
-        }
-    }
-    if shard_id >= shards { 0 } else { shard_id << limits::CURSOR_POSITION_BITS | position }
+    })
 }

@@ -50,10 +50,9 @@ fn commit_edits(
 ) -> Result<(), Trap> {
     let edits = std::mem::take(&mut host.used.edits);
     let alone = edits.len() == 1 && !host.used.outside;
-    // An object in the memory of a `global` module may be tied to what no replay brings back. Below another command the whole
-    // value is in the undo log, not the length of its journal. And a command that is repeated by its bytes must leave them.
-    let is_plain = host.module.manifest.state == State::Values && !host.used.personal;
-    let may_journal = is_plain && host.ctx.keys.scratch.undo.depth() == 1;
+    // Below another command the whole value is in the undo log, not the length of its journal. And a command that is repeated by
+    // its bytes must leave them.
+    let may_journal = is_repeatable(host) && host.ctx.keys.scratch.undo.depth() == 1;
     let revision = host.revision();
     let keeps = host.ctx.server.keeps_journals.load(Relaxed);
     // All that can fail comes first.
@@ -79,6 +78,11 @@ fn commit_edits(
     Ok(())
 }
 
+/// Whether running the command again does the same. What a `global` module keeps beside its values is not there then.
+fn is_repeatable(host: &ModuleHost<'_, '_, '_>) -> bool {
+    host.module.manifest.state == State::Values && !host.used.personal
+}
+
 /// Have what the command did repeated elsewhere: by running it again with its time and seed, or, if that might not do the same, by
 /// giving each value its bytes.
 fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, since: Mark) {
@@ -86,9 +90,7 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
         return;
     }
     let db = host.ctx.keys.db;
-    // What a `global` module keeps beside its values is not there when the command is repeated.
-    let repeatable = !host.used.personal && host.module.manifest.state == State::Values;
-    if repeatable {
+    if is_repeatable(host) {
         let parameters = host.module.unusual_parameters();
         let exactly = Exactly { now_us: host.ctx.now_us, seed: host.seed(), parameters: &parameters };
         return host.ctx.keys.effects.propagate_module_command(since, db, &exactly, argv);

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sandkey_runtime::{Argv, ArgvBuf, Command, Error, HostFault, HostResult};
 use smallvec::SmallVec;
 
-use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, Value};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, TypeId, Value};
 use crate::limits;
 
 use super::host::{ModuleHost, key_of, refusal, undeclared, writable};
@@ -83,7 +83,7 @@ impl ModuleHost<'_, '_, '_> {
         Err(not_in_memory().into())
     }
 
-    fn type_id(&self, data_type: u32) -> Result<crate::keyspace::TypeId, HostFault> {
+    fn type_id(&self, data_type: u32) -> Result<TypeId, HostFault> {
         self.module.types.get(data_type as usize).copied().ok_or(HostFault::BadDataType(data_type))
     }
 
@@ -131,14 +131,12 @@ impl ModuleHost<'_, '_, '_> {
     /// Take down what has changed an object, in the module's words.
     pub(super) fn note_change(&mut self, handle: u32, argv: Argv<'_>) -> HostResult<()> {
         let (key, _) = key_of(&self.handles, handle)?;
-        let name = key.bytes;
-        let handles = &self.handles;
-        let is_it = |edit: &&mut Edit| key_of(handles, edit.handle).is_ok_and(|(key, _)| key.bytes == name);
-        let Some(edit) = self.used.edits.iter_mut().find(is_it) else {
+        let Some(edit) = self.edit_of(key.bytes) else {
             return Err(
                 HostFault::Other("journal is called for an object that is not being changed".into()).into()
             );
         };
+        let edit = &mut self.used.edits[edit];
         if edit.journal.is_some() {
             return Err(HostFault::Other("journal is called twice for an object".into()).into());
         }
@@ -180,8 +178,13 @@ impl ModuleHost<'_, '_, '_> {
 
     /// Whether the command has changed the object under a key, which therefore nothing else may use before it ends.
     pub(super) fn is_edited(&self, name: &[u8]) -> bool {
+        self.edit_of(name).is_some()
+    }
+
+    /// The position of the edit of the object under a key.
+    fn edit_of(&self, name: &[u8]) -> Option<usize> {
         let named = |edit: &Edit| key_of(&self.handles, edit.handle).is_ok_and(|(key, _)| key.bytes == name);
-        self.used.edits.iter().any(named)
+        self.used.edits.iter().position(named)
     }
 
     /// A key that the command did not declare: it may have it if its shard is locked, and otherwise in its next run.

@@ -40,7 +40,7 @@ impl LoadedModule {
     pub fn enter_configs(&self, next: BTreeMap<String, ConfigValue>) {
         let is_default = |name: &str, value: &ConfigValue| {
             let declared = self.manifest.configs.iter().find(|config| config.name == name);
-            declared.is_some_and(|config| default_of(&config.kind) == *value)
+            declared.is_some_and(|config| config.kind.default_value() == *value)
         };
         let unusual = next.iter().filter(|(name, value)| !is_default(name, value));
         let unusual = unusual.map(|(name, value)| (name.clone().into_bytes(), config_text(value)));
@@ -66,7 +66,7 @@ impl LoadedModule {
             return Ok(());
         }
         let defaults =
-            self.manifest.configs.iter().map(|config| (config.name.clone(), default_of(&config.kind)));
+            self.manifest.configs.iter().map(|config| (config.name.clone(), config.kind.default_value()));
         let mut next: BTreeMap<_, _> = defaults.collect();
         for (name, text) in unusual {
             let name = String::from_utf8_lossy(name);
@@ -79,16 +79,6 @@ impl LoadedModule {
         }
         self.enter_configs(next);
         Ok(())
-    }
-}
-
-fn default_of(kind: &ConfigKind) -> ConfigValue {
-    match kind {
-        ConfigKind::Boolean(default) => ConfigValue::Boolean(*default),
-        ConfigKind::Integer { default, .. } => ConfigValue::Integer(*default),
-        ConfigKind::Enum { default, .. } | ConfigKind::String(default) => {
-            ConfigValue::String(default.clone())
-        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::server::Server;
 
 use super::LoadedModule;
 use super::load::{self, LoadRequest};
+use super::upgrade::Stopped;
 
 /// The modules of a tenant.
 pub struct Registry {
@@ -68,7 +69,7 @@ impl Registry {
         let _changing = self.changing.lock();
         let module = self.get(name).ok_or("no such module with that name")?;
         module.fold_in_passing(server)?;
-        let mut stopped = module.stop();
+        let stopped = module.stop();
         let mut locked = lock_values(server, &module);
         stopped.fold_all(server, &mut locked)?;
         server.config.unregister_module(&module.name).map_err(|error| error.to_string())?;
@@ -77,9 +78,7 @@ impl Registry {
             Ok::<(), String>(())
         })?;
         self.loaded.write().retain(|loaded| loaded.id != module.id);
-        stopped.retire(&mut locked);
-        self.former.write().push(Arc::clone(&module));
-        leave_no_commands(server, &module);
+        self.retire(server, &module, stopped, &mut locked);
         tracing::info!("Module {} unloaded", module.name);
         Ok(())
     }
@@ -114,7 +113,7 @@ impl Registry {
         next: &Arc<LoadedModule>,
     ) -> Result<(), String> {
         let mut conversion = old.convert_in_passing(server, next)?;
-        let mut stopped = old.stop();
+        let stopped = old.stop();
         let mut locked = lock_values(server, old);
         stopped.fold_all(server, &mut locked)?;
         conversion.complete(server, old, next, &mut locked)?;
@@ -126,10 +125,24 @@ impl Registry {
         for loaded in self.loaded.write().iter_mut().filter(|loaded| loaded.id == old.id) {
             *loaded = Arc::clone(next);
         }
-        stopped.retire(&mut locked);
-        self.former.write().push(Arc::clone(old));
-        leave_no_commands(server, old);
+        self.retire(server, old, stopped, &mut locked);
         Ok(())
+    }
+
+    /// A module that is not in the list any more: nobody enters it again, and nothing that it wrote waits for it longer than needed.
+    fn retire(
+        &self,
+        server: &Server,
+        module: &Arc<LoadedModule>,
+        stopped: Stopped<'_>,
+        locked: &mut Locked<'_>,
+    ) {
+        stopped.retire(locked);
+        self.former.write().push(Arc::clone(module));
+        // What stands in the append-only file are commands of this version of the module. No other may have to replay them.
+        if server.config.current().appendonly && !module.types.is_empty() {
+            server.aof.schedule_rewrite();
+        }
     }
 
     /// Free what was let go, while no command of the modules comes that would do it.
@@ -178,17 +191,10 @@ impl Registry {
     }
 }
 
-/// What stands in the append-only file are commands of this version of a module. No other may have to replay them.
-fn leave_no_commands(server: &Server, module: &LoadedModule) {
-    if server.config.current().appendonly && !module.manifest.data_types.is_empty() {
-        server.aof.schedule_rewrite();
-    }
-}
-
 /// Lock the keys under which values of a module can be: all of them, or none if it has no types.
 fn lock_values<'s>(server: &'s Server, module: &LoadedModule) -> Locked<'s> {
     let keyspace = &server.tenant.keyspace;
-    if module.manifest.data_types.is_empty() { keyspace.lock_none() } else { keyspace.lock_all() }
+    if module.types.is_empty() { keyspace.lock_none() } else { keyspace.lock_all() }
 }
 
 fn engine_config(config: &Config, compiler: rt::Compiler) -> rt::EngineConfig {

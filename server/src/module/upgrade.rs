@@ -16,8 +16,6 @@ use crate::command::args::printable;
 use crate::keyspace::{Db, Key, Live, Locked, ModuleValue, ShardId, TypeId};
 use crate::server::Server;
 
-use super::starting::Starting;
-use super::values::Unusable;
 use super::{LoadedModule, Slot};
 
 /// All slots of a module: while they are held, none of its commands runs.
@@ -61,7 +59,7 @@ impl LoadedModule {
             return Ok(());
         }
         for shard in 0..server.tenant.keyspace.shards() {
-            let mut stopped = self.stop();
+            let stopped = self.stop();
             let mut locked = server.tenant.keyspace.lock_one(shard as ShardId);
             stopped.fold_all(server, &mut locked)?;
         }
@@ -77,7 +75,7 @@ impl LoadedModule {
         let mut conversion = Conversion(HashMap::new());
         for shard in 0..server.tenant.keyspace.shards() {
             let values = {
-                let mut stopped = self.stop();
+                let stopped = self.stop();
                 let mut locked = server.tenant.keyspace.lock_one(shard as ShardId);
                 stopped.fold_all(server, &mut locked)?;
                 values_of(self, &mut locked)
@@ -87,33 +85,6 @@ impl LoadedModule {
             }
         }
         Ok(conversion)
-    }
-
-    /// Load a value and save it again.
-    fn pass_through(
-        &self,
-        server: &'static Server,
-        value: &ModuleValue,
-    ) -> Result<(TypeId, Vec<u8>), String> {
-        let now_us = server.clock.now_us();
-        let mut slot = self.slots[0].lock();
-        self.make_ready(&mut slot, 0, || server.clock.now_ns(), &mut Starting::at(&self.name, now_us))?;
-        let passed = self.revive_in(&mut slot, value, now_us).and_then(|object| {
-            let instance = slot.instance.as_mut();
-            let instance = instance.ok_or_else(|| Unusable::Refused("the module has no instance".into()))?;
-            let (saved, _) = self.save(instance, object, value.saved().len(), now_us);
-            let saved = saved?;
-            let fuel = self.value_fuel(instance.memory_bytes());
-            let host = &mut Starting::at(&self.name, now_us);
-            instance.free_value(host, object.data_type, object.number, fuel).result?;
-            Ok((self.types[object.data_type as usize], saved))
-        });
-        passed.map_err(|unusable| {
-            if matches!(unusable, Unusable::Trap(_)) {
-                slot.lose_instance();
-            }
-            unusable.reason()
-        })
     }
 }
 
@@ -125,7 +96,7 @@ impl Conversion {
         place: &Place,
         value: &ModuleValue,
     ) -> Result<(), String> {
-        let (id, bytes) = next.pass_through(server, value).map_err(|reason| place.error(&reason))?;
+        let (id, bytes) = next.saved_anew(server, value).map_err(|reason| place.error(&reason))?;
         let from = Arc::clone(value.saved());
         self.0.insert((place.db, place.key.clone()), Converted { from, id, bytes });
         Ok(())
@@ -139,16 +110,11 @@ impl Conversion {
         next: &LoadedModule,
         locked: &mut Locked<'_>,
     ) -> Result<(), String> {
-        let before = std::mem::take(&mut self.0);
         for (place, value) in values_of(old, locked) {
-            let at = (place.db, place.key.clone());
-            match before.get(&at) {
-                Some(done) if Arc::ptr_eq(&done.from, value.saved()) => {}
-                _ => self.convert(server, next, &place, &value)?,
+            let done = self.0.get(&(place.db, place.key.clone()));
+            if done.is_none_or(|done| !Arc::ptr_eq(&done.from, value.saved())) {
+                self.convert(server, next, &place, &value)?;
             }
-        }
-        for (at, done) in before {
-            self.0.entry(at).or_insert(done);
         }
         Ok(())
     }
@@ -169,22 +135,19 @@ impl Conversion {
 
 impl Stopped<'_> {
     /// Make the values in the locked shards their bytes alone.
-    pub(super) fn fold_all(
-        &mut self,
-        server: &'static Server,
-        locked: &mut Locked<'_>,
-    ) -> Result<(), String> {
+    pub(super) fn fold_all(&self, server: &'static Server, locked: &mut Locked<'_>) -> Result<(), String> {
         for (place, value) in values_of(self.module, locked) {
             if value.is_folded() {
                 continue;
             }
-            let (id, bytes) = self.module.fold(server, &value).map_err(|reason| place.error(&reason))?;
+            let saved = self.module.saved_anew(server, &value);
+            let (id, bytes) = saved.map_err(|reason| place.error(&reason))?;
             let key = Key::new(&place.key);
             let Some(mut entry) = locked.db(&key, place.db).and_then(|db| db.get_mut(&key, 0)) else {
                 continue;
             };
             if let Some(value) = entry.module() {
-                value.fold(id, Arc::unwrap_or_clone(bytes));
+                value.fold(id, bytes);
             }
         }
         Ok(())

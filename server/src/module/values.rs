@@ -38,10 +38,6 @@ impl Unusable {
             Self::Refused(reason) => reason.clone(),
         }
     }
-
-    fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused(reason.into())
-    }
 }
 
 impl From<Trap> for Unusable {
@@ -57,7 +53,7 @@ impl LoadedModule {
     }
 
     /// The fuel for working on a value of so many bytes.
-    pub(super) fn value_fuel(&self, bytes: usize) -> u64 {
+    fn value_fuel(&self, bytes: usize) -> u64 {
         let fuel = self.fuel_per_command.load(Relaxed).max(limits::VALUE_FUEL_MIN);
         fuel.saturating_add(limits::VALUE_FUEL_PER_BYTE.saturating_mul(bytes as u64))
     }
@@ -69,19 +65,14 @@ impl LoadedModule {
     }
 
     /// Have the instance make the object of a value.
-    pub(super) fn revive(
-        &self,
-        instance: &mut Instance,
-        value: &ModuleValue,
-        now_us: u64,
-    ) -> Result<Object, Unusable> {
+    fn revive(&self, instance: &mut Instance, value: &ModuleValue, now_us: u64) -> Result<Object, Unusable> {
         let name = || value.id().name();
         let at = self.type_of(value.id());
         let data_type =
-            at.ok_or_else(|| Unusable::refused(format!("the module has no type '{}'", name())))?;
+            at.ok_or_else(|| Unusable::Refused(format!("the module has no type '{}'", name())))?;
         let known = self.types[data_type as usize].encver();
         if value.id().encver() > known {
-            return Err(Unusable::refused(format!(
+            return Err(Unusable::Refused(format!(
                 "the value was saved by version {} of the type '{}', and the module knows versions up to {known}",
                 value.id().encver(),
                 name()
@@ -118,7 +109,7 @@ impl LoadedModule {
         now_us: u64,
     ) -> Result<Object, Unusable> {
         let instance = slot.instance.as_mut();
-        let instance = instance.ok_or_else(|| Unusable::refused("the module has no instance"))?;
+        let instance = instance.ok_or_else(|| Unusable::Refused("the module has no instance".into()))?;
         self.revive(instance, value, now_us)
     }
 
@@ -126,7 +117,7 @@ impl LoadedModule {
     fn replay(&self, instance: &mut Instance, value: &ModuleValue, object: Object) -> Result<(), Unusable> {
         let Revision { module, parameters } = value.journal().revision();
         if module != self.id {
-            return Err(Unusable::refused("its journal was written by another version of the module"));
+            return Err(Unusable::Refused("its journal was written by another version of the module".into()));
         }
         let now = self.config_revision.load(Relaxed);
         if parameters != now {
@@ -236,7 +227,7 @@ impl LoadedModule {
         &self,
         server: &'static Server,
         value: &ModuleValue,
-        work: impl FnOnce(&mut Instance, Object) -> Result<R, Unusable>,
+        work: impl FnOnce(&mut Work<'_>) -> Result<R, Unusable>,
     ) -> Result<R, String> {
         let now_us = server.clock.now_us();
         // Another thread may be at it for long: then one more is made for this value.
@@ -248,10 +239,12 @@ impl LoadedModule {
             return Err("the module has no instance".to_owned());
         };
         let result = self.revive(instance, value, now_us).and_then(|object| {
-            let result = work(instance, object)?;
             let fuel = self.value_fuel(instance.memory_bytes());
-            let host = &mut Starting::at(&self.name, now_us);
-            instance.free_value(host, object.data_type, object.number, fuel).result?;
+            let host = Starting::at(&self.name, now_us);
+            let mut at_work =
+                Work { instance: &mut *instance, object, host, fuel, limit: self.limits().memory_bytes };
+            let result = work(&mut at_work)?;
+            at_work.free()?;
             Ok(result)
         });
         // The memory of a large value is not kept for the next.
@@ -262,20 +255,34 @@ impl LoadedModule {
         result.map_err(|unusable| unusable.reason())
     }
 
-    /// The bytes of a value with its journal in them.
-    pub(super) fn fold(
+    /// The bytes of a value as the module saves it now, with its journal in them.
+    pub(super) fn saved_anew(
         &self,
         server: &'static Server,
         value: &ModuleValue,
-    ) -> Result<(TypeId, Arc<Vec<u8>>), String> {
-        if value.is_folded() {
-            return Ok((value.id(), Arc::clone(value.saved())));
-        }
-        let now_us = server.clock.now_us();
-        self.with_object(server, value, |instance, object| {
-            let (saved, _) = self.save(instance, object, value.saved().len(), now_us);
-            Ok((self.types[object.data_type as usize], Arc::new(saved?)))
+    ) -> Result<(TypeId, Vec<u8>), String> {
+        self.with_object(server, value, |work| {
+            let Object { data_type, number } = work.object;
+            let saved = work.instance.save_value(&mut work.host, data_type, number, work.fuel, work.limit);
+            Ok((self.types[data_type as usize], saved.result?))
         })
+    }
+}
+
+/// A value's object, and what working on it takes.
+struct Work<'w> {
+    instance: &'w mut Instance,
+    object: Object,
+    host: Starting<'w>,
+    fuel: u64,
+    /// Bytes that an answer may have.
+    limit: usize,
+}
+
+impl Work<'_> {
+    fn free(self) -> Result<(), Trap> {
+        let Self { instance, object: Object { data_type, number }, mut host, fuel, .. } = self;
+        instance.free_value(&mut host, data_type, number, fuel).result
     }
 }
 
@@ -288,16 +295,16 @@ pub fn folded(server: &'static Server, value: &ModuleValue) -> Result<(TypeId, A
     let module = server.tenant.modules.by_id(value.journal().revision().module);
     let module =
         module.ok_or_else(|| format!("no module that is loaded has written '{}'", value.id().name()))?;
-    module.fold(server, value)
+    module.saved_anew(server, value).map(|(id, bytes)| (id, Arc::new(bytes)))
 }
 
-/// What MEMORY USAGE adds for the object of a value: what its module says, or as many bytes as are saved while the module is away.
+/// What MEMORY USAGE adds for the object of a value: what its module says, or as many bytes as are saved if it cannot say. Nothing
+/// while the module is away.
 pub fn object_memory(server: &'static Server, value: &ModuleValue) -> u64 {
-    let Ok(module) = owner(server, value.id()) else { return 0 };
-    let asked = module.with_object(server, value, |instance, object| {
-        let host = &mut Starting::at(&module.name, 0);
-        let fuel = module.value_fuel(value.saved().len());
-        Ok(instance.value_memory(host, object.data_type, object.number, fuel).result?)
+    let Some(module) = owner(server, value.id()) else { return 0 };
+    let asked = module.with_object(server, value, |work| {
+        let Object { data_type, number } = work.object;
+        Ok(work.instance.value_memory(&mut work.host, data_type, number, work.fuel).result?)
     });
     asked.unwrap_or(value.saved().len() as u64)
 }
@@ -310,51 +317,42 @@ pub fn copied(
     target: &[u8],
 ) -> Result<ModuleValue, String> {
     // While its module is away a value is copied as it is.
-    let Ok(module) = owner(server, value.id()) else { return Ok(value.clone()) };
-    let bytes = module.with_object(server, value, |instance, object| {
-        let host = &mut Starting::at(&module.name, server.clock.now_us());
-        let fuel = module.value_fuel(instance.memory_bytes());
-        let Object { data_type, number } = object;
-        let limit = module.limits().memory_bytes;
-        let copy = instance.copy_value(host, data_type, number, source, target, fuel, limit);
+    let Some(module) = owner(server, value.id()) else { return Ok(value.clone()) };
+    module.with_object(server, value, |work| {
+        let (Object { data_type, number }, host) = (work.object, &mut work.host);
+        let copy = work.instance.copy_value(host, data_type, number, source, target, work.fuel, work.limit);
         let bytes = copy.result?.map_err(Unusable::Refused)?;
-        Ok((module.types[data_type as usize], bytes))
-    });
-    bytes.map(|(id, bytes)| ModuleValue::new(id, bytes))
+        Ok(ModuleValue::new(module.types[data_type as usize], bytes))
+    })
 }
 
 /// Whether the module can make an object of a value that came from elsewhere, if it is loaded.
 pub fn check_loadable(server: &'static Server, value: &ModuleValue) -> Result<(), String> {
-    match owner(server, value.id()) {
-        Ok(module) => module.with_object(server, value, |_, _| Ok(())),
-        Err(_) => Ok(()),
-    }
+    owner(server, value.id()).map_or(Ok(()), |module| module.with_object(server, value, |_| Ok(())))
 }
 
 /// What DEBUG DIGEST mixes in for a value.
 pub fn digested(server: &'static Server, value: &ModuleValue) -> Result<Vec<u8>, String> {
-    let Ok(module) = owner(server, value.id()) else { return Ok(value.saved().to_vec()) };
-    module.with_object(server, value, |instance, object| {
-        let host = &mut Starting::at(&module.name, 0);
-        let fuel = module.value_fuel(instance.memory_bytes());
-        let Object { data_type, number } = object;
-        Ok(instance.value_digest(host, data_type, number, fuel, module.limits().memory_bytes).result?)
+    let Some(module) = owner(server, value.id()) else { return Ok(value.saved().to_vec()) };
+    module.with_object(server, value, |work| {
+        let Object { data_type, number } = work.object;
+        Ok(work.instance.value_digest(&mut work.host, data_type, number, work.fuel, work.limit).result?)
     })
 }
 
 /// The commands that make a value, for an append-only file without a preamble; none if a RESTORE shall do it.
 pub fn rewritten(server: &'static Server, key: &[u8], value: &ModuleValue) -> Result<Vec<ArgvBuf>, String> {
-    let Ok(module) = owner(server, value.id()) else { return Ok(Vec::new()) };
-    module.with_object(server, value, |instance, object| {
-        let host = &mut Starting::at(&module.name, 0);
-        let fuel = module.value_fuel(instance.memory_bytes());
-        let Object { data_type, number } = object;
-        Ok(instance.rewrite_value(host, data_type, number, key, fuel, module.limits().memory_bytes).result?)
+    let Some(module) = owner(server, value.id()) else { return Ok(Vec::new()) };
+    module.with_object(server, value, |work| {
+        let Object { data_type, number } = work.object;
+        Ok(work
+            .instance
+            .rewrite_value(&mut work.host, data_type, number, key, work.fuel, work.limit)
+            .result?)
     })
 }
 
-fn owner(server: &'static Server, id: TypeId) -> Result<Arc<LoadedModule>, String> {
-    let modules = server.tenant.modules.list();
-    let owner = modules.into_iter().find(|module| module.type_of(id).is_some());
-    owner.ok_or_else(|| format!("no module that is loaded has the type '{}'", id.name()))
+/// The loaded module that has a type.
+fn owner(server: &'static Server, id: TypeId) -> Option<Arc<LoadedModule>> {
+    server.tenant.modules.list().into_iter().find(|module| module.type_of(id).is_some())
 }
