@@ -76,6 +76,20 @@ fn a_pipeline_of_large_values_comes_back_whole() {
     }
 }
 
+/// What stands behind a command that has a thread of its own waits for it, however the pipeline is cut into batches.
+#[test]
+fn a_slow_command_may_stand_anywhere_in_a_pipeline() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for at in 0..40 {
+        let commands: Vec<Vec<&str>> = (0..40).map(|i| vec![if i == at { "SAVE" } else { "PING" }]).collect();
+        let replies: Vec<String> = client.pipeline(&commands).iter().map(Value::cli).collect();
+        for (i, reply) in replies.iter().enumerate() {
+            assert_eq!(reply, if i == at { "OK" } else { "PONG" }, "reply {i}, with SAVE at {at}");
+        }
+    }
+}
+
 #[test]
 fn a_command_may_have_very_many_arguments() {
     let server = Server::start(&[]);

@@ -90,6 +90,8 @@ pub struct ConnectionState {
     over_soft_since_ms: Option<u64>,
     /// How many more bytes the parser wants before it can get on.
     missing: usize,
+    /// What is received has not been parsed to its end: there may be whole commands in it.
+    unparsed: bool,
 }
 
 impl ConnectionState {
@@ -108,6 +110,7 @@ impl ConnectionState {
             written: 0,
             over_soft_since_ms: None,
             missing: 0,
+            unparsed: false,
         }
     }
 
@@ -162,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 return Poll::Ready(Turn::Close);
             }
             if (flushed || self.may_grow_output()) && !self.state.session.closing {
-                let progress = if self.state.deferred.is_empty() {
+                let progress = if self.state.deferred.is_empty() && !self.state.unparsed {
                     self.poll_receive(cx)
                 } else {
                     Poll::Ready(self.execute_deferred())
@@ -245,6 +248,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         executor.count_input(n as u64);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
+        self.state.unparsed = false;
         let mut offset = 0;
         let mut turn = None;
         loop {
@@ -294,6 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 _ if self.state.session.closing => break,
                 Stop::BatchFull if turn.is_none() => {}
                 Stop::BatchFull => {
+                    self.state.unparsed = true;
                     self.keep_input(&received[offset..], 1, &executor);
                     break;
                 }
