@@ -81,12 +81,13 @@ impl Child {
 
     /// The last step, which makes the result visible; none if the work was cancelled. From here on it cannot be any more.
     pub fn publish<T>(&self, step: impl FnOnce() -> T) -> Option<T> {
-        // Who cancels holds the same lock: afterwards nothing of the work can appear.
-        let mut running = self.persistence.running.lock();
+        // Who cancels holds the same lock: afterwards nothing of the work can appear. It is another one than that of INFO, since a large
+        // file that is replaced is freed in this step.
+        let _publishing = self.persistence.publishing.lock();
         if self.progress.is_cancelled() {
             return None;
         }
-        self.note_file(&mut running, None);
+        self.note_file(&mut self.persistence.running.lock(), None);
         Some(step())
     }
 }
@@ -150,6 +151,8 @@ pub struct Kept {
 /// What the server knows of its files.
 pub struct Persistence {
     running: Mutex<Option<Running>>,
+    /// Held while a result takes its place, and while work is cancelled. Before `running`.
+    publishing: Mutex<()>,
     /// `LOADING`, `SAVE_FAILED`: every command asks whether there is anything.
     trouble: AtomicU8,
     /// How far loading is, while it goes on.
@@ -179,6 +182,7 @@ impl Persistence {
     pub fn new(now_s: u64) -> Self {
         Self {
             running: Mutex::new(None),
+            publishing: Mutex::new(()),
             trouble: AtomicU8::new(0),
             loading: Loading::default(),
             keys_loaded: AtomicU64::new(0),
@@ -250,6 +254,7 @@ impl Persistence {
 
     /// Have what is under way end without a result, if it is such work. What it has written is deleted.
     pub fn cancel(&self, is_it: impl FnOnce(Work) -> bool) -> Option<Work> {
+        let _publishing = self.publishing.lock();
         let mut running = self.running.lock();
         let running = running.as_mut().filter(|running| is_it(running.work))?;
         running.progress.cancelled.store(true, Relaxed);
@@ -384,6 +389,16 @@ mod tests {
         drop(child);
         let child = persistence.begin(Work::BackgroundSave, 5).expect("nothing else is under way");
         assert_eq!(child.publish(|| 1), Some(1));
+    }
+
+    #[test]
+    fn what_is_under_way_can_be_seen_while_its_result_takes_its_place() {
+        let persistence = persistence();
+        let child = persistence.begin(Work::BackgroundSave, 5).expect("nothing else is under way");
+        let seen = child.publish(|| {
+            std::thread::scope(|scope| scope.spawn(|| persistence.running().work).join().expect("no panic"))
+        });
+        assert_eq!(seen, Some(Some(Work::BackgroundSave)));
     }
 
     #[test]
