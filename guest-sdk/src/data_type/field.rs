@@ -312,15 +312,42 @@ macro_rules! tuples {
 
 tuples!((A)(A B)(A B C)(A B C D)(A B C D E)(A B C D E F)(A B C D E F G)(A B C D E F G H));
 
+const TWICE: &str = "the same element comes twice";
+
 /// Read the entries of a map or the elements of a set; one that comes twice was not written by us.
-fn read_all<T: Field>(reader: &mut Reader<'_>, mut take: impl FnMut(T) -> bool) -> Result<()> {
-    for _ in 0..reader.count()? {
+fn read_all<T: Field>(reader: &mut Reader<'_>, take: impl FnMut(T) -> bool) -> Result<()> {
+    let count = reader.count()?;
+    read_each(count, reader, take)
+}
+
+fn read_each<T: Field>(count: usize, reader: &mut Reader<'_>, mut take: impl FnMut(T) -> bool) -> Result<()> {
+    for _ in 0..count {
         let item = T::read(reader)?;
         if !take(item) {
-            return Err(reader.refuse("the same element comes twice"));
+            return Err(reader.refuse(TWICE));
         }
     }
     Ok(())
+}
+
+/// Bytes up to which the elements of a sorted collection are read into a list first.
+const SORTED_AT_ONCE: usize = 2 << 20;
+
+/// Read a sorted collection. Building it from a sorted list takes a fraction of inserting one element after the other; but the list
+/// takes memory beside the collection, so a large one does without.
+fn read_sorted<T: Field, C: Default + FromIterator<T>>(
+    reader: &mut Reader<'_>,
+    len: impl Fn(&C) -> usize,
+    insert: impl Fn(&mut C, T) -> bool,
+) -> Result<C> {
+    let count = reader.count()?;
+    if count.saturating_mul(size_of::<T>()) > SORTED_AT_ONCE {
+        let mut collection = C::default();
+        read_each(count, reader, |item| insert(&mut collection, item))?;
+        return Ok(collection);
+    }
+    let collection: C = (0..count).map(|_| T::read(reader)).collect::<Result<C>>()?;
+    if len(&collection) == count { Ok(collection) } else { Err(reader.refuse(TWICE)) }
 }
 
 fn write_pairs<'m, K: Field + 'm, V: Field + 'm>(
@@ -336,9 +363,7 @@ fn write_pairs<'m, K: Field + 'm, V: Field + 'm>(
 
 impl<K: Field + Ord, V: Field> Field for BTreeMap<K, V> {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        let mut map = Self::new();
-        read_all(reader, |(key, value)| map.insert(key, value).is_none())?;
-        Ok(map)
+        read_sorted(reader, Self::len, |map, (key, value)| map.insert(key, value).is_none())
     }
 
     fn write(&self, writer: &mut Writer) {
@@ -373,9 +398,7 @@ impl<K: Field + Ord + Hash, V: Field, S: BuildHasher + Default> Field for HashMa
 
 impl<T: Field + Ord> Field for BTreeSet<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        let mut set = Self::new();
-        read_all(reader, |item| set.insert(item))?;
-        Ok(set)
+        read_sorted(reader, Self::len, Self::insert)
     }
 
     fn write(&self, writer: &mut Writer) {

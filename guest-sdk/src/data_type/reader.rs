@@ -21,17 +21,20 @@ impl<'a> Reader<'a> {
     }
 
     /// An unsigned integer.
+    #[inline]
     pub fn u64(&mut self) -> Result<u64> {
         self.opcode(opcode::INTEGER)?;
         self.length()
     }
 
     /// A signed integer.
+    #[inline]
     pub fn i64(&mut self) -> Result<i64> {
         self.u64().map(u64::cast_signed)
     }
 
     /// A double, which may be NaN or infinite.
+    #[inline]
     pub fn f64(&mut self) -> Result<f64> {
         self.opcode(opcode::DOUBLE)?;
         self.array().map(f64::from_le_bytes)
@@ -97,7 +100,18 @@ impl<'a> Reader<'a> {
         if self.is_empty() { Ok(()) } else { Err(self.refuse("more follows than the value has fields")) }
     }
 
+    #[inline]
     fn opcode(&mut self, wanted: u64) -> Result<()> {
+        if self.bytes.get(self.at).is_some_and(|byte| u64::from(*byte) == wanted) {
+            self.at += 1;
+            return Ok(());
+        }
+        self.other_opcode(wanted)
+    }
+
+    /// An opcode that is not the wanted one, or is written longer than it has to be.
+    #[cold]
+    fn other_opcode(&mut self, wanted: u64) -> Result<()> {
         let before = self.at;
         if self.is_empty() {
             return Err(refusal(before, format_args!("ends where {} is expected", kind(wanted))));
@@ -112,6 +126,7 @@ impl<'a> Reader<'a> {
 
     /// One of RDB's lengths. `writer` says how they look; the other first bytes announce packed strings, which the server has
     /// unpacked.
+    #[inline]
     fn length(&mut self) -> Result<u64> {
         let before = self.at;
         let [first] = self.array()?;
@@ -127,20 +142,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let bytes = self.take(N as u64)?;
         Ok(bytes.try_into().expect("`take` gives as many as it is asked for"))
     }
 
+    #[inline]
     fn take(&mut self, length: u64) -> Result<&'a [u8]> {
         let rest = &self.bytes[self.at..];
-        let taken = usize::try_from(length).ok().and_then(|length| rest.get(..length));
-        let taken = taken.ok_or_else(|| {
-            refusal(self.at, format_args!("{length} bytes are announced and {} are left", rest.len()))
-        })?;
+        let Some(taken) = usize::try_from(length).ok().and_then(|length| rest.get(..length)) else {
+            return Err(cut_off(self.at, length, rest.len()));
+        };
         self.at += taken.len();
         Ok(taken)
     }
+}
+
+#[cold]
+fn cut_off(at: usize, length: u64, left: usize) -> Error {
+    refusal(at, format_args!("{length} bytes are announced and {left} are left"))
 }
 
 fn kind(opcode: u64) -> String {
