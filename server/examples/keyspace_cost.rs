@@ -84,7 +84,7 @@ fn batched(keyspace: &Keyspace, names: &Names, mut f: impl FnMut(&Key<'_>)) {
         for (key, name) in keys.iter_mut().zip(chunk.chunks_exact(Names::LEN)) {
             *key = Key::new(name);
         }
-        keyspace.prefetch(keys[..n].iter().copied(), 0);
+        keyspace.prefetch(keys[..n].iter().copied(), 0, false);
         keys[..n].iter().for_each(&mut f);
     }
 }

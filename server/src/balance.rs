@@ -3,7 +3,8 @@
 //! There is a worker for each core, and as many of them serve as the load fills. A worker that is busy finds several requests
 //! each time it asks the kernel, one that is not sleeps and is woken for each of them; so two workers that are half busy
 //! cost more than one that is busy (docs/adr/0002-workers-join-when-needed.md has the figures). When those that serve are
-//! full another one joins, and when one fewer would do one leaves.
+//! full another one joins, and when one fewer would do one leaves. So does one when they wait for each other: commands of a module that
+//! share an instance run one after the other, and a worker more only makes them wait.
 //!
 //! Ten times a second the main thread looks at what each worker used of a core, and says who gives how many connections to
 //! whom. A connection goes when it has just answered all that it was asked: one that is idle stays where it is until
@@ -11,7 +12,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::server::Server;
@@ -28,6 +29,13 @@ const ROOM: u32 = 600;
 const SPARE: u32 = 750;
 /// For so many periods together, so that a load with gaps keeps its workers.
 const SPARE_PERIODS: u32 = 5;
+
+/// Thousandths of a core for which the workers may together wait for instances. From there on one leaves: its work is done in the
+/// time in which the others would wait.
+const WAITING: u32 = 500;
+/// How many periods pass at least, and at most, before one joins again that has left for this reason. It is tried again later and
+/// later, because a load that waits mostly goes on doing so.
+const REST_PERIODS: (u32, u32) = (10, 600);
 
 /// The workers, as those see them who hand out connections.
 #[derive(Debug)]
@@ -50,6 +58,25 @@ struct Load {
     to: AtomicUsize,
     /// Where the kernel says how long its thread has run.
     times: OnceLock<PathBuf>,
+    /// For how long it has waited for instances of modules.
+    waited_ns: AtomicU64,
+}
+
+/// What the decisions of the periods before have left.
+#[derive(Debug, PartialEq, Eq)]
+struct Past {
+    /// For so many periods together one worker less would have done.
+    spare: u32,
+    /// For so many periods nobody joins.
+    rest: u32,
+    /// For how many the next time that workers wait for each other.
+    next_rest: u32,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self { spare: 0, rest: 0, next_rest: REST_PERIODS.0 }
+    }
 }
 
 impl Load {
@@ -115,6 +142,11 @@ impl Balance {
         self.workers[worker].connections.fetch_sub(1, Relaxed);
     }
 
+    /// A worker has waited for so long for instances of modules.
+    pub fn count_wait(&self, worker: usize, ns: u64) {
+        self.workers[worker].waited_ns.fetch_add(ns, Relaxed);
+    }
+
     /// The worker that takes over a connection of this one. Only the worker itself asks, for a connection that can go.
     #[inline]
     pub fn take_order(&self, worker: usize) -> Option<usize> {
@@ -127,10 +159,9 @@ impl Balance {
     }
 
     /// Give orders for the next period. `busy` has the thousandths of a core that each worker used in the last one, and
-    /// `spare` counts the periods for which one worker less would have done.
-    fn adjust(&self, busy: &[u32], spare: &mut u32) {
-        let active;
-        (active, *spare) = next_active(busy, self.active(), *spare);
+    /// `waited` those for which all of them together waited for instances.
+    fn adjust(&self, busy: &[u32], waited: u32, past: &mut Past) {
+        let active = next_active(busy, waited, self.active(), past);
         self.active.store(active, Relaxed);
         let lightest = (0..active).min_by_key(|&index| busy[index]).unwrap_or_default();
         for (index, load) in self.workers.iter().enumerate() {
@@ -149,7 +180,7 @@ pub fn spawn(server: &'static Server) {
     }
     tokio::task::spawn(async move {
         let (mut then, mut before) = (Instant::now(), vec![None; workers.len()]);
-        let (mut busy, mut spare) = (vec![0; workers.len()], 0);
+        let (mut busy, mut past) = (vec![0; workers.len()], Past::default());
         loop {
             tokio::time::sleep(PERIOD).await;
             if server.balance.blind.load(Relaxed) {
@@ -163,31 +194,47 @@ pub fn spawn(server: &'static Server) {
                 let serves = load.connections.load(Relaxed) != 0;
                 let ran = if serves { load.ran_ns() } else { None };
                 busy[index] = match (before[index], ran) {
-                    (Some(before), Some(ran)) => thousandths(u64::saturating_sub(ran, before), period_ns),
+                    (Some(before), Some(ran)) => share(u64::saturating_sub(ran, before), period_ns).min(1000),
                     _ => 0,
                 };
                 before[index] = ran;
             }
-            server.balance.adjust(&busy, &mut spare);
+            let waited_ns = workers.iter().map(|load| load.waited_ns.swap(0, Relaxed)).sum();
+            server.balance.adjust(&busy, share(waited_ns, period_ns), &mut past);
         }
     });
 }
 
-fn thousandths(part: u64, whole: u64) -> u32 {
-    (part.saturating_mul(1000) / whole).min(1000) as u32
+/// In thousandths.
+fn share(part: u64, whole: u64) -> u32 {
+    u32::try_from(part.saturating_mul(1000) / whole).unwrap_or(u32::MAX)
 }
 
-/// How many workers are to serve from now on, and for how many periods one less would have done.
-fn next_active(busy: &[u32], active: usize, spare: u32) -> (usize, u32) {
+/// How many workers are to serve from now on.
+fn next_active(busy: &[u32], waited: u32, active: usize, past: &mut Past) -> usize {
     let total: u32 = busy.iter().sum();
+    let spare = std::mem::take(&mut past.spare);
+    past.rest = past.rest.saturating_sub(1);
+    if total < SPARE {
+        past.next_rest = REST_PERIODS.0;
+    }
+    if waited >= WAITING && active > 1 {
+        past.rest = past.next_rest;
+        past.next_rest = (2 * past.next_rest).min(REST_PERIODS.1);
+        return active - 1;
+    }
     // Their mean: a worker with one demanding connection gives the others away, and needs no third.
     if total >= FULL * active as u32 && active < busy.len() {
-        return (active + 1, 0);
+        return if past.rest == 0 { active + 1 } else { active };
     }
     if active == 1 || total > SPARE * (active as u32 - 1) {
-        return (active, 0);
+        return active;
     }
-    if spare + 1 < SPARE_PERIODS { (active, spare + 1) } else { (active - 1, 0) }
+    if spare + 1 < SPARE_PERIODS {
+        past.spare = spare + 1;
+        return active;
+    }
+    active - 1
 }
 
 /// How many of its connections a worker gives away: all if it no longer serves, half if it is full and another has room.
@@ -207,17 +254,39 @@ mod tests {
 
     #[test]
     fn workers_join_at_once_and_leave_slowly() {
-        assert_eq!(next_active(&[900, 0, 0], 1, 0), (2, 0));
-        assert_eq!(next_active(&[800, 0, 0], 1, 0), (1, 0));
-        assert_eq!(next_active(&[900, 900, 900], 3, 0), (3, 0), "there is no fourth");
-        assert_eq!(next_active(&[1000, 100, 0], 2, 0), (2, 0), "one demanding connection");
-        let mut state = (2, 0);
-        for period in 1..SPARE_PERIODS {
-            state = next_active(&[200, 200], state.0, state.1);
-            assert_eq!(state, (2, period));
+        let past = &mut Past::default();
+        assert_eq!(next_active(&[900, 0, 0], 0, 1, past), 2);
+        assert_eq!(next_active(&[800, 0, 0], 0, 1, past), 1);
+        assert_eq!(next_active(&[900, 900, 900], 0, 3, past), 3, "there is no fourth");
+        assert_eq!(next_active(&[1000, 100, 0], 0, 2, past), 2, "one demanding connection");
+        for _ in 1..SPARE_PERIODS {
+            assert_eq!(next_active(&[200, 200], 0, 2, past), 2);
         }
-        assert_eq!(next_active(&[200, 200], state.0, state.1), (1, 0));
-        assert_eq!(next_active(&[500, 400], state.0, state.1), (2, 0), "a gap in a load is no end of it");
+        assert_eq!(next_active(&[500, 400], 0, 2, past), 2, "a gap in a load is no end of it");
+        for _ in 1..SPARE_PERIODS {
+            assert_eq!(next_active(&[200, 200], 0, 2, past), 2);
+        }
+        assert_eq!(next_active(&[200, 200], 0, 2, past), 1);
+        assert_eq!(*past, Past::default());
+    }
+
+    #[test]
+    fn one_leaves_when_they_wait_for_each_other_and_comes_back_later_and_later() {
+        let past = &mut Past::default();
+        assert_eq!(next_active(&[700, 700], WAITING - 1, 2, past), 2);
+        assert_eq!(next_active(&[700, 0], WAITING, 1, past), 1, "it is the only one");
+        for rest in [10, 20, 40] {
+            assert_eq!(next_active(&[700, 700], WAITING, 2, past), 1);
+            for _ in 1..rest {
+                assert_eq!(next_active(&[1000, 0], 0, 1, past), 1);
+            }
+            assert_eq!(next_active(&[1000, 0], 0, 1, past), 2);
+        }
+        past.next_rest = REST_PERIODS.1;
+        assert_eq!(next_active(&[700, 700], WAITING, 2, past), 1);
+        assert_eq!(past.next_rest, REST_PERIODS.1);
+        assert_eq!(next_active(&[100, 100], 0, 2, past), 2);
+        assert_eq!(past.next_rest, REST_PERIODS.0, "the load has ended");
     }
 
     #[test]
@@ -227,7 +296,7 @@ mod tests {
             assert_eq!(balance.enter(true), expected);
         }
         assert_eq!(balance.enter(false), 1, "it cannot move, so it goes where there is nobody");
-        balance.adjust(&[1000, 0, 0], &mut 0);
+        balance.adjust(&[1000, 0, 0], 0, &mut Past::default());
         assert_eq!(balance.active(), 2);
         assert_eq!(balance.take_order(1), None);
         let orders: Vec<_> = std::iter::from_fn(|| balance.take_order(0)).collect();
@@ -238,12 +307,12 @@ mod tests {
     #[test]
     fn one_that_leaves_gives_all_it_has() {
         let balance = Balance::new(2);
-        let mut spare = 0;
-        balance.adjust(&[1000, 0], &mut spare);
+        let mut past = Past::default();
+        balance.adjust(&[1000, 0], 0, &mut past);
         balance.arrive(0);
         (0..3).for_each(|_| balance.arrive(1));
         for _ in 0..SPARE_PERIODS {
-            balance.adjust(&[100, 100], &mut spare);
+            balance.adjust(&[100, 100], 0, &mut past);
         }
         assert_eq!(balance.active(), 1);
         assert_eq!(std::iter::from_fn(|| balance.take_order(1)).collect::<Vec<_>>(), [0, 0, 0]);

@@ -307,6 +307,9 @@ pub const SAVE_RETRY_DELAY_S: u64 = 5;
 /// How long CONFIG SET waits for an instance that is at work: as long as commands of modules usually take at the most.
 pub const INSTANCE_WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// How long a worker keeps an instance for the commands of one batch: some tens of short ones.
+pub const INSTANCE_HELD_NS: u64 = 100_000;
+
 /// How long a command waits for fuel before it is answered `-THROTTLED`: longer than a burst, shorter than the time-out
 /// of any client.
 pub const THROTTLE_WAIT_MAX: Duration = Duration::from_secs(2);

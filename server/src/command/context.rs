@@ -40,7 +40,7 @@ pub struct CommandContext<'a> {
     /// Keys that the command turns out to need and that are not locked: it has done nothing yet, and runs again with them.
     pub more_keys: Vec<Box<[u8]>>,
     /// The instances that it has locked.
-    pub instances: InstanceGuards<'a>,
+    pub instances: InstanceGuards,
     /// One of its keys, hashed when its shard was looked up.
     pub known_key: Option<Key<'a>>,
     /// The keys that it has locked.

@@ -2,15 +2,14 @@
 //! Clients, EXEC, a module's `call` and (in time) the replay of the append-only file all enter here.
 //!
 //! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
-//! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await.
+//! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await. An instance may stay
+//! locked from one command of a batch to the next.
 //! Undo, effects and refusals are decided here and nowhere else; what a command does is in its family's file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::task::{Poll, Waker};
 use std::time::Duration;
-
-use smallvec::SmallVec;
 
 use crate::config::Config;
 use crate::effects::Effects;
@@ -21,6 +20,8 @@ use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
+pub use super::batch::Prepared;
+use super::batch::{Held, InBatch};
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
@@ -40,22 +41,6 @@ pub enum Outcome {
     Delay(Duration),
     /// The session has a job, from which the reply comes.
     Job,
-}
-
-/// The first argument of every command of a batch as a key, which it nearly always is.
-#[derive(Default)]
-pub struct Prepared<'b>(SmallVec<[Option<Key<'b>>; limits::BATCH_COMMANDS_MAX]>);
-
-impl<'b> Prepared<'b> {
-    /// What was prepared for a command of the batch.
-    #[inline]
-    pub fn key(&self, command: usize) -> Option<Key<'b>> {
-        self.0.get(command).copied().flatten()
-    }
-
-    fn keys(&self) -> impl Iterator<Item = Key<'b>> + Clone {
-        self.0.iter().copied().flatten()
-    }
 }
 
 /// How a run of a command ended.
@@ -84,6 +69,8 @@ pub struct Executor {
     effects: Effects,
     scratch: Scratch,
     tick: u64,
+    /// For the length of a batch.
+    pub(super) held: Held,
 }
 
 impl Executor {
@@ -99,6 +86,7 @@ impl Executor {
             effects: Effects::default(),
             scratch: Scratch::default(),
             tick: 0,
+            held: Held::default(),
         };
         executor.begin();
         executor
@@ -107,6 +95,13 @@ impl Executor {
     /// The configuration as of the last `begin`.
     pub fn config(&self) -> &Arc<Config> {
         &self.config
+    }
+
+    /// Before a batch of one client's commands, which ends with what is returned.
+    pub fn begin_batch(&mut self) -> InBatch<'_> {
+        self.begin();
+        self.held.begin();
+        InBatch(self)
     }
 
     /// Before a batch: look at the clock, and take over a new table and configuration.
@@ -143,12 +138,19 @@ impl Executor {
 
     /// Hash the keys of the coming commands, and bring what they need into the cache: first the slots of all, then the
     /// entries. One command alone gains nothing from it.
-    pub fn prepare<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>>) -> Prepared<'b> {
+    pub fn prepare<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>> + Clone) -> Prepared<'b> {
+        let module_values = batch.clone().next().is_some_and(|argv| self.has_module_values(argv));
         // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
         let bytes = batch.map(|argv| argv.get(1).filter(|bytes| bytes.len() <= limits::PREPARED_KEY_BYTES));
-        let prepared = Prepared(bytes.map(|bytes| bytes.map(Key::new)).collect());
-        self.server.tenant.keyspace.prefetch(prepared.keys(), db);
+        let prepared = Prepared::new(bytes.map(|bytes| bytes.map(Key::new)));
+        self.server.tenant.keyspace.prefetch(prepared.keys(), db, module_values);
         prepared
+    }
+
+    /// Whether a command works on values of a module's own types.
+    fn has_module_values(&self, argv: Argv<'_>) -> bool {
+        let command = self.table.as_ref().and_then(|table| table.get(argv.get(0)?));
+        command.and_then(|command| command.run.module()).is_some_and(|module| module.has_types())
     }
 
     /// Execute what a client sent.
@@ -447,7 +449,7 @@ impl Executor {
         plan: &LockPlan<'_>,
     ) -> Ran {
         let server = self.server;
-        let instances = plan.lock_instances(self.worker);
+        let instances = self.held.lock(plan, server, self.worker, self.tick);
         if plan.is_stale() {
             return Ran::Stale;
         }
@@ -498,7 +500,9 @@ impl Executor {
         }
         // Unlocks.
         let is_loader = ctx.session.is_loader;
+        let instances = std::mem::take(&mut ctx.instances);
         drop(ctx);
+        self.held.keep(instances, &server.clock, self.tick);
         self.scratch.clear();
         if is_loader {
             self.effects.discard();

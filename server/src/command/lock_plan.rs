@@ -169,10 +169,16 @@ impl<'p> LockPlan<'p> {
         }
     }
 
+    /// Whether these instances are just those that the command needs, and there are any.
+    #[inline]
+    pub fn is_served_by(&self, instances: &InstanceGuards) -> bool {
+        !instances.is_empty() && instances.are_of(&self.modules)
+    }
+
     /// Lock the instances, which come before the shards: nobody waits for a module while holding a key.
     #[inline]
-    pub fn lock_instances(&self, worker: usize) -> InstanceGuards<'_> {
-        InstanceGuards::lock(&self.modules, worker)
+    pub fn lock_instances(&self, server: &Server, worker: usize) -> InstanceGuards {
+        InstanceGuards::lock(&self.modules, server, worker)
     }
 
     /// Lock the shards.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod aof;
 pub mod args;
+mod batch;
 pub mod client;
 pub mod cluster;
 pub mod config_command;

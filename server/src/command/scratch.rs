@@ -18,7 +18,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Free what a command has left, now that nothing is locked any more.
+    /// Free what a command has left, now that no key is locked any more.
     #[inline]
     pub fn clear(&mut self) {
         debug_assert!(self.undo.is_empty(), "a command of a module keeps or undoes all it did");

@@ -8,6 +8,8 @@
 //! Time and seed are those of the command, so that running it again does what it did. Appending costs one growth of the buffer at
 //! most; reading happens after the object was lost.
 
+use super::prefetch::prefetch;
+
 /// Which code ran a command, and under which parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
@@ -61,6 +63,12 @@ impl Journal {
     #[inline]
     pub fn memory(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Asks for the place where the next command goes.
+    #[inline]
+    pub(super) fn prefetch_end(&self) {
+        prefetch(self.bytes.as_ptr().wrapping_add(self.bytes.len()));
     }
 
     /// What its commands ran under.

@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::Key;
+use super::module_value::ModuleValue;
 use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::table::below;
@@ -110,7 +111,9 @@ impl Keyspace {
     /// for, and so the order of these locks does not matter.
     ///
     /// A lock is a barrier that reads before and after it do not cross. So all of them are taken before the first walk.
-    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = Key<'k>> + Clone, db: usize) {
+    ///
+    /// `module_values` says that values of modules are likely, of which commands that change them touch more.
+    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = Key<'k>> + Clone, db: usize, module_values: bool) {
         let ids: SmallVec<[ShardId; BATCH_COMMANDS_MAX]> =
             keys.clone().map(|key| self.shard_of(key.slot)).collect();
         ids.iter().for_each(|&id| prefetch((&raw const self.shards[usize::from(id)]).cast()));
@@ -125,7 +128,13 @@ impl Keyspace {
         let dbs = firsts.iter().map(|&first| guards[first].as_ref()?.dbs().get(db));
         let found = dbs.zip(keys).filter_map(|(db, key)| Some((db?, key)));
         found.clone().for_each(|(db, key)| db.prefetch_slot(&key));
-        found.for_each(|(db, key)| db.prefetch_block(&key));
+        found.clone().for_each(|(db, key)| db.prefetch_block(&key));
+        if module_values {
+            let values: SmallVec<[&ModuleValue; BATCH_COMMANDS_MAX]> =
+                found.filter_map(|(db, key)| db.peek(&key, 0)?.module()).collect();
+            values.iter().for_each(|value| value.prefetch());
+            values.iter().for_each(|value| value.prefetch_end());
+        }
     }
 
     /// Changes what access clocks record: `maxmemory-policy` and the LFU directives.

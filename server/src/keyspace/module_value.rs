@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use parking_lot::Mutex;
 
 use super::journal::Journal;
+use super::prefetch::prefetch_lines;
 
 /// The alphabet of a type's name, 6 bits a character.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -193,6 +194,19 @@ impl ModuleValue {
     /// Its object is here now, or nowhere.
     pub fn set_live(&mut self, live: Option<Live>) {
         self.live = live;
+    }
+
+    /// Asks for the value itself.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_lines(self);
+    }
+
+    /// Asks for what is looked at when a command is appended. Second stage, when the value has arrived.
+    #[inline]
+    pub(super) fn prefetch_end(&self) {
+        prefetch_lines(&*self.saved);
+        self.journal.prefetch_end();
     }
 
     /// Heap bytes, without those of the object, which are the module's.

@@ -2,6 +2,9 @@
 //! A batch of commands asks for all its cache lines first and then finds them there, instead of waiting for one
 //! after the other. A hint changes nothing that a program can observe, so any address is allowed.
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Asks for the cache line that holds `address`.
 #[inline(always)]
 pub(super) fn prefetch(address: *const u8) {
@@ -17,4 +20,13 @@ pub(super) fn prefetch(address: *const u8) {
     }
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = address;
+}
+
+/// Asks for all cache lines of something.
+#[inline(always)]
+pub(super) fn prefetch_lines<T>(of: &T) {
+    let begin = (&raw const *of).cast::<u8>();
+    (0..size_of::<T>()).step_by(LINE).for_each(|at| prefetch(begin.wrapping_add(at)));
+    // It may begin anywhere in a line, and so end in one more.
+    prefetch(begin.wrapping_add(size_of::<T>() - 1));
 }

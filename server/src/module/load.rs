@@ -195,8 +195,8 @@ fn assemble(
 ) -> Arc<LoadedModule> {
     let workers = server.workers();
     let slots = if manifest.state != State::None { 1 } else { workers };
-    let mut slots: Box<[Mutex<Slot>]> = (0..slots).map(|_| Mutex::default()).collect();
-    slots[0].get_mut().instance = Some(instance);
+    let slots: Box<[Arc<Mutex<Slot>>]> = (0..slots).map(|_| Arc::default()).collect();
+    slots[0].lock().instance = Some(instance);
     let counters = PerWorker::<ModuleCounters>::new(workers);
     counters.of(0).instances.add(1);
     Arc::new(LoadedModule {

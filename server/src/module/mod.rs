@@ -27,13 +27,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{ArcMutexGuard, Mutex, RawMutex, RwLock};
 use sandkey_runtime::{ArgvBuf, Instance, Limits, LogLevel, Manifest, State, Throttle};
 use smallvec::SmallVec;
 
 use crate::command::spec::KeySpec;
 use crate::keyspace::TypeId;
 use crate::limits;
+use crate::server::Server;
 use crate::stats::{Counter, PerWorker};
 
 use objects::{Object, Objects};
@@ -75,7 +76,7 @@ pub struct LoadedModule {
     /// Grows with every change to `limits` or `configs`: an instance that is behind catches up before its next command.
     revision: AtomicU64,
     /// One slot for each worker, or one for all.
-    slots: Box<[Mutex<Slot>]>,
+    slots: Box<[Arc<Mutex<Slot>>]>,
     /// An instance for work on single values that needs no lock on keys.
     workshop: Mutex<Slot>,
     /// What it used, by worker.
@@ -172,8 +173,13 @@ impl LoadedModule {
     }
 
     /// The slot that a worker's commands use.
-    fn slot(&self, worker: usize) -> &Mutex<Slot> {
+    fn slot(&self, worker: usize) -> &Arc<Mutex<Slot>> {
         &self.slots[worker % self.slots.len()]
+    }
+
+    /// Whether it has types of values of its own.
+    pub fn has_types(&self) -> bool {
+        !self.types.is_empty()
     }
 
     /// Whether all commands share one instance.
@@ -292,28 +298,51 @@ impl Deref for ModuleRef<'_> {
     }
 }
 
+/// A locked slot.
+type SlotGuard = ArcMutexGuard<RawMutex, Slot>;
+
 /// The instances that a command has locked. A command of a module takes its own out and puts it back, so that one
 /// that is already running cannot be entered a second time.
 #[derive(Default)]
-pub struct InstanceGuards<'p>(SmallVec<[(u64, MutexGuard<'p, Slot>); 1]>);
+pub struct InstanceGuards(SmallVec<[(u64, SlotGuard); 1]>);
 
-impl<'p> InstanceGuards<'p> {
+impl InstanceGuards {
     /// Lock the slots of these modules, which are in load order.
     #[inline]
-    pub fn lock(modules: &'p [ModuleRef<'_>], worker: usize) -> Self {
-        Self(modules.iter().map(|module| (module.id, module.slot(worker).lock())).collect())
+    pub fn lock(modules: &[ModuleRef<'_>], server: &Server, worker: usize) -> Self {
+        let lock = |slot: &Arc<Mutex<Slot>>| {
+            slot.try_lock_arc().unwrap_or_else(|| {
+                let began = server.clock.ticks();
+                let guard = slot.lock_arc();
+                server.balance.count_wait(worker, server.clock.nanos_between(began, server.clock.ticks()));
+                guard
+            })
+        };
+        Self(modules.iter().map(|module| (module.id, lock(module.slot(worker)))).collect())
+    }
+
+    /// Whether none is locked.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether these are the instances of exactly these modules.
+    #[inline]
+    pub fn are_of(&self, modules: &[ModuleRef<'_>]) -> bool {
+        self.0.len() == modules.len() && modules.iter().zip(&self.0).all(|(module, (id, _))| module.id == *id)
     }
 
     /// Take a module's slot out. None while the module runs.
     #[inline]
-    fn take(&mut self, id: u64) -> Option<MutexGuard<'p, Slot>> {
+    fn take(&mut self, id: u64) -> Option<SlotGuard> {
         let position = self.0.iter().position(|(module, _)| *module == id)?;
         Some(self.0.swap_remove(position).1)
     }
 
     /// Put a module's slot back.
     #[inline]
-    fn put_back(&mut self, id: u64, slot: MutexGuard<'p, Slot>) {
+    fn put_back(&mut self, id: u64, slot: SlotGuard) {
         self.0.push((id, slot));
     }
 }

@@ -243,8 +243,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     ) -> Option<Turn> {
         let worker = Rc::clone(&self.worker);
         let mut executor = worker.executor.borrow_mut();
+        let mut executor = executor.begin_batch();
         let client = Arc::clone(&self.state.session.client);
-        executor.begin();
         executor.count_input(n as u64);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
@@ -342,10 +342,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut executor = worker.executor.borrow_mut();
         let reply = &mut buffers.reply;
         reply.set_protocol(self.state.session.protocol);
-        executor.begin();
+        let mut batch = executor.begin_batch();
         let mut turn = None;
         while let Some(argv) = self.state.deferred.pop_front() {
-            match executor.execute(&mut self.state.session, argv.as_argv(), reply) {
+            match batch.execute(&mut self.state.session, argv.as_argv(), reply) {
                 Outcome::Done => {}
                 Outcome::Job => {
                     turn = Some(Turn::Job);
@@ -361,6 +361,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 break;
             }
         }
+        drop(batch);
         self.take_reply(reply);
         if self.state.deferred.is_empty()
             && !self.state.input.is_empty()

@@ -1,7 +1,8 @@
 //! Values that a module changes through a command of another module.
 
 use crate::{digest, start};
-use sandkey_tests::modules::skip;
+use sandkey_tests::modules::{skip, start_with};
+use sandkey_tests::paths::module;
 
 #[test]
 fn a_command_of_another_module_is_part_of_its_caller() {
@@ -73,4 +74,56 @@ fn nested_commands_keep_to_what_their_caller_declared() {
     client.run("FOUL.CALL DEL acc");
     assert_eq!(client.run("LEDGER.ADD acc 1"), "(integer) 1");
     digest(&mut client, "acc");
+}
+
+/// Commands of a module that come in one go share the lock of its instance, and everything else must find it free.
+#[test]
+fn a_batch_does_not_wait_for_itself() {
+    if skip() {
+        return;
+    }
+    let server = start_with(&["ledger", "foul"], &["--enable-debug-command", "local"]);
+    let file = module("ledger").display().to_string();
+    let lines = [
+        ("LEDGER.ADD a 1", "(integer) 1"),
+        ("LEDGER.ADD a 2", "(integer) 2"),
+        ("CONFIG SET ledger.factor 10", "OK"),
+        ("LEDGER.ADD a 3", "(integer) 3"),
+        ("FOUL.CALL LEDGER.ADD a 4", "(integer) 4"),
+        ("LEDGER.ADD a 5", "(integer) 5"),
+        ("MODULE LIMITS ledger FUEL 50000000", "OK"),
+        ("LEDGER.LAST a", "\"50:0:0:\""),
+        ("DEBUG RELOAD", "OK"),
+        ("LEDGER.ADD a 6", "(integer) 6"),
+        ("SAVE", "OK"),
+        ("LEDGER.ADD a 7", "(integer) 7"),
+        ("MULTI", "OK"),
+        ("LEDGER.ADD a 8", "QUEUED"),
+        ("EXEC", "1) (integer) 8"),
+        ("MODULE UPGRADE ledger NEXT", "OK"),
+        ("LEDGER.ADD a 9", "(integer) 9"),
+        ("COPY a b", "(integer) 1"),
+        ("TYPE b", "proof-acc"),
+        ("MODULE UNLOAD ledger", "OK"),
+        ("EXISTS a b", "(integer) 2"),
+    ];
+    let next = module("ledger-next").display().to_string();
+    let words = |line: &str| line.split(' ').map(|word| word.replace("NEXT", &next)).collect::<Vec<_>>();
+    let requests: Vec<Vec<String>> = lines.iter().map(|(line, _)| words(line)).collect();
+    let replies = server.client().pipeline(&requests);
+    for ((line, expected), reply) in lines.iter().zip(&replies) {
+        assert_eq!(reply.cli(), *expected, "{line}");
+    }
+    // Whoever is in the middle of a long batch lets others in.
+    let mut client = server.client();
+    assert_eq!(client.run("FLUSHALL"), "OK");
+    assert_eq!(client.run(&format!("MODULE LOAD {file}")), "OK");
+    let many: Vec<Vec<String>> = (0..20_000).map(|_| words("LEDGER.ADD long 1")).collect();
+    let mut other = server.client();
+    let batch = std::thread::spawn(move || client.pipeline(&many).len());
+    while other.value("LEDGER.READ long").is_null() {}
+    for _ in 0..20 {
+        assert_eq!(other.run("CONFIG SET ledger.factor 2"), "OK");
+    }
+    assert_eq!(batch.join().expect("the thread does not panic"), 20_000);
 }

@@ -56,12 +56,12 @@ fn only_locked_shards_are_open() {
     assert_eq!(all.shards_mut().count(), 16);
     assert!(all.shards_mut().map(|(id, _)| id).eq(0..16));
     // A batch that is prepared meanwhile does not wait.
-    keyspace.prefetch([a, b].into_iter(), 0);
+    keyspace.prefetch([a, b].into_iter(), 0, false);
     drop(all);
     // Nor does it lock a shard twice, or leave one locked.
     fill(&keyspace, 0, 100);
-    keyspace.prefetch([a, a, b, a, b].into_iter(), 0);
-    keyspace.prefetch(std::iter::empty(), 0);
+    keyspace.prefetch([a, a, b, a, b].into_iter(), 0, true);
+    keyspace.prefetch(std::iter::empty(), 0, true);
     drop(keyspace.lock_all());
 }
 

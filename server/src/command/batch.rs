@@ -1,0 +1,106 @@
+//! What the commands of one batch have in common: their keys, hashed before the first of them runs, and the instances of modules that stay
+//! locked from one to the next. How a command runs is in `dispatch`.
+
+use std::ops::{Deref, DerefMut};
+
+use smallvec::SmallVec;
+
+use crate::clock::Clock;
+use crate::keyspace::Key;
+use crate::limits;
+use crate::module::InstanceGuards;
+use crate::server::Server;
+
+use super::dispatch::Executor;
+use super::lock_plan::LockPlan;
+
+/// The first argument of every command of a batch as a key, which it nearly always is.
+#[derive(Default)]
+pub struct Prepared<'b>(SmallVec<[Option<Key<'b>>; limits::BATCH_COMMANDS_MAX]>);
+
+impl<'b> Prepared<'b> {
+    /// These keys, one for each command.
+    pub(super) fn new(keys: impl Iterator<Item = Option<Key<'b>>>) -> Self {
+        Self(keys.collect())
+    }
+
+    /// What was prepared for a command of the batch.
+    #[inline]
+    pub fn key(&self, command: usize) -> Option<Key<'b>> {
+        self.0.get(command).copied().flatten()
+    }
+
+    /// All that there are.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key<'b>> + Clone {
+        self.0.iter().copied().flatten()
+    }
+}
+
+/// Instances of modules that stay locked from one command of a batch to the next. Whoever has to share an instance with other
+/// workers would else wait for it with each command anew, and waiting costs more than most commands.
+#[derive(Default)]
+pub(super) struct Held {
+    /// A batch is under way, whose end will be told.
+    may_hold: bool,
+    instances: InstanceGuards,
+    /// When they were locked, as the clock ticks.
+    since: u64,
+}
+
+impl Held {
+    /// A batch begins.
+    pub(super) fn begin(&mut self) {
+        self.may_hold = true;
+    }
+
+    /// The instances that a command needs. Nobody waits for them while others are still locked.
+    #[inline]
+    pub(super) fn lock(
+        &mut self,
+        plan: &LockPlan<'_>,
+        server: &Server,
+        worker: usize,
+        tick: u64,
+    ) -> InstanceGuards {
+        let held = std::mem::take(&mut self.instances);
+        if plan.is_served_by(&held) {
+            return held;
+        }
+        drop(held);
+        self.since = tick;
+        plan.lock_instances(server, worker)
+    }
+
+    /// Keep instances locked for the next command, unless others may have waited long for them.
+    #[inline]
+    pub(super) fn keep(&mut self, instances: InstanceGuards, clock: &Clock, tick: u64) {
+        if !instances.is_empty()
+            && self.may_hold
+            && clock.nanos_between(self.since, tick) < limits::INSTANCE_HELD_NS
+        {
+            self.instances = instances;
+        }
+    }
+}
+
+/// An executor for the length of a batch.
+pub struct InBatch<'e>(pub(super) &'e mut Executor);
+
+impl Drop for InBatch<'_> {
+    fn drop(&mut self) {
+        self.0.held = Held::default();
+    }
+}
+
+impl Deref for InBatch<'_> {
+    type Target = Executor;
+    fn deref(&self) -> &Executor {
+        self.0
+    }
+}
+
+impl DerefMut for InBatch<'_> {
+    fn deref_mut(&mut self) -> &mut Executor {
+        self.0
+    }
+}
