@@ -298,7 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 _ if self.state.session.closing => break,
                 Stop::BatchFull if turn.is_none() => {}
                 Stop::BatchFull => {
-                    self.state.unparsed = true;
+                    self.state.unparsed = offset < received.len();
                     self.keep_input(&received[offset..], 1, &executor);
                     break;
                 }
