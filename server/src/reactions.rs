@@ -37,6 +37,7 @@ pub fn install(server: &'static Server, listening: Listening) {
         Ok(())
     });
     server.config.on_change(&["client-output-buffer-limit"], limit);
+    server.aof.configure(&server.config.current());
     let policy: Hook = Box::new(move |change: &Change<'_>| {
         server.aof.configure(change.new);
         Ok(())

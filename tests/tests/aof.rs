@@ -243,6 +243,22 @@ fn a_restart_brings_all_back_with_no() {
     restart_with("no");
 }
 
+/// The file is turned on later, with a policy that was there before.
+#[test]
+fn always_holds_for_a_file_that_is_turned_on_later() {
+    let mut server = Server::start(&["--appendonly", "no", "--appendfsync", "always", "--save", ""]);
+    let mut client = server.client();
+    assert_eq!(client.run("CONFIG SET appendonly yes"), "OK");
+    settle(&server);
+    for number in 0..100 {
+        assert_eq!(client.run(&format!("SET key{number} x")), "OK");
+    }
+    server.kill9();
+    server.replace_arg("no", "yes");
+    server.restart();
+    assert_eq!(server.client().run("DBSIZE"), "(integer) 100");
+}
+
 /// Requests go on while the file is rewritten again and again.
 #[test]
 fn nothing_is_lost_while_the_file_is_rewritten() {

@@ -84,7 +84,7 @@ fn config_help(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 }
 
 fn caller(ctx: &CommandContext<'_>) -> Caller {
-    Caller { local: ctx.session.client.is_local(), loading: false }
+    Caller { local: ctx.session.client.is_local(), loading: ctx.server.persistence.is_loading() }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]

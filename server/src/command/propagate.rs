@@ -3,6 +3,7 @@
 //! verbatim when it has changed something.
 
 use crate::effects::Mark;
+use crate::effects::propagate::Exactly;
 use crate::keyspace::Key;
 use crate::net::argv::Argv;
 
@@ -39,6 +40,22 @@ impl Keys<'_> {
         if self.propagates() {
             self.collect_expired();
             self.effects.propagation.record(self.db, argv.iter());
+        }
+    }
+
+    /// Repeat a module's command by running it again exactly so. What it has recorded since `since` is dropped: it happens again then.
+    pub fn propagate_exactly(&mut self, since: Mark, exactly: &Exactly<'_>, argv: Argv<'_>) {
+        if self.propagates() {
+            self.collect_expired();
+            self.effects.propagate_module_command(since, self.db, exactly, argv);
+        }
+    }
+
+    /// Repeat that a key has this value now: `payload` is what DUMP answers.
+    pub fn propagate_payload(&mut self, key: &[u8], expire_at: Option<u64>, payload: &[u8]) {
+        if self.propagates() {
+            self.collect_expired();
+            self.effects.propagate_payload(self.db, key, expire_at, payload);
         }
     }
 

@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Db, Entry, EntryRef, Key, Locked, ShardId, ValueType};
+use crate::keyspace::{Db, Entry, Key, Locked, ShardId, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -19,6 +19,8 @@ pub struct UndoLog {
     /// How many commands of modules run inside each other.
     depth: u32,
     records: Vec<Record>,
+    /// What the records of fields take; unlike those of keys there can be any number of the same.
+    field_bytes: usize,
     /// Positions of whole-key records by key, once there are too many to look through.
     index: HashTable<usize>,
     /// Where the command that runs began, or behind the last flush or swap: a copy from before says nothing about a key now.
@@ -115,6 +117,8 @@ impl UndoLog {
         if self.has_key(index, key) {
             return;
         }
+        self.field_bytes +=
+            size_of::<Record>() + key.bytes.len() + field.len() + value.as_ref().map_or(0, Vec::len);
         let (name, field) = (key.bytes.into(), field.into());
         self.records.push(Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value });
     }
@@ -212,6 +216,11 @@ impl UndoLog {
         self.give_back_room();
     }
 
+    /// Heap bytes of what is recorded of fields.
+    pub fn field_bytes(&self) -> usize {
+        self.field_bytes
+    }
+
     /// Whether nothing is recorded and no module's command runs.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -220,6 +229,9 @@ impl UndoLog {
 
     /// The log is used again by the next command, which hardly ever records as much.
     fn give_back_room(&mut self) {
+        if self.records.is_empty() {
+            self.field_bytes = 0;
+        }
         if self.records.capacity() > limits::SCRATCH_KEPT && self.records.is_empty() {
             self.records = Vec::new();
             self.index = HashTable::new();
@@ -257,19 +269,13 @@ impl Record {
             Self::Field { db, name, hash, slot, field, value } => {
                 let key = Key { bytes: &name, hash, slot };
                 let Some(keys) = keyspace.db(&key, db) else { return };
-                let Some(clock) = keys.peek(&key, 0).map(EntryRef::clock) else {
-                    return;
-                };
-                let Some(mut entry) = keys.get_mut(&key, 0) else { return };
+                let Some(mut entry) = keys.revise(&key) else { return };
                 let Some(hash) = entry.hash() else { return };
                 match value {
                     // With limits that force nothing, a hash stays in the form that it has.
                     Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
                     None => drop(hash.del(&field)),
                 }
-                drop(entry);
-                // Undoing is no access.
-                keys.peek(&key, 0).inspect(|entry| entry.set_clock(clock));
             }
             Self::Object { db, name, hash, slot } => {
                 let key = Key { bytes: &name, hash, slot };

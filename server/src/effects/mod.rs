@@ -1,4 +1,4 @@
-//! What follows from a command: keyspace events, messages, and (in time) the append-only file and replicas.
+//! What follows from a command: keyspace events, messages, and what goes into the append-only file.
 //! A command only records here; `dispatch` delivers after it has unlocked the keys, and forgets what a failed
 //! command recorded. So nobody ever hears of a write that did not happen.
 
@@ -145,23 +145,6 @@ impl Effects {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
-    }
-
-    /// The same of a module's value: `fields` is what stands behind the type in an RDB, without the end.
-    pub fn propagate_value(
-        &mut self,
-        db: usize,
-        key: &[u8],
-        expire_ms: Option<u64>,
-        type_id: u64,
-        fields: &[u8],
-    ) {
-        if self.propagation.is_on() {
-            let mut payload = vec![rdb::kind::MODULE_2];
-            rdb::writer::put_module(&mut payload, type_id, fields);
-            rdb::dump::seal(&mut payload);
-            self.propagate_payload(db, key, expire_ms, &payload);
-        }
     }
 
     /// Forget everything.

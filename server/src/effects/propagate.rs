@@ -80,6 +80,11 @@ impl Propagation {
         }
     }
 
+    /// How many bytes are recorded.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Record that a key was found expired, or was evicted, and is gone.
     pub fn record_gone(&mut self, db: usize, key: &[u8], lazily: bool) {
         if self.on {

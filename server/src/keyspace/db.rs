@@ -239,6 +239,15 @@ impl Db {
         Some(Edited { entry, account: &mut self.account, before })
     }
 
+    /// The same, dead or alive, for whoever puts a value into another form: that is no access.
+    pub fn revise(&mut self, key: &Key<'_>) -> Option<Edited<'_>> {
+        let place = self.table.find(key.hash, key.bytes)?;
+        self.preserve(place);
+        let entry = self.table.at_mut(place);
+        let before = Account::of(entry.as_ref());
+        Some(Edited { entry, account: &mut self.account, before })
+    }
+
     /// Whether a key is there and alive.
     #[inline]
     pub fn contains(&mut self, key: &Key<'_>, now_ms: u64) -> bool {

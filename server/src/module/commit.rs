@@ -89,11 +89,10 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
     if !host.ctx.keys.propagates() {
         return;
     }
-    let db = host.ctx.keys.db;
     if is_repeatable(host) {
         let parameters = host.module.unusual_parameters();
         let exactly = Exactly { now_us: host.ctx.now_us, seed: host.seed(), parameters: &parameters };
-        return host.ctx.keys.effects.propagate_module_command(since, db, &exactly, argv);
+        return host.ctx.keys.propagate_exactly(since, &exactly, argv);
     }
     for edit in edits {
         let Ok((key, _)) = key_of(&host.handles, edit.handle) else { continue };
@@ -103,7 +102,7 @@ fn propagate(host: &mut ModuleHost<'_, '_, '_>, edits: &[Edit], argv: Argv<'_>, 
             continue;
         };
         let (payload, expire_at) = (rdb::value::dump(entry, false), entry.expire_at());
-        keys.effects.propagate_payload(db, key.bytes, expire_at, &payload);
+        keys.propagate_payload(key.bytes, expire_at, &payload);
     }
 }
 

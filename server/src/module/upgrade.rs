@@ -123,7 +123,7 @@ impl Conversion {
     pub(super) fn apply(self, locked: &mut Locked<'_>) {
         for ((index, name), converted) in self.0 {
             let key = Key::new(&name);
-            let Some(mut entry) = locked.db(&key, index).and_then(|db| db.get_mut(&key, 0)) else { continue };
+            let Some(mut entry) = locked.db(&key, index).and_then(|db| db.revise(&key)) else { continue };
             let Some(value) = entry.module() else { continue };
             if Arc::ptr_eq(value.saved(), &converted.from) {
                 value.fold(converted.id, converted.bytes);
@@ -143,7 +143,7 @@ impl Stopped<'_> {
             let saved = self.module.saved_anew(server, &value);
             let (id, bytes) = saved.map_err(|reason| place.error(&reason))?;
             let key = Key::new(&place.key);
-            let Some(mut entry) = locked.db(&key, place.db).and_then(|db| db.get_mut(&key, 0)) else {
+            let Some(mut entry) = locked.db(&key, place.db).and_then(|db| db.revise(&key)) else {
                 continue;
             };
             if let Some(value) = entry.module() {

@@ -80,6 +80,37 @@ fn again(server: &mut Server, kill: bool) -> Client {
     server.client()
 }
 
+/// A key that a command finds expired and makes anew is there after a restart, whichever way the command is repeated.
+#[test]
+fn a_value_that_takes_the_place_of_an_expired_one_stays() {
+    if skip() {
+        return;
+    }
+    let args = ["--appendonly", "yes", "--enable-debug-command", "local"];
+    let mut server = start_with(&["ledger"], &args);
+    let mut client = server.client();
+    assert_eq!(client.run("DEBUG SET-ACTIVE-EXPIRE 0"), "OK");
+    for key in ["alone", "queued", "after"] {
+        client.run(&format!("LEDGER.ADD {key} 1"));
+        assert_eq!(client.run(&format!("PEXPIRE {key} 1")), "(integer) 1");
+    }
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert_eq!(client.run("LEDGER.ADD alone 2"), "(integer) 1");
+    for line in
+        ["MULTI", "GET after", "LEDGER.ADD queued 2", "LEDGER.FAIL x y z error", "LEDGER.ADD after 2", "EXEC"]
+    {
+        client.run(line);
+    }
+    let before: Vec<String> =
+        ["alone", "queued", "after"].map(|key| client.run(&format!("LEDGER.READ {key}"))).to_vec();
+    assert!(before.iter().all(|read| read == "1) \"2:0:0:\""), "{before:?}");
+    server.restart();
+    let mut client = server.client();
+    for (key, read) in ["alone", "queued", "after"].iter().zip(&before) {
+        assert_eq!(&client.run(&format!("LEDGER.READ {key}")), read, "{key}");
+    }
+}
+
 #[test]
 fn a_snapshot_brings_values_back() {
     if skip() {

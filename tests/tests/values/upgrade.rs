@@ -25,6 +25,21 @@ fn set_up(client: &mut Client) {
     client.run("SELECT 0");
 }
 
+#[test]
+fn an_upgrade_is_no_access() {
+    if skip() {
+        return;
+    }
+    let server = start(&["ledger"]);
+    let mut client = server.client();
+    set_up(&mut client);
+    assert_eq!(client.run(&format!("MODULE UPGRADE ledger {}", file("ledger-next"))), "OK");
+    for key in ["journaled:1", "saved:3", "large"] {
+        let idle = client.int(&format!("OBJECT IDLETIME {key}"));
+        assert!((0..60).contains(&idle), "{key} is idle for {idle} s");
+    }
+}
+
 /// The digests of all accounts of a database.
 fn digests(client: &mut Client) -> Vec<(String, String)> {
     let keys = client.value("LEDGER.KEYS").items();

@@ -83,6 +83,10 @@ impl Manifest {
         {
             manifest.parse_line(line).map_err(|why| ManifestError::Line(number + 1, why))?;
         }
+        // No new file takes the name of one that is to be deleted.
+        let deleted = manifest.history.iter().map(|file| file.seq).max().unwrap_or(0);
+        manifest.base_seq = manifest.base_seq.max(deleted);
+        manifest.incr_seq = manifest.incr_seq.max(deleted);
         Ok(manifest)
     }
 

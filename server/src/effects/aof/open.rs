@@ -80,7 +80,8 @@ impl Files {
         })();
         if let Err(error) = replaced {
             // The new manifest may be in place although that could not be forced to disk.
-            if directory.read().ok().flatten().as_ref() != Some(&next) {
+            let there = directory.read().ok().flatten().map(|manifest| manifest.to_bytes());
+            if there != Some(next.to_bytes()) {
                 moves.iter().take(moved).for_each(|(from, to)| drop(fs::rename(to, from)));
                 return Err(error);
             }
@@ -175,7 +176,6 @@ impl Server {
             Ok((file, len))
         })();
         let (file, len) = opened.map_err(|error| OpenError::Io(path, error))?;
-        self.aof.configure(&config);
         let _locked = self.tenant.keyspace.lock_all();
         self.aof.set_state(State::On);
         self.aof.switch_to(file, len);

@@ -63,6 +63,8 @@ struct Rewrite {
     child: Child,
     config: Arc<Config>,
     began_s: u64,
+    /// Somebody needs it: it is tried again if it fails.
+    scheduled: bool,
 }
 
 /// What becomes of changes that happen after the moment of the snapshot.
@@ -81,8 +83,8 @@ impl Server {
     pub fn begin_rewrite(&'static self) -> Result<(), NotBegun> {
         let began_s = self.clock.now_us() / 1_000_000;
         let child = self.persistence.begin(Work::AofRewrite, self.clock.now_us()).map_err(NotBegun::Busy)?;
-        let rewrite = Rewrite { server: self, child, config: self.config.current(), began_s };
-        self.aof.rewrite_scheduled.store(false, Relaxed);
+        let scheduled = self.aof.rewrite_scheduled.swap(false, Relaxed);
+        let rewrite = Rewrite { server: self, child, config: self.config.current(), began_s, scheduled };
         self.aof.history.lock().figures.begun += 1;
         let thread = std::thread::Builder::new().name("aof-rewrite".to_owned()).spawn(move || rewrite.run());
         match thread {
@@ -93,6 +95,9 @@ impl Server {
             Err(error) => {
                 tracing::warn!("Can't rewrite append only file in background: {error}");
                 self.aof.note_failure(began_s);
+                if scheduled {
+                    self.aof.schedule_rewrite();
+                }
                 Err(NotBegun::NoThread)
             }
         }
@@ -101,7 +106,7 @@ impl Server {
     /// The first base of a file that has none.
     pub(super) fn write_first_base(&'static self) -> Result<(), SaveError> {
         let (config, child) = (self.config.current(), Child::unseen(&self.persistence));
-        let rewrite = Rewrite { server: self, child, config, began_s: 0 };
+        let rewrite = Rewrite { server: self, child, config, began_s: 0, scheduled: false };
         rewrite.rewrite()?;
         tracing::info!("Creating AOF base file on server start");
         Ok(())
@@ -240,6 +245,9 @@ impl Rewrite {
             Err(SaveError::Cancelled) => tracing::info!("Background AOF rewrite was cancelled"),
             Err(error) => {
                 server.aof.note_failure(now_s);
+                if self.scheduled {
+                    server.aof.schedule_rewrite();
+                }
                 tracing::warn!("Background AOF rewrite terminated with error: {error}");
             }
         }

@@ -63,10 +63,11 @@ impl Writer {
     fn run(mut self) -> ! {
         loop {
             let forced = self.take();
-            let config = self.server.config.current();
+            let mut config = self.server.config.current();
             let busy = !self.buffer.is_empty();
             while let Err(error) = self.write_all(&config).and_then(|()| self.sync_if_due(&config, forced)) {
                 self.fail(&error, &config);
+                config = self.server.config.current();
             }
             self.succeed();
             self.publish(&config);
@@ -116,7 +117,7 @@ impl Writer {
                 aof.figures.appended_size.fetch_add(piece.len() as u64, Relaxed);
                 piece.clear();
                 // Nothing may be on disk in the next file that follows from what is not on disk in this one.
-                sink.sync()?;
+                sink.sync().inspect_err(|_| self.doubtful = true)?;
             }
             match self.pieces.pop_front().map(|(_, order)| order) {
                 Some(Order::Switch(file, len)) => {
