@@ -68,6 +68,11 @@ impl Child {
         Self { persistence, progress: Arc::default(), known: false }
     }
 
+    /// Whether others can see it, and cancel it.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
     fn note_file(&self, running: &mut Option<Running>, temporary: Option<PathBuf>) {
         if let Some(running) = running.as_mut().filter(|_| self.known) {
             running.temporary = temporary;

@@ -115,6 +115,10 @@ fn restored_values_survive_restarts() {
             redis.call(&[b"PEXPIRE".as_slice(), key.as_bytes(), ttl]);
             client.call(&[b"RESTORE".as_slice(), key.as_bytes(), ttl, &payload]);
         }
+        // Later than any file can say.
+        let payload = client.call(&["DUMP", "list:small"]).bytes().expect("a payload").to_vec();
+        client.call(&[b"RESTORE".as_slice(), b"for-ever", i64::MAX.to_string().as_bytes(), &payload]);
+        assert_eq!(client.run("PEXPIRETIME for-ever"), format!("(integer) {}", i64::MAX));
         let before = (client.run("DEBUG DIGEST"), client.run("PEXPIRETIME list:small"));
         server.restart();
         let mut client = server.client();

@@ -121,7 +121,8 @@ fn restore(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let expire_at = match ttl {
         0 => None,
         at if options.absolute => Some(at),
-        ttl => Some(ttl.saturating_add(ctx.time_ms())),
+        // Files and commands have times with a sign.
+        ttl => Some(ttl.saturating_add(ctx.time_ms()).min(i64::MAX as u64)),
     };
     let now_ms = ctx.now_ms();
     if expire_at.is_some_and(|at| at <= now_ms) {

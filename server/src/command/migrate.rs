@@ -18,6 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use crate::command;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
@@ -98,7 +100,12 @@ fn migrate(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     // From here on nothing fails: whoever drops a hold must not have a key locked.
     let mut hold = None;
     if !order.copy {
-        hold = Some(Hold::new(server, index, parcels.iter().map(|parcel| watched(ctx, parcel)).collect()));
+        let mut flags = HashMap::new();
+        for parcel in &parcels {
+            // A name may be given twice.
+            flags.entry(parcel.key.clone()).or_insert_with(|| watch(ctx, &parcel.key));
+        }
+        hold = Some(Hold::new(server, index, flags));
         // Counted here, by the worker; the deletions are repeated one by one, when they happen.
         ctx.keys.effects.dirty += parcels.len() as u64;
         ctx.keys.propagate_nothing();
@@ -167,15 +174,15 @@ fn parcel(
     Ok(Parcel { key: entry.key().into(), expire_at: entry.expire_at(), payload, replace })
 }
 
-/// A key of the command, and the flag that is raised when somebody writes it.
-fn watched(ctx: &mut CommandContext<'_>, parcel: &Parcel) -> (Box<[u8]>, WatchFlag) {
+/// The flag that is raised when somebody writes a key of the command.
+fn watch(ctx: &mut CommandContext<'_>, name: &[u8]) -> WatchFlag {
     let flag = Arc::new(AtomicBool::new(false));
-    let key = ctx.key_of(&parcel.key);
+    let key = ctx.key_of(name);
     let index = ctx.keys.db;
     if let Some(shard) = ctx.keys.locked.shard(&key) {
         shard.watch(index, &key, &flag);
     }
-    (parcel.key.clone(), flag)
+    flag
 }
 
 /// What happens after the command.

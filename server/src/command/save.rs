@@ -34,7 +34,7 @@ const IN_PROGRESS: CommandError = CommandError::line("ERR Background save alread
 fn save(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let server = ctx.server;
     let failed = |_| CommandError::line("ERR The snapshot could not be saved. Check the server's log.");
-    match server.begin_save(Work::Save, None) {
+    match server.begin_save(Work::Save) {
         Ok(begun) => {
             ctx.session.job = Some(Box::new(move |reply: &mut ReplyWriter| {
                 begun.run().map_err(failed)?;
@@ -66,7 +66,7 @@ fn bgsave(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     // In EXEC keys are locked, and the snapshot locks all of them.
     let begun = match running {
         None if ctx.in_transaction => Err(NotBegun::Busy(Work::AofRewrite)),
-        None => ctx.server.begin_background_save(None),
+        None => ctx.server.begin_background_save(),
         Some(work) => Err(NotBegun::Busy(work)),
     };
     match begun {

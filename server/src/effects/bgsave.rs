@@ -36,16 +36,12 @@ impl Server {
         self.stats.sum(|stats| &stats.dirty)
     }
 
-    /// Take a snapshot, to save it. Whoever has locked all shards passes them.
-    pub fn begin_save(&'static self, work: Work, locked: Option<&mut Locked<'_>>) -> Result<Save, NotBegun> {
+    /// Take a snapshot, to save it.
+    pub fn begin_save(&'static self, work: Work) -> Result<Save, NotBegun> {
         let now_us = self.clock.now_us();
         let child = self.persistence.begin(work, now_us).map_err(NotBegun::Busy)?;
         self.persistence.save_begins(now_us / 1_000_000);
-        let keyspace = &self.tenant.keyspace;
-        let begun = match locked {
-            Some(locked) => Snapshot::begin_in(keyspace, locked, || self.dirty()),
-            None => Snapshot::begin(keyspace, || self.dirty()),
-        };
+        let begun = Snapshot::begin(&self.tenant.keyspace, || self.dirty());
         // Who has the child has the only snapshot; one that was given up ends before its child does.
         let (snapshot, dirty) = begun.map_err(|_| NotBegun::Busy(Work::BackgroundSave))?;
         let keys = snapshot.databases().iter().map(|database| database.keys as u64).sum();
@@ -54,8 +50,8 @@ impl Server {
     }
 
     /// Begin BGSAVE.
-    pub fn begin_background_save(&'static self, locked: Option<&mut Locked<'_>>) -> Result<(), NotBegun> {
-        let save = self.begin_save(Work::BackgroundSave, locked)?;
+    pub fn begin_background_save(&'static self) -> Result<(), NotBegun> {
+        let save = self.begin_save(Work::BackgroundSave)?;
         let thread = std::thread::Builder::new().name("bgsave".to_owned());
         match thread.spawn(move || save.run_in_background()) {
             Ok(_) => {
@@ -81,7 +77,7 @@ impl Server {
         }
         let child = Child::unseen(&self.persistence);
         let dirty = self.dirty();
-        let result = rdb_file::replace(&config, &child, false, |file| {
+        let result = rdb_file::replace(&config, &child, |file| {
             save::write_locked(self, locked, file, RdbOptions::of(&config, false), &child.progress)
         });
         note(self, &result, dirty);
@@ -109,32 +105,22 @@ impl Server {
             return;
         }
         // If there is no thread, that was told, and counts as a failure.
-        let _ = self.begin_background_save(None);
+        let _ = self.begin_background_save();
     }
 }
 
 impl Save {
     /// Save it, in the foreground.
     pub fn run(self) -> Result<(), FileError> {
-        let (server, config) = (self.server, self.server.config.current());
-        let _counted = server.memory.guest();
-        let Save { child, snapshot, dirty, .. } = self;
-        let options = RdbOptions::of(&config, false);
-        let result = rdb_file::replace(&config, &child, false, |file| {
-            save::write_snapshot(server, snapshot, file, options, &child.progress)
-        });
+        let Save { server, child, snapshot, dirty, .. } = self;
+        let result = write(server, &child, snapshot);
         note(server, &result, dirty);
         result
     }
 
     fn run_in_background(self) {
-        let (server, config) = (self.server, self.server.config.current());
-        let _counted = server.memory.guest();
-        let Save { child, snapshot, dirty, began_s, .. } = self;
-        let options = RdbOptions::of(&config, false);
-        let result = rdb_file::replace(&config, &child, true, |file| {
-            save::write_snapshot(server, snapshot, file, options, &child.progress)
-        });
+        let Save { server, child, snapshot, dirty, began_s } = self;
+        let result = write(server, &child, snapshot);
         let seconds = (server.clock.now_us() / 1_000_000).saturating_sub(began_s);
         let copied = child.progress.copied.load(Relaxed);
         server.persistence.background_save_ended(seconds, copied);
@@ -145,6 +131,15 @@ impl Save {
             Err(_) => tracing::warn!("Background saving error"),
         }
     }
+}
+
+fn write(server: &'static Server, child: &Child, snapshot: Snapshot<'static>) -> Result<(), FileError> {
+    let config = server.config.current();
+    let _counted = server.memory.guest();
+    let options = RdbOptions::of(&config, false);
+    rdb_file::replace(&config, child, |file| {
+        save::write_snapshot(server, snapshot, file, options, &child.progress)
+    })
 }
 
 /// Note how a save has ended.

@@ -2,7 +2,7 @@
 //!
 //! One thread reads and makes the entries, which go into the tables some hundred at a time: their slots are asked for first, so
 //! that no entry waits for memory alone. While the server starts, its clients are answered meanwhile (`-LOADING`).
-//! Nothing that the file says is lost: keys of types that no module knows are kept as they are, and what is no key and means
+//! What the file says is kept, but for the expiry of single fields, of which the log tells: keys of types that no module knows are kept as they are, and what is no key and means
 //! nothing here is kept for the next file (`persistence::Kept`).
 
 use std::io::{self, Read};
@@ -122,6 +122,12 @@ pub fn load_rdb<R: Read>(
     loader.progress(reader.offset());
     loader.figures.bytes = reader.offset();
     loader.end(reader.empty_keys());
+    let (gone, lost) = (reader.fields_expired(), reader.field_expiries_lost());
+    if gone > 0 || lost > 0 {
+        tracing::warn!(
+            "{gone} fields of hashes had expired, and {lost} lost their expiry: nothing here keeps one"
+        );
+    }
     Ok((loader.figures, reader.into_rest()))
 }
 

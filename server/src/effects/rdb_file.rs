@@ -43,11 +43,10 @@ pub fn path(config: &Config) -> PathBuf {
 pub fn replace(
     config: &Config,
     child: &Child,
-    background: bool,
     write: impl FnOnce(SyncedFile) -> Result<SyncedFile, SaveError>,
 ) -> Result<(), FileError> {
-    // A save in the background that is being cancelled may not have deleted its own yet.
-    let suffix = if background { "-bg" } else { "" };
+    // A save that is being cancelled deletes its own only later, and whoever has cancelled it writes one meanwhile.
+    let suffix = if child.is_known() { "-bg" } else { "" };
     let name = format!("temp-{}{suffix}.rdb", std::process::id());
     let temporary = config.in_dir(&name);
     child.writes(temporary.clone());

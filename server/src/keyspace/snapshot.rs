@@ -151,7 +151,7 @@ impl<'k> Snapshot<'k> {
     /// # Panics
     ///
     /// If not all shards are locked.
-    pub fn begin_in<T>(
+    pub(super) fn begin_in<T>(
         keyspace: &'k Keyspace,
         locked: &mut Locked<'_>,
         at_begin: impl FnOnce() -> T,
