@@ -34,7 +34,7 @@ enum Added {
     Yes,
     /// It, or something like it, was there.
     Before,
-    /// The filter is full.
+    /// There is no room for it.
     No(Refusal),
 }
 
@@ -62,15 +62,20 @@ fn refusal(why: Refusal) -> &'static str {
 
 /// Add items, and reply for each whether it was new. The first that finds the filter full gets an error in its place, and those after
 /// it nothing.
-fn add_all<'a>(mut filter: ValueMut<'_, Bloom>, items: impl Iterator<Item = &'a [u8]>) -> Reply {
+fn add_all<'a>(mut filter: ValueMut<'_, Bloom>, items: impl Iterator<Item = &'a [u8]>) -> Result<Reply> {
     let mut added = Vec::new();
     for item in items {
-        added.push(Added::to(&mut filter, item));
-        if matches!(added.last(), Some(Added::No(_))) {
-            break;
+        match Added::to(&mut filter, item) {
+            // How much memory there is differs from server to server, and whoever repeats the command must come to the same.
+            Added::No(why @ Refusal::NoMemory) => return Err(refusal(why).into()),
+            no @ Added::No(_) => {
+                added.push(no);
+                break;
+            }
+            other => added.push(other),
         }
     }
-    Reply::build(|writer| {
+    Ok(Reply::build(|writer| {
         writer.array(added.len());
         for added in added {
             match added {
@@ -79,7 +84,7 @@ fn add_all<'a>(mut filter: ValueMut<'_, Bloom>, items: impl Iterator<Item = &'a 
                 Added::No(why) => writer.error(refusal(why)),
             }
         }
-    })
+    }))
 }
 
 /// What a filter is to be.
@@ -167,7 +172,7 @@ pub fn add(ctx: &Context, key: Key, item: &[u8]) -> Result<bool> {
 )]
 pub fn madd(ctx: &Context, key: Key, item: Many<&[u8]>) -> Result<Reply> {
     let filter = open_or_create(ctx, &key, || Wanted::by_default().create())?;
-    Ok(add_all(filter, item.iter().copied()))
+    add_all(filter, item.iter().copied())
 }
 
 /// Add items to a Bloom filter, and create it as wanted if there is none.
@@ -206,7 +211,7 @@ pub fn insert(ctx: &Context, key: Key, mut options: Args) -> Result<Reply> {
     }
     wanted.expansion = wanted.expansion.filter(|_| scaling);
     let create = || if must_exist { Err(NOT_FOUND.into()) } else { wanted.create() };
-    Ok(add_all(open_or_create(ctx, &key, create)?, options.rest()))
+    add_all(open_or_create(ctx, &key, create)?, options.rest())
 }
 
 /// Say whether an item was added to a Bloom filter.

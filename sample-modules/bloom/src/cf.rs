@@ -164,7 +164,12 @@ fn insert_all(ctx: &Context, key: &Key, mut options: Args, only_new: bool) -> Re
     }
     let create = || if must_exist { Err(NOT_FOUND.into()) } else { new_filter(capacity, DEFAULT_SHAPE) };
     let mut filter = open_or_create(ctx, key, create)?;
-    let outcomes: Vec<_> = options.rest().map(|item| add_to(&mut filter, item, only_new)).collect();
+    let outcomes = options.rest().map(|item| match add_to(&mut filter, item, only_new) {
+        // How much memory there is differs from server to server, and whoever repeats the command must come to the same.
+        Some(Err(why @ Refusal::NoMemory)) => Err(refusal(why).into()),
+        outcome => Ok(outcome),
+    });
+    let outcomes = outcomes.collect::<Result<Vec<_>>>()?;
     Ok(Reply::build(|writer| {
         writer.array(outcomes.len());
         for outcome in outcomes {

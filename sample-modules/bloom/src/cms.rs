@@ -2,6 +2,7 @@
 
 use sandkey::prelude::*;
 
+use crate::limits::SOURCES;
 use crate::options::{create, number, number_in, open, open_mut};
 use crate::sketch::Refusal;
 use crate::sketch::countmin::CountMin;
@@ -82,6 +83,7 @@ pub fn merge(ctx: &Context, destination: Key, numkeys: &[u8], source: Many<&[u8]
     bail!(if count < 1, "CMS: Number of keys must be positive");
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let (names, weights) = source.split_at_checked(count).ok_or("CMS: wrong number of keys")?;
+    bail!(if count > SOURCES, "CMS: {count} keys are too many to merge at once, {SOURCES} are the most");
     let weights = weights_of(weights, count)?;
     let (width, depth) = {
         let destination = open::<CountMin>(ctx, &destination, MISSING)?;

@@ -39,6 +39,12 @@ pub const TOPK_INCREMENT: u32 = 100_000;
 /// leaves room in the module's memory for the filter.
 pub const CHUNK_BYTES: usize = 1 << 20;
 
+/// Bytes of a node of a t-digest where it is saved: nine of its mean, and up to ten of its weight.
+pub const SAVED_NODE_BYTES: usize = 19;
+
+/// Sketches that one command merges. It can have 65,536 keys open; one more would end it without a word.
+pub const SOURCES: usize = 60_000;
+
 /// The weight of all observations in a t-digest: beyond this a double does not hold every whole number.
 pub const OBSERVATIONS: u64 = 1 << 53;
 

@@ -6,7 +6,7 @@
 use sandkey::data_type::{DataType, Reader, Writer};
 use sandkey::prelude::{Result, error};
 
-use crate::limits::VALUE_BYTES;
+use crate::limits::{SAVED_NODE_BYTES, VALUE_BYTES};
 use crate::sketch::bloom::{Bloom, Filter};
 use crate::sketch::copied;
 use crate::sketch::countmin::CountMin;
@@ -253,14 +253,18 @@ impl DataType for TDigest {
     }
 
     fn save(&self, writer: &mut Writer) {
+        // In order before the room is taken: sorting needs some too, and gives it back.
+        let nodes = self.nodes();
+        // What stands before the nodes takes less than 64 bytes.
+        writer.reserve(nodes.len() * SAVED_NODE_BYTES + 64);
         writer.u64(u64::from(self.compression()));
         writer.u64(self.compressions());
         writer.f64(self.min().unwrap_or(f64::INFINITY));
         writer.f64(self.max().unwrap_or(f64::NEG_INFINITY));
         writer.u64(self.merged().nodes as u64);
         writer.u64(self.merged().weight);
-        writer.u64(self.len() as u64);
-        for node in &*self.nodes() {
+        writer.u64(nodes.len() as u64);
+        for node in &*nodes {
             writer.f64(node.mean);
             writer.u64(node.weight);
         }

@@ -2,7 +2,7 @@
 
 use sandkey::prelude::*;
 
-use crate::limits::COMPRESSION;
+use crate::limits::{COMPRESSION, SOURCES};
 use crate::options::{create, number, open, open_mut};
 use crate::sketch::Refusal;
 use crate::sketch::tdigest::{Node, TDigest, View};
@@ -89,11 +89,15 @@ pub fn merge(ctx: &Context, destination: Key, numkeys: &[u8], source: Many<&[u8]
     bail!(if count < 1, "ERR T-Digest: numkeys needs to be a positive integer");
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let (names, options) = source.split_at_checked(count).ok_or(Error::WrongArity)?;
+    let too_many = count > SOURCES;
+    bail!(if too_many, "ERR T-Digest: {count} keys are too many to merge at once, {SOURCES} are the most");
     let (wanted, replace) = merge_options(options)?;
     let (mut nodes, mut highest) = (Vec::new(), 0);
     for name in names {
         let source = open::<TDigest>(ctx, &ctx.open_read(*name)?, MISSING)?;
-        nodes.extend_from_slice(&source.nodes());
+        let more = source.nodes();
+        nodes.try_reserve(more.len()).map_err(|_| refusal(Refusal::NoMemory))?;
+        nodes.extend_from_slice(&more);
         highest = highest.max(source.compression());
     }
     let slot = ctx.open_mut::<TDigest>(&destination)?;

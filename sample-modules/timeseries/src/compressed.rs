@@ -217,7 +217,7 @@ impl Compressed {
         let bits = Bits::from_bytes(bytes, usize::try_from(len).ok()?)?;
         let count = u32::try_from(count).ok()?;
         // Every sample but the first takes two bits at least, so that an invented count costs nobody anything.
-        if count == 0 || bits.len() < 128 + 2 * (count as usize - 1) {
+        if count == 0 || (bits.len() as u64) < 128 + 2 * (u64::from(count) - 1) {
             return None;
         }
         let window = Window {
@@ -502,6 +502,7 @@ mod tests {
         let [first, timestamp, step, value, window, len] = rest;
         let with_count =
             |count| Compressed::load([count, first, timestamp, step, value, window, len], &bytes);
-        assert!(with_count(4).is_some() && with_count(0).is_none() && with_count(1 << 20).is_none());
+        assert!(with_count(4).is_some() && with_count(0).is_none());
+        assert!([1 << 20, (1 << 31) + 1, u64::from(u32::MAX)].map(with_count).iter().all(Option::is_none));
     }
 }

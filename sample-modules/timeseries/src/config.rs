@@ -107,14 +107,14 @@ fn compaction(rule: &str) -> Option<Compaction> {
 
 /// `60s` and the like.
 fn milliseconds(text: &str) -> Option<i64> {
-    let unit = text.bytes().last()?;
-    let number = &text[..text.len() - 1];
+    // The last byte may be the end of a longer character.
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let length = match unit {
-        b'm' => 1,
-        b's' => 1000,
-        b'M' => 60 * 1000,
-        b'h' => 3600 * 1000,
-        b'd' => 24 * 3600 * 1000,
+        "m" => 1,
+        "s" => 1000,
+        "M" => 60 * 1000,
+        "h" => 3600 * 1000,
+        "d" => 24 * 3600 * 1000,
         _ => return None,
     };
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
@@ -152,6 +152,8 @@ mod tests {
             "max:1M:1h:1h:1h",
             "max:-1s:1h",
             "max:s:1h",
+            "max:1é:1h",
+            "max::1h",
         ] {
             assert!(compactions(bad).is_err(), "{bad}");
         }

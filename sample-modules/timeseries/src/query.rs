@@ -165,8 +165,11 @@ impl<'a> Options<'a> {
                 .bytes()
                 .map_err(|_| NO_COUNT)
                 .and_then(|text| sandkey::FromBytes::from_bytes(text).map_err(|_| BAD_COUNT))?;
-            let count = usize::try_from(count).ok().filter(|count| *count > 0);
-            self.count = Some(count.ok_or(COUNT_RANGE)?);
+            if count < 1 {
+                return Err(COUNT_RANGE.into());
+            }
+            // More than there can be is all.
+            self.count = Some(usize::try_from(count).unwrap_or(usize::MAX));
         } else if args.keyword("ALIGN") {
             self.align = Some(args.bytes().map_err(|_| BAD_ALIGN)?);
         } else if args.keyword("AGGREGATION") {

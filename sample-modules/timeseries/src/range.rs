@@ -6,8 +6,11 @@
 
 use std::ops::ControlFlow;
 
+use sandkey::prelude::*;
+
 use crate::aggregate::{Aggregator, Frame, Tally};
 use crate::bucket::{Buckets, Stamp};
+use crate::limits::ROWS_IN_A_QUERY;
 use crate::sample::Sample;
 use crate::series::Series;
 
@@ -61,6 +64,16 @@ impl<'q> View<'q> {
         // A bucket that was closed and is open again cannot be: whatever is there is newer.
         let latest = latest.filter(|latest| last.is_none_or(|last| last.timestamp < latest.timestamp));
         Self { series, latest, query }
+    }
+
+    /// How many rows there will be if buckets without samples count; 0 if they do not.
+    fn rows_with_empty(&self) -> u64 {
+        let Query { from, to, count, aggregation, .. } = *self.query;
+        let Some(Aggregation { buckets, empty: true, .. }) = aggregation else { return 0 };
+        let Some((first, last)) = self.reported(buckets, from, to) else { return 0 };
+        // The first bucket may begin before time does, so only the difference without a sign is sure to fit.
+        let rows = first.abs_diff(last) / buckets.duration.unsigned_abs() + 1;
+        count.map_or(rows, |count| rows.min(count as u64))
     }
 
     /// What the query asks for.
@@ -226,15 +239,31 @@ impl<'q> View<'q> {
         rows.done
     }
 
-    /// Buckets without samples are reported between the first sample of all and the last of all, whatever the query's times. The
-    /// answer is the last of those buckets.
+    /// Begin with the first bucket that is reported. The answer is the last one.
     fn begin_empty(&self, rows: &mut Rows<'_>, from: i64, to: i64) -> Option<i64> {
-        let buckets = rows.aggregation.buckets;
+        let (first, last) = self.reported(rows.aggregation.buckets, from, to)?;
+        rows.next_empty = Some(first);
+        Some(last)
+    }
+
+    /// Buckets without samples are reported between the first sample of all and the last of all, whatever the query's times: the
+    /// first and the last of those buckets.
+    fn reported(&self, buckets: Buckets, from: i64, to: i64) -> Option<(i64, i64)> {
         let first = self.forth(0, i64::MAX).next()?.timestamp.max(from);
         let last = self.back(0, i64::MAX).next()?.timestamp.min(to);
-        rows.next_empty = (first <= last).then(|| buckets.start_of(first));
-        (first <= last).then(|| buckets.start_of(last))
+        (first <= last).then(|| (buckets.start_of(first), buckets.start_of(last)))
     }
+}
+
+/// Refuse a query that would have more rows of buckets without samples than there is room for.
+pub fn check_rows<'q>(views: impl IntoIterator<Item = View<'q>>) -> Result<()> {
+    let rows = views.into_iter().fold(0, |sum: u64, view| sum.saturating_add(view.rows_with_empty()));
+    bail!(
+        if rows > ROWS_IN_A_QUERY,
+        "ERR TSDB: with EMPTY the reply would have {rows} buckets, and {ROWS_IN_A_QUERY} are the most: \
+         ask for a longer bucketDuration or a shorter range"
+    );
+    Ok(())
 }
 
 /// How many of these samples come until a time; at least the first does. It looks close by before it looks far: buckets are

@@ -70,9 +70,7 @@ pub struct Series {
 /// What a new sample means to a series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
-    /// It is later than all; it goes to the end.
-    Append,
-    /// Its time is in the past: this is what stands there from now on.
+    /// This is what stands at its time from now on.
     Set(Sample),
     /// What is there already stays. The reply is this timestamp.
     Keep(i64),
@@ -102,13 +100,13 @@ impl Series {
     /// What a new sample would mean; nothing changes. `policy` is the command's for a sample whose time is taken, `default` that of
     /// a series that has none; hardly any sample asks for it.
     pub fn judge(&self, sample: Sample, policy: Option<Duplicates>, default: fn() -> Duplicates) -> Verdict {
-        let Some(last) = self.samples.last() else { return Verdict::Append };
+        let Some(last) = self.samples.last() else { return Verdict::Set(sample) };
         let own = || self.options.duplicates.unwrap_or_else(default);
         if sample.timestamp >= last.timestamp && self.ignores(sample, last, own) {
             return Verdict::Keep(last.timestamp);
         }
         if sample.timestamp > last.timestamp {
-            return Verdict::Append;
+            return Verdict::Set(sample);
         }
         if sample.timestamp < self.alive_since() {
             return Verdict::Refuse(TOO_OLD);

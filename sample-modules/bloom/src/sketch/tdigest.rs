@@ -7,7 +7,7 @@
 use std::cell::{OnceCell, Ref, RefCell};
 
 use super::{Refusal, has_room};
-use crate::limits::{COMPRESSION, OBSERVATIONS, SAVING_BYTES};
+use crate::limits::{COMPRESSION, OBSERVATIONS, SAVED_NODE_BYTES, SAVING_BYTES};
 
 #[cfg(test)]
 mod tests;
@@ -130,7 +130,7 @@ impl TDigest {
             return Ok(());
         }
         let more = nodes.len().max(16).min(capacity);
-        let bytes = (nodes.len() + more) * size_of::<Node>();
+        let bytes = (nodes.len() + more) * SAVED_NODE_BYTES;
         if nodes.try_reserve_exact(more).is_err() || !has_room(bytes + SAVING_BYTES) {
             return Err(Refusal::NoMemory);
         }
@@ -146,7 +146,9 @@ impl TDigest {
     }
 
     /// Change the compression, which counts from the next time on that the digest is compressed.
-    pub const fn set_compression(&mut self, compression: u32) {
+    pub fn set_compression(&mut self, compression: u32) {
+        // Questions are answered from nodes that are compressed for them.
+        self.view.take();
         self.compression = compression;
     }
 

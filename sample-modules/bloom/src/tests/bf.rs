@@ -123,6 +123,17 @@ fn a_full_filter_says_so_and_keeps_what_came_before() {
 }
 
 #[test]
+fn what_memory_has_no_room_for_fails_the_whole_command() {
+    let ctx = server();
+    // The second filter of the row holds 2^15 items, and the bits of the third are more than any value may have.
+    ok::<reserve>(&ctx, "f 0.01 1 EXPANSION 32768");
+    ok::<add>(&ctx, "f a");
+    let items: String = (0..40_000).map(|item| format!(" {item}")).collect();
+    assert_eq!(refusal::<madd>(&ctx, &format!("f{items}")), "ERR problem inserting into filter");
+    assert_eq!(refusal::<insert>(&ctx, &format!("f ITEMS{items}")), "ERR problem inserting into filter");
+}
+
+#[test]
 fn parameters_decide_about_filters_that_nobody_reserved() {
     let ctx = server();
     ok::<add>(&ctx, "f a");

@@ -113,6 +113,16 @@ fn a_full_filter_says_so_for_each_item() {
 }
 
 #[test]
+fn what_memory_has_no_room_for_fails_the_whole_command() {
+    let ctx = server();
+    // The second table has 2^16 fingerprints, and the third would have more than any value may.
+    ok::<reserve>(&ctx, "f 2 BUCKETSIZE 1 EXPANSION 32768");
+    assert_eq!(refusal::<insert>(&ctx, "f ITEMS a a a a a"), "Memory allocation failure");
+    let items: String = (0..70_000).map(|item| format!(" {item}")).collect();
+    assert_eq!(refusal::<insertnx>(&ctx, &format!("f ITEMS{items}")), "Memory allocation failure");
+}
+
+#[test]
 fn a_filter_grows_as_often_as_the_parameter_says() {
     let ctx = server();
     ctx.configure(&MODULE, "cf-max-expansions", "2").unwrap();

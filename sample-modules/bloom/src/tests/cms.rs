@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cms::*;
+use crate::limits::SOURCES;
 
 #[test]
 fn counts_add_up() {
@@ -115,5 +116,9 @@ fn a_merge_that_makes_no_sense_is_refused() {
         assert_eq!(refusal::<merge>(&ctx, line), why, "{line}");
     }
     assert_eq!(run::<merge>(&ctx, "a 1"), Err(Error::WrongArity));
+    let sources = " a".repeat(SOURCES + 1);
+    let too_many = "CMS: 60001 keys are too many to merge at once, 60000 are the most";
+    assert_eq!(refusal::<merge>(&ctx, &format!("a 60001{sources}")), too_many);
+    assert_eq!(ok::<merge>(&ctx, &format!("b 60000{}", &sources[2..])), "OK");
     assert_eq!(ok::<query>(&ctx, "a x"), [0]);
 }

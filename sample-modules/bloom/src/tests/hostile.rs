@@ -3,6 +3,7 @@
 
 use sandkey::data_type::{Reader, Writer};
 
+use crate::limits::SAVED_NODE_BYTES;
 use crate::sketch::bloom::Bloom;
 use crate::sketch::countmin::CountMin;
 use crate::sketch::cuckoo::{Cuckoo, Shape};
@@ -126,6 +127,18 @@ fn t_digests() {
             let _ = digest.add(Node { mean: f64::from(number), weight: 1 });
         }
     });
+}
+
+#[test]
+fn a_saved_t_digest_takes_no_more_room_than_was_made_for_it() {
+    for weight in [1, 1 << 40] {
+        let mut digest = TDigest::new(1000);
+        for number in 0..1500 {
+            digest.add(Node { mean: f64::from(number), weight }).unwrap();
+        }
+        let bytes = saved(&digest);
+        assert!(bytes.capacity() <= 1500 * SAVED_NODE_BYTES + 64, "{} of {}", bytes.len(), bytes.capacity());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! TDIGEST.*
 
 use super::*;
+use crate::limits::SOURCES;
 use crate::tdigest::*;
 
 fn doubles<const N: usize>(numbers: [f64; N]) -> Value {
@@ -179,6 +180,22 @@ fn a_merge_adds_to_what_is_there_or_replaces_it() {
 }
 
 #[test]
+fn a_merge_that_changes_only_the_compression_changes_the_answers() {
+    let ctx = server();
+    ok::<create_digest>(&ctx, "d COMPRESSION 1000");
+    ok::<create_digest>(&ctx, "nothing");
+    let numbers: String = (0..10_000).map(|number| format!(" {}", number * number)).collect();
+    ok::<add>(&ctx, &format!("d{numbers}"));
+    let answer = || ok::<quantile>(&ctx, "d 0.1 0.33 0.5 0.9");
+    let before = answer();
+    ok::<merge>(&ctx, "d 1 nothing COMPRESSION 5");
+    let after = answer();
+    assert_ne!(after, before);
+    ctx.reload().unwrap();
+    assert_eq!(answer(), after);
+}
+
+#[test]
 fn a_merge_that_makes_no_sense_is_refused() {
     let ctx = server();
     ok::<create_digest>(&ctx, "a");
@@ -195,6 +212,10 @@ fn a_merge_that_makes_no_sense_is_refused() {
     for line in ["a 2 a", "a 1", "a 9223372036854775807 a"] {
         assert_eq!(run::<merge>(&ctx, line), Err(Error::WrongArity), "{line}");
     }
+    let sources = " a".repeat(SOURCES + 1);
+    let too_many = "ERR T-Digest: 60001 keys are too many to merge at once, 60000 are the most";
+    assert_eq!(refusal::<merge>(&ctx, &format!("a 60001{sources}")), too_many);
+    assert_eq!(ok::<merge>(&ctx, &format!("a 60000{}", &sources[2..])), "OK");
     // The weight of all doubles every time until no double can tell it.
     ok::<add>(&ctx, "a 1");
     let refused = (0..60).find_map(|_| run::<merge>(&ctx, "a 1 a").err());

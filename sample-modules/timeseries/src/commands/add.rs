@@ -56,7 +56,6 @@ pub fn add_to(
         Verdict::Refuse(why) => return Ok(Err(why)),
         Verdict::Keep(timestamp) => return Ok(Ok(timestamp)),
         Verdict::Set(sample) => compaction::put(ctx, name, series, sample)?,
-        Verdict::Append => compaction::put(ctx, name, series, sample)?,
     }
     Ok(Ok(sample.timestamp))
 }

@@ -13,7 +13,7 @@ use crate::compaction;
 use crate::filter::Filter;
 use crate::limits;
 use crate::query::{self, Group, Wanted};
-use crate::range::{Query, View};
+use crate::range::{Query, View, check_rows};
 use crate::reply::Answer;
 use crate::sample::Sample;
 use crate::series::{Labels, Series};
@@ -194,14 +194,17 @@ fn multi_range(ctx: &Context, options: Args, reverse: bool) -> Result<Reply> {
             },
         )?;
     Ok(match &scope.group {
-        None => Answer::build(ctx, |answer| {
-            answer.pairs(latest.len());
-            for (name, series, latest) in latest {
-                ungrouped(answer, name, series, &scope.wanted, &query, latest);
-            }
-        }),
+        None => {
+            check_rows(latest.iter().map(|(_, series, latest)| View::new(series, *latest, &query)))?;
+            Answer::build(ctx, |answer| {
+                answer.pairs(latest.len());
+                for (name, series, latest) in latest {
+                    ungrouped(answer, name, series, &scope.wanted, &query, latest);
+                }
+            })
+        }
         Some(group) => {
-            let groups = grouped(&latest, group, &query);
+            let groups = grouped(&latest, group, &query)?;
             Answer::build(ctx, |answer| {
                 answer.pairs(groups.len());
                 groups.iter().for_each(|(value, members)| members.write(answer, group, value, &scope.wanted));
@@ -251,9 +254,11 @@ fn grouped<'f>(
     found: &[(&'f [u8], &'f Series, Option<Sample>)],
     group: &Group,
     query: &Query,
-) -> BTreeMap<&'f [u8], Members<'f>> {
+) -> Result<BTreeMap<&'f [u8], Members<'f>>> {
     // How many come back is counted after the reduction.
     let all = Query { count: None, reverse: false, ..query.clone() };
+    let labelled = found.iter().filter(|(_, series, _)| series.labels.get(&group.label).is_some());
+    check_rows(labelled.map(|(_, series, latest)| View::new(series, *latest, &all)))?;
     let mut groups: BTreeMap<&[u8], Members> = BTreeMap::new();
     for (name, series, latest) in found {
         let Some(value) = series.labels.get(&group.label) else { continue };
@@ -269,7 +274,7 @@ fn grouped<'f>(
         }
         members.samples.truncate(query.count.unwrap_or(usize::MAX));
     }
-    groups
+    Ok(groups)
 }
 
 /// Make one of all samples of the same time.

@@ -5,7 +5,7 @@ use sandkey::prelude::*;
 use crate::arguments::NO_KEY;
 use crate::compaction;
 use crate::query;
-use crate::range::{Query, View};
+use crate::range::{Query, View, check_rows};
 use crate::reply::Answer;
 use crate::series::Series;
 
@@ -64,6 +64,8 @@ pub fn revrange(ctx: &Context, key: Key, options: Args) -> Result<Reply> {
 fn answer(ctx: &Context, key: &Key, query: &Query) -> Result<Reply> {
     let series = ctx.open_ref::<Series>(key)?.ok_or(NO_KEY)?;
     let latest = if query.latest { compaction::latest(ctx, key.name(), &series)? } else { None };
-    let samples = View::new(&series, latest, query).answer();
+    let view = View::new(&series, latest, query);
+    check_rows([view])?;
+    let samples = view.answer();
     Ok(Answer::build(ctx, |answer| answer.samples(&samples)))
 }

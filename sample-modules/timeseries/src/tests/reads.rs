@@ -2,7 +2,7 @@
 
 use sandkey::prelude::*;
 
-use super::{run, server, speak, transcript};
+use super::{ask, run, server, speak, transcript};
 
 /// `i % 7` at 0 to 99 and again at 200 to 299.
 fn sevens(ctx: &Context, key: &str) {
@@ -193,6 +193,8 @@ fn queries_that_make_no_sense_are_refused() {
         (ERR TSDB: Couldn't parse COUNT)
         > TS.RANGE s - + COUNT 0
         (ERR TSDB: Invalid COUNT value)
+        > TS.RANGE s - + COUNT -1
+        (ERR TSDB: Invalid COUNT value)
         > TS.RANGE s - + FILTER_BY_VALUE a 1
         (ERR TSDB: Couldn't parse MIN)
         > TS.RANGE s - + FILTER_BY_VALUE 1 b
@@ -327,4 +329,40 @@ fn groups_are_reduced_to_one_series_each() {
         {\"Test=This\": [{} {\"reducers\": [\"var.s\"]} {\"sources\": [\"1\" \"2\"]} [[10 ~24.5]]]}
         ",
     );
+}
+
+#[test]
+fn buckets_without_samples_are_reported_up_to_a_limit() {
+    let ctx = server();
+    let line = "with EMPTY the reply would have ";
+    let refused = |rows| {
+        format!(
+            "(ERR TSDB: {line}{rows} buckets, and 250000 are the most: ask for a longer bucketDuration or a shorter range)"
+        )
+    };
+    for key in ["a", "b"] {
+        run(&ctx, &format!("TS.CREATE {key} LABELS l 1")).unwrap();
+        run(&ctx, &format!("TS.MADD {key} 0 1 {key} 9223372036854775807 2")).unwrap();
+    }
+    let count = |line: &str| run(&ctx, line).unwrap().as_slice().unwrap().len();
+    let all = "- + AGGREGATION sum 1 EMPTY";
+    for (query, rows) in [
+        (format!("TS.RANGE a {all}"), 1 << 63),
+        (format!("TS.REVRANGE a {all}"), 1 << 63),
+        (format!("TS.RANGE a {all} COUNT 250001"), 250_001),
+        ("TS.RANGE a 1 250001 AGGREGATION sum 1 EMPTY".to_owned(), 250_001),
+        (
+            "TS.RANGE a 0 + ALIGN 9223372036854775807 AGGREGATION sum 9223372036 EMPTY".to_owned(),
+            1_000_000_002,
+        ),
+        (format!("TS.MRANGE {all} COUNT 125001 FILTER l=1"), 250_002),
+        (format!("TS.MREVRANGE {all} COUNT 1 FILTER l=1 GROUPBY l REDUCE sum"), u64::MAX),
+    ] {
+        assert_eq!(ask(&ctx, &query), refused(rows), "{query}");
+    }
+    assert_eq!(count(&format!("TS.REVRANGE a {all} COUNT 250000")), 250_000);
+    assert_eq!(count("TS.RANGE a 1 2500 AGGREGATION sum 1 EMPTY COUNT 9223372036854775807"), 2500);
+    assert_eq!(count(&format!("TS.MRANGE {all} COUNT 10 FILTER l=1")), 2);
+    // Those that are not reported cost nothing.
+    assert_eq!(count("TS.RANGE a - + AGGREGATION sum 1"), 2);
 }

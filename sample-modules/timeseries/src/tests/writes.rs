@@ -380,3 +380,40 @@ fn a_madd_may_bring_many_samples_but_not_go_between_keys_for_ever() {
     );
     assert_eq!(ask(&ctx, "TS.GET b"), "[]");
 }
+
+#[test]
+fn a_madd_opens_a_destination_once_for_all_samples_that_follow_each_other() {
+    let ctx = server();
+    transcript(
+        &ctx,
+        "> TS.CREATE a\n> TS.CREATE to_a\n> TS.CREATERULE a to_a AGGREGATION sum 1\n> TS.CREATE b",
+    );
+    let many: String = (0..66_000).map(|at| format!(" a {at} 1")).collect();
+    let reply = run(&ctx, &format!("TS.MADD{many} b 5 1 a 0 1 a 66000 2")).unwrap();
+    let replies = reply.as_slice().unwrap();
+    assert_eq!(replies.len(), 66_003);
+    assert!(replies[..66_000].iter().enumerate().all(|(at, reply)| *reply == at as i64));
+    assert_eq!(replies[66_000], 5);
+    assert!(matches!(replies[66_001], Value::Error(_)));
+    assert_eq!(replies[66_002], 66_000);
+    assert_eq!(run(&ctx, "TS.RANGE to_a - +").unwrap().as_slice().unwrap().len(), 66_000);
+}
+
+#[test]
+fn a_madd_counts_the_destinations_among_its_keys() {
+    let ctx = server();
+    for source in ["a", "b"] {
+        run(&ctx, &format!("TS.CREATE {source}")).unwrap();
+        for to in 1..=5 {
+            run(&ctx, &format!("TS.CREATE {source}{to}")).unwrap();
+            run(&ctx, &format!("TS.CREATERULE {source} {source}{to} AGGREGATION sum {to}")).unwrap();
+        }
+    }
+    let turns = |count: i64| {
+        let one = |at| format!(" {} {at} 1", if at % 2 == 0 { "b" } else { "a" });
+        format!("TS.MADD{}", (0..count).map(one).collect::<String>())
+    };
+    assert_eq!(ask(&ctx, &turns(12_000)), "(ERR TSDB: too many keys in one TS.MADD)");
+    assert_eq!(ask(&ctx, "TS.GET b"), "[]");
+    assert_eq!(run(&ctx, &turns(9_000)).unwrap().as_slice().unwrap().len(), 9_000);
+}

@@ -115,6 +115,20 @@ impl View {
         if sum.is_finite() { sum / weight } else { parts().map(|(mean, part)| mean * (part / weight)).sum() }
     }
 
+    /// The value before a place and up to where it holds, and the value of that place and from where on. Beyond the ends are the
+    /// extremes.
+    fn around(&self, next: usize) -> ((f64, f64), (f64, f64)) {
+        let left = match next.checked_sub(1).map(|at| self.places[at]) {
+            Some(place) => (place.mean, place.last()),
+            None => (self.min, 0.0),
+        };
+        let right = match self.places.get(next) {
+            Some(place) => (place.mean, place.first()),
+            None => (self.max, self.total),
+        };
+        (left, right)
+    }
+
     /// The value at a point of the stretches.
     fn at(&self, point: f64) -> f64 {
         if point < 1.0 {
@@ -124,14 +138,7 @@ impl View {
             return self.max;
         }
         let next = self.places.partition_point(|place| place.middle() <= point);
-        let (left, from) = match next.checked_sub(1).map(|at| self.places[at]) {
-            Some(place) => (place.mean, place.last()),
-            None => (self.min, 0.0),
-        };
-        let (right, to) = match self.places.get(next) {
-            Some(place) => (place.mean, place.first()),
-            None => (self.max, self.total),
-        };
+        let ((left, from), (right, to)) = self.around(next);
         if point < from {
             left
         } else if point >= to {
@@ -155,14 +162,7 @@ impl View {
             // Exact, as long as none of them was merged from different values.
             return (self.places[equal].before + self.places[next - 1].end()) / 2.0;
         }
-        let (left, from) = match next.checked_sub(1).map(|at| self.places[at]) {
-            Some(place) => (place.mean, place.last()),
-            None => (self.min, 0.0),
-        };
-        let (right, to) = match self.places.get(next) {
-            Some(place) => (place.mean, place.first()),
-            None => (self.max, self.total),
-        };
+        let ((left, from), (right, to)) = self.around(next);
         // Divided first, because the difference of huge numbers may not fit.
         let part = (value / 2.0 - left / 2.0) / (right / 2.0 - left / 2.0);
         if part.is_nan() { from } else { between(from, to, part) }
