@@ -65,6 +65,7 @@ fn what_was_written_is_read() {
     survives(&(Some(7u64), None::<String>, Box::new(5i32), Some(Some(1u8))));
     survives(&([1u8, 2, 3], [String::from("a"), String::from("b")]));
     survives(&(VecDeque::from([1u64, 2]), Box::<[i64]>::from([3, -4])));
+    survives(&(VecDeque::from([1u8, 2]), VecDeque::<u8>::new()));
     survives(&(BTreeSet::from([3u64, 1]), BTreeMap::from([(b"k".to_vec(), 1.5f64)])));
     survives(&sandkey::collections::HashMap::from_iter([("a".to_owned(), 1u64), ("b".to_owned(), 2)]));
     survives(&sandkey::collections::HashSet::from_iter([1u64, 2, 3]));

@@ -12,7 +12,7 @@ use crate::contract::{Argv, ArgvBuf, ValuesBuf};
 use crate::host::{Host, HostFault, HostResult};
 use crate::lend::Lent;
 use crate::limiter::Limiter;
-use crate::limits::{BYTES_PER_FUEL, HOST_CALL_FUEL, Limits, STRING_FUEL};
+use crate::limits::{BYTES_PER_FUEL, HOST_CALL_FUEL, Limits, STRING_FUEL, WALKED_FUEL};
 use crate::log_gate::LogGate;
 use crate::trap::TooLarge;
 use crate::wasi::Wasi;
@@ -134,6 +134,8 @@ pub(crate) struct Moved {
     pub(crate) bytes: usize,
     /// Strings in lists, each of which is something to do.
     pub(crate) strings: usize,
+    /// Keys or fields that are looked at for it.
+    pub(crate) walked: u32,
 }
 
 impl Add for Moved {
@@ -141,14 +143,19 @@ impl Add for Moved {
 
     #[inline]
     fn add(self, other: Self) -> Self {
-        Self { bytes: self.bytes + other.bytes, strings: self.strings + other.strings }
+        Self {
+            bytes: self.bytes + other.bytes,
+            strings: self.strings + other.strings,
+            walked: self.walked + other.walked,
+        }
     }
 }
 
 /// Take the fuel for a host call with such parameters, before it does anything.
 #[inline]
 pub(crate) fn charge_call(store: impl AsContextMut<Data = Guest>, moved: Moved) -> wasmtime::Result<()> {
-    charge(store, HOST_CALL_FUEL + bytes_fuel(moved.bytes) + STRING_FUEL * moved.strings as u64)
+    let each = STRING_FUEL * moved.strings as u64 + WALKED_FUEL * u64::from(moved.walked);
+    charge(store, HOST_CALL_FUEL + bytes_fuel(moved.bytes) + each)
 }
 
 /// Take the fuel for an answer of so many bytes.

@@ -87,14 +87,10 @@ impl Lent {
     /// Give memory back that a rare large answer has left in the buffers.
     pub(crate) fn shrink(&mut self) {
         const KEEP: usize = 64 << 10;
-        if self.list.bytes() > KEEP {
-            self.list.clear();
-            self.list.shrink_to(KEEP);
-        }
-        if self.values.bytes() > KEEP {
-            self.values.clear();
-            self.values.shrink_to(KEEP);
-        }
+        self.list.clear();
+        self.list.shrink_to(KEEP);
+        self.values.clear();
+        self.values.shrink_to(KEEP);
     }
 }
 

@@ -86,6 +86,9 @@ pub const HOST_CALL_FUEL: u64 = 100;
 /// that one call with many strings buys hardly more of the server than many calls.
 pub const STRING_FUEL: u64 = HOST_CALL_FUEL / 2;
 
+/// Fuel of a key or a field that a step of a walk may look at, paid in advance: what is not among the answer was looked at, too.
+pub const WALKED_FUEL: u64 = HOST_CALL_FUEL / 10;
+
 /// Bytes that cross the boundary for one unit of fuel: copying moves about 10 bytes in the time of an instruction,
 /// and whoever receives them reads them at least once more.
 pub const BYTES_PER_FUEL: u64 = 4;

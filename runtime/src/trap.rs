@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use wasmtime::WasmBacktrace;
+use wasmtime::{FrameInfo, WasmBacktrace};
 
 use crate::host::HostFault;
 use crate::text::one_line;
@@ -135,21 +135,25 @@ fn cause(error: &wasmtime::Error, memory_refused: bool) -> TrapCause {
     }
 }
 
-/// One string for each frame, `module!function`, demangled. Taken from what the backtrace prints, because only that
-/// demangles.
+/// One string for each frame.
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return Vec::new() };
-    let printed = backtrace.to_string();
-    printed
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            // `   0:    0x2a - module!function`, or without the offset.
-            let (_, frame) = line.split_once(": ")?;
-            let frame = frame.split_once(" - ").map_or(frame, |(_, name)| name);
-            // The trampolines that the toolchain puts between modules say nothing to the author.
-            let trampoline = frame.starts_with("<unknown>!") || frame.starts_with("wit-component:");
-            (!trampoline).then(|| one_line(frame, 200))
-        })
-        .collect()
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    backtrace.map_or_else(Vec::new, |backtrace| backtrace.frames().iter().filter_map(frame).collect())
+}
+
+/// `module!function`. None for the trampolines that the toolchain puts between modules: they say nothing to the author.
+fn frame(frame: &FrameInfo) -> Option<String> {
+    let module = frame.module().name().filter(|name| !name.starts_with("wit-component:"))?;
+    let function = match frame.func_name() {
+        // Only Rust's names are written out as their authors know them: what a short name of C++ stands for can be longer than all
+        // memory, and a hostile module chooses its names.
+        Some(name) => rustc_demangle::demangle(beginning(name)).to_string(),
+        None => format!("<wasm function {}>", frame.func_index()),
+    };
+    Some(one_line(&format!("{}!{function}", beginning(module)), 200))
+}
+
+/// As much of a name as anybody reads.
+fn beginning(name: &str) -> &str {
+    &name[..name.floor_char_boundary(1000)]
 }

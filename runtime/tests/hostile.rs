@@ -59,6 +59,13 @@ fn rust_names_are_demangled() {
     assert_eq!(ended(&guest).2[0], "guest!hello::run::h0123456789abcdef");
 }
 
+/// A short name of C++ can stand for more than fits into memory, so none is written out.
+#[test]
+fn names_of_other_languages_stay_as_they_are() {
+    let guest = Guest { fields: "(func $_Z3fooi unreachable)".into(), ..calling("(call $_Z3fooi)") };
+    assert_eq!(ended(&guest).2[0], "guest!_Z3fooi");
+}
+
 #[test]
 fn memory_grows_to_the_limit_and_fails_inside_the_guest() {
     // Answers with the pages that it got.

@@ -307,6 +307,17 @@ pub const SAVE_RETRY_DELAY_S: u64 = 5;
 /// How long CONFIG SET waits for an instance that is at work: as long as commands of modules usually take at the most.
 pub const INSTANCE_WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// Bytes that a command of a module may leave to be undone and to be repeated. Its fuel buys less in values, but each change of a field
+/// keeps the key's name, which may be long.
+pub const CHANGES_BYTES_MAX: usize = 1 << 30;
+
+/// For how long the commands may run, all together, that a command of a module calls. Their fuel is bounded as its own; this is for
+/// those that have none.
+pub const CALLED_NS_MAX: u64 = 1_000_000_000;
+
+/// How long INFO and MODULE INSPECT wait for an instance to ask it for its size.
+pub const INSTANCE_LOOK_MAX: Duration = Duration::from_millis(1);
+
 /// How long a worker keeps an instance for the commands of one batch: some tens of short ones.
 pub const INSTANCE_HELD_NS: u64 = 100_000;
 

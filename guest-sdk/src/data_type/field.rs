@@ -55,13 +55,7 @@ pub trait Field: Sized {
     /// Read a list; bytes are one string instead.
     #[doc(hidden)]
     fn read_list(reader: &mut Reader<'_>) -> Result<Vec<Self>> {
-        let count = reader.count()?;
-        // Large elements may be announced by few bytes: what is set aside at first is no larger than what is left to read.
-        let mut list = Vec::with_capacity(count.min(reader.remaining() / size_of::<Self>().max(1)));
-        for _ in 0..count {
-            list.push(Self::read(reader)?);
-        }
-        Ok(list)
+        read_elements(reader)
     }
 
     /// Write a list.
@@ -88,6 +82,17 @@ impl Field for u8 {
     fn write_list(list: &[Self], writer: &mut Writer) {
         writer.bytes(list);
     }
+}
+
+/// Read a list element by element.
+fn read_elements<T: Field>(reader: &mut Reader<'_>) -> Result<Vec<T>> {
+    let count = reader.count()?;
+    // Large elements may be announced by few bytes: what is set aside at first is no larger than what is left to read.
+    let mut list = Vec::with_capacity(count.min(reader.remaining() / size_of::<T>().max(1)));
+    for _ in 0..count {
+        list.push(T::read(reader)?);
+    }
+    Ok(list)
 }
 
 fn narrow<W: Copy + std::fmt::Display, N: TryFrom<W>>(wide: W, reader: &Reader<'_>) -> Result<N> {
@@ -231,7 +236,8 @@ impl<T: Field> Field for Box<[T]> {
 
 impl<T: Field> Field for VecDeque<T> {
     fn read(reader: &mut Reader<'_>) -> Result<Self> {
-        T::read_list(reader).map(Self::from)
+        // Not as a list of bytes would be: it is not written as one.
+        read_elements(reader).map(Self::from)
     }
 
     fn write(&self, writer: &mut Writer) {

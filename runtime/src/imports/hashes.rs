@@ -1,8 +1,7 @@
 //! `hashes`: keys that hold hashes.
 
 use crate::host::HostFault;
-use crate::limits::SCAN_COUNT;
-use crate::linking::{Bytes, Interface, PairPage, Strings, Values};
+use crate::linking::{Bytes, Count, Interface, PairPage, Strings, Values};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, Bytes), Option<Bytes>>("get", |c, (key, field)| c.host.hash_get(key, field))?;
@@ -28,7 +27,7 @@ pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, Bytes, i64), i64>("incr-by", |c, (key, field, by)| {
         c.host.hash_incr_by(key, field, by)
     })?;
-    on.refusable::<(u32, u64, u32), PairPage>("scan", |c, (key, cursor, count)| {
-        c.list(|host, pairs| host.hash_scan(key, cursor, count.clamp(1, SCAN_COUNT), pairs))
+    on.refusable::<(u32, u64, Count), PairPage>("scan", |c, (key, cursor, count)| {
+        c.list(|host, pairs| host.hash_scan(key, cursor, count, pairs))
     })
 }

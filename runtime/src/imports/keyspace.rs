@@ -2,8 +2,7 @@
 
 use crate::guest::Phase;
 use crate::host::{Mode, ValueType};
-use crate::limits::SCAN_COUNT;
-use crate::linking::{Bytes, Interface, KeyPage};
+use crate::linking::{Bytes, Count, Interface, KeyPage};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(Bytes, Mode), u32>("open", |c, (name, mode)| c.host.open(name, mode))?;
@@ -14,7 +13,7 @@ pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, Option<u64>), bool>("expire-at-ms", |c, (key, when)| {
         c.host.expire_at_ms(key, when)
     })?;
-    on.refusable::<(u64, Option<Bytes>, u32), KeyPage>("scan", |c, (cursor, pattern, count)| {
-        c.list(|host, keys| host.scan(cursor, pattern, count.clamp(1, SCAN_COUNT), keys))
+    on.refusable::<(u64, Option<Bytes>, Count), KeyPage>("scan", |c, (cursor, pattern, count)| {
+        c.list(|host, keys| host.scan(cursor, pattern, count, keys))
     })
 }

@@ -1,7 +1,6 @@
 //! `objects`: keys that hold values of the module's own types.
 
-use crate::limits::SCAN_COUNT;
-use crate::linking::{Interface, KeyPage, Strings, Text};
+use crate::linking::{Count, Interface, KeyPage, Strings, Text};
 
 pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
     on.refusable::<(u32, u32), Option<u32>>("get", |c, (key, data_type)| {
@@ -15,8 +14,8 @@ pub(super) fn define(on: &mut impl Interface) -> wasmtime::Result<()> {
         c.host.object_set(key, c.data_type(data_type)?, object)
     })?;
     on.sure::<(u32,), Option<Text>>("type-name", |c, (key,)| c.host.object_type_name(key))?;
-    on.refusable::<(u32, u64, u32), KeyPage>("scan", |c, (data_type, cursor, count)| {
+    on.refusable::<(u32, u64, Count), KeyPage>("scan", |c, (data_type, cursor, count)| {
         let data_type = c.data_type(data_type)?;
-        c.list(|host, keys| host.object_scan(data_type, cursor, count.clamp(1, SCAN_COUNT), keys))
+        c.list(|host, keys| host.object_scan(data_type, cursor, count, keys))
     })
 }

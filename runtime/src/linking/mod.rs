@@ -33,6 +33,9 @@ pub(crate) struct Text;
 /// `types.argv`, likewise.
 pub(crate) struct Strings;
 
+/// How many keys or fields a step of a walk looks at, at most: each of them is paid for, whether or not it is among the answer.
+pub(crate) struct Count;
+
 /// A linker on which the interfaces of the contract can be defined.
 pub(crate) trait Linking {
     type Interface<'l>: Interface

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use wasmtime::component::{ComponentNamedList, ComponentType, Lift, WasmList, WasmStr};
 use wasmtime::{StoreContextMut, ValType};
 
-use super::{Bytes, Strings, Text};
+use super::{Bytes, Count, Strings, Text};
 use crate::bindings::sandkey::module::keyspace::Mode as WireMode;
 use crate::bindings::sandkey::module::log::Level as WireLevel;
 use crate::canonical::{Arguments, Memory, unknown_case};
 use crate::contract::Argv;
 use crate::guest::{Guest, Moved};
 use crate::host::{HostFault, LogLevel, Mode};
+use crate::limits::SCAN_COUNT;
 
 /// A store whose guest stands still.
 pub(crate) type Stopped<'m> = StoreContextMut<'m, Guest>;
@@ -113,6 +114,24 @@ numbers! {
     i64: I64 = |arguments| arguments.u64().cast_signed();
 }
 
+impl Param for Count {
+    type In<'m> = u32;
+    type Wire = u32;
+    const FLAT: &'static [ValType] = &[ValType::I32];
+
+    fn of_wire<'m>(wire: &'m u32, _: &'m Stopped<'_>) -> wasmtime::Result<u32> {
+        Ok((*wire).clamp(1, SCAN_COUNT))
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, _: Memory<'m>) -> wasmtime::Result<u32> {
+        Ok(arguments.u32().clamp(1, SCAN_COUNT))
+    }
+
+    fn moved(count: &u32) -> Moved {
+        Moved { walked: *count, ..Moved::default() }
+    }
+}
+
 /// `option<u64>`.
 impl Param for Option<u64> {
     type In<'m> = Self;
@@ -145,7 +164,7 @@ impl Param for Option<Bytes> {
     }
 
     fn moved(bytes: &Option<&[u8]>) -> Moved {
-        Moved { bytes: bytes.map_or(0, <[u8]>::len), strings: 0 }
+        Moved { bytes: bytes.map_or(0, <[u8]>::len), ..Moved::default() }
     }
 }
 
@@ -181,7 +200,7 @@ impl Param for Bytes {
 
     #[inline]
     fn moved(bytes: &&[u8]) -> Moved {
-        Moved { bytes: bytes.len(), strings: 0 }
+        Moved { bytes: bytes.len(), ..Moved::default() }
     }
 }
 
@@ -200,7 +219,7 @@ impl Param for Text {
     }
 
     fn moved(text: &Cow<'_, str>) -> Moved {
-        Moved { bytes: text.len(), strings: 0 }
+        Moved { bytes: text.len(), ..Moved::default() }
     }
 }
 
@@ -235,7 +254,7 @@ impl Param for Strings {
     }
 
     fn moved(argv: &Argv<'_>) -> Moved {
-        Moved { bytes: argv.data().len() + 4 * argv.len(), strings: argv.len() }
+        Moved { bytes: argv.data().len() + 4 * argv.len(), strings: argv.len(), ..Moved::default() }
     }
 }
 

@@ -67,8 +67,10 @@ impl Held {
             return held;
         }
         drop(held);
-        self.since = tick;
-        plan.lock_instances(server, worker)
+        let instances = plan.lock_instances(server, worker);
+        // Waiting for them is no holding. Whoever needs none need not look at the clock.
+        self.since = if instances.is_empty() { tick } else { server.clock.ticks() };
+        instances
     }
 
     /// Keep instances locked for the next command, unless others may have waited long for them.

@@ -39,12 +39,23 @@ pub struct CommandContext<'a> {
     pub seed: Option<u64>,
     /// Keys that the command turns out to need and that are not locked: it has done nothing yet, and runs again with them.
     pub more_keys: Vec<Box<[u8]>>,
+    /// What a module's command has had other commands do.
+    pub called: Called,
     /// The instances that it has locked.
     pub instances: InstanceGuards,
     /// One of its keys, hashed when its shard was looked up.
     pub known_key: Option<Key<'a>>,
     /// The keys that it has locked.
     pub keys: Keys<'a>,
+}
+
+/// What the commands have used that a module's command has called, all together.
+#[derive(Debug, Default)]
+pub struct Called {
+    /// Fuel, of modules.
+    pub fuel: u64,
+    /// Nanoseconds.
+    pub ns: u64,
 }
 
 impl CommandContext<'_> {

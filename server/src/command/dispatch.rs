@@ -1,5 +1,5 @@
 //! The one place where a command and its consequences happen: stops 4 to 11 of a command's way.
-//! Clients, EXEC, a module's `call` and (in time) the replay of the append-only file all enter here.
+//! Clients, EXEC, a module's `call` and the replay of the append-only file all enter here.
 //!
 //! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
 //! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await. An instance may stay
@@ -22,7 +22,7 @@ use crate::server::Server;
 
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
-use super::context::CommandContext;
+use super::context::{Called, CommandContext};
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
@@ -343,13 +343,13 @@ impl Executor {
     /// case, those that write in the others, and they wait while the disk has to catch up.
     #[cold]
     fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        if self.server.persistence.is_loading() && !command.flags.has(Flags::LOADING) {
+        let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+        let runs = queue.filter(|_| command.flags.has(Flags::RUNS_QUEUE)).map(|(queued, _)| queued.flags);
+        let flags = || std::iter::once(command.flags).chain(runs.clone());
+        if self.server.persistence.is_loading() && !flags().all(|flags| flags.has(Flags::LOADING)) {
             return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
         }
-        let queued = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let writes = command.flags.has(Flags::WRITE)
-            || command.flags.has(Flags::RUNS_QUEUE)
-                && queued.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE));
+        let writes = flags().any(|flags| flags.has(Flags::WRITE));
         // Those who watch the server ask with PING whether it can do its work.
         if (writes || command.name == "ping")
             && let Some(reason) = self.server.aof.write_error()
@@ -484,6 +484,7 @@ impl Executor {
             in_transaction: false,
             seed: session_seed,
             more_keys: Vec::new(),
+            called: Called::default(),
             instances,
             known_key: plan.key(),
             keys,
@@ -631,9 +632,14 @@ pub fn run_nested(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'_
         Ok(()) => ctx.propagate_after(effects, command, argv),
         Err(_) => ctx.keys.forget(effects),
     }
+    let nanos = ctx.server.clock.nanos_between(began, ctx.server.clock.ticks());
+    // What runs further below is within what runs here.
+    if ctx.keys.scratch.undo.depth() == 1 {
+        ctx.called.ns += nanos;
+    }
     let counters = command.counters.of(ctx.worker);
     counters.calls.add(1);
-    counters.nanos.add(ctx.server.clock.nanos_between(began, ctx.server.clock.ticks()));
+    counters.nanos.add(nanos);
     if result.is_err() {
         counters.failed.add(1);
     }

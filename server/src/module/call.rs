@@ -1,7 +1,9 @@
 //! `call.run` and `keyspace.scan`: a module runs another command, or walks over all keys, within its own bounds.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use sandkey_runtime as rt;
-use sandkey_runtime::{ArgvBuf, Error, HostResult, Reply};
+use sandkey_runtime::{ArgvBuf, Error, HostFault, HostResult, Reply};
 
 use crate::command::context::CommandContext;
 use crate::command::dispatch::{resolve, run_nested};
@@ -18,6 +20,12 @@ use super::host::{ModuleHost, to_error};
 pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> HostResult<Reply> {
     if args.is_empty() {
         return Err(Error::NotCallable.into());
+    }
+    let called = &host.ctx.called;
+    let used_up =
+        called.fuel > host.module.fuel_per_command.load(Relaxed) || called.ns > limits::CALLED_NS_MAX;
+    if used_up && !host.ctx.session.is_loader {
+        return Err(HostFault::Other("the commands that it calls use more than a command may".into()).into());
     }
     let argv = Argv::from_packed(args.data(), args.ends());
     let table = host.ctx.tenant.commands();

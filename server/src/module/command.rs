@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use sandkey_runtime::{ArgvBuf, Host, Reply, State, Trap, TrapCause};
 
 use crate::command::args::printable;
-use crate::command::context::CommandContext;
+use crate::command::context::{Called, CommandContext};
 use crate::command::error::{CommandError, CommandResult};
 use crate::command::lock_plan::for_each_key;
 use crate::command::table::Run;
@@ -123,10 +123,17 @@ impl ModuleCommand {
     }
 
     fn run_once(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> Result<(), Failure> {
+        if ctx.keys.propagates() {
+            // What a command before this one of the same transaction found expired is gone whatever becomes of this one.
+            ctx.keys.collect_expired();
+        }
         let effects = ctx.keys.effects.mark();
         let reply = ctx.reply.len();
         let outer_write = std::mem::replace(&mut ctx.keys.may_write, self.spec().flags.write);
         let mark = ctx.keys.scratch.undo.enter();
+        if ctx.keys.scratch.undo.depth() == 1 {
+            ctx.called = Called::default();
+        }
         let result = self.run_in(slot, ctx, argv, effects);
         let outermost = ctx.keys.scratch.undo.leave(mark);
         ctx.keys.may_write = outer_write;
@@ -174,6 +181,9 @@ impl ModuleCommand {
         let outcome = instance.call(&mut host, self.index as u32, args.as_argv(), fuel);
         counters.calls.add(1);
         module.bill(worker, outcome.fuel_used, || server.clock.now_ns());
+        if host.ctx.keys.scratch.undo.depth() > 1 {
+            host.ctx.called.fuel = host.ctx.called.fuel.saturating_add(outcome.fuel_used);
+        }
         let missing = !host.used.missing.is_empty() || !host.used.unlocked.is_empty();
         let result = match outcome.result {
             Ok(_) if missing => {

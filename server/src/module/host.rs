@@ -181,6 +181,10 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
 
     /// Repeat a change of a key with this command.
     fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
+        let keys = &self.ctx.keys;
+        if keys.scratch.undo.field_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
+            return Err(HostFault::Other("it changes more than one command may".into()).into());
+        }
         if self.ctx.keys.propagates() {
             let (key, _) = key_of(&self.handles, handle)?;
             let args: SmallVec<[&[u8]; 8]> =
@@ -498,9 +502,14 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn hash_get_many(&mut self, key: u32, fields: rt::Argv<'_>, values: &mut ValuesBuf) -> HostResult<()> {
         let hash = self.hash(key)?;
+        let mut digits = itoa::Buffer::new();
         for field in fields.iter() {
             let value = hash.and_then(|hash| hash.get(field));
-            values.push(value.map(StringRef::to_vec).as_deref());
+            values.push(value.map(|value| value.bytes(&mut digits)));
+            // The same large value can be asked for any number of times.
+            if values.overflowed() {
+                break;
+            }
         }
         Ok(())
     }

@@ -196,9 +196,9 @@ impl LoadedModule {
         }
     }
 
-    /// Bytes in the linear memories of its instances. An instance that is at work is left out.
+    /// Bytes in the linear memories of its instances. One that is at work for longer than nearly all commands take is left out.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.iter().filter_map(|slot| slot.try_lock());
+        let slots = self.slots.iter().filter_map(|slot| slot.try_lock_for(limits::INSTANCE_LOOK_MAX));
         slots.filter_map(|slot| slot.instance.as_ref().map(Instance::memory_bytes)).sum()
     }
 
@@ -330,7 +330,8 @@ impl InstanceGuards {
     /// Whether these are the instances of exactly these modules.
     #[inline]
     pub fn are_of(&self, modules: &[ModuleRef<'_>]) -> bool {
-        self.0.len() == modules.len() && modules.iter().zip(&self.0).all(|(module, (id, _))| module.id == *id)
+        let is_one = |id: &u64| modules.iter().any(|module| module.id == *id);
+        self.0.len() == modules.len() && self.0.iter().all(|(id, _)| is_one(id))
     }
 
     /// Take a module's slot out. None while the module runs.

@@ -342,7 +342,12 @@ pub fn digested(server: &'static Server, value: &ModuleValue) -> Result<Vec<u8>,
 
 /// The commands that make a value, for an append-only file without a preamble; none if a RESTORE shall do it.
 pub fn rewritten(server: &'static Server, key: &[u8], value: &ModuleValue) -> Result<Vec<ArgvBuf>, String> {
-    let Some(module) = owner(server, value.id()) else { return Ok(Vec::new()) };
+    // A journal is for the version that has written it, which may have been replaced since the snapshot.
+    let module = match value.is_folded() {
+        true => owner(server, value.id()),
+        false => server.tenant.modules.by_id(value.journal().revision().module),
+    };
+    let Some(module) = module else { return Ok(Vec::new()) };
     module.with_object(server, value, |work| {
         let Object { data_type, number } = work.object;
         Ok(work
