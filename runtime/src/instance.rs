@@ -59,6 +59,7 @@ impl Instance {
         if let Some(lent) = &mut store.data_mut().lent {
             lent.data_types = manifest.data_types.len() as u32;
         }
+        store.data_mut().limiter.finish();
         Ok((Self { store, entry, fuel_init: limits.fuel_init, dead: false }, manifest))
     }
 
@@ -107,6 +108,11 @@ impl Instance {
     /// Bytes that its memories and tables take.
     pub fn memory_bytes(&self) -> usize {
         self.store.data().limiter.bytes()
+    }
+
+    /// Whether the last call was refused memory that a new instance, without what this one has kept, would have given it.
+    pub fn is_crowded(&self) -> bool {
+        self.store.data().limiter.is_crowded()
     }
 
     /// Change how much memory it may have. What it has already, it keeps.

@@ -14,12 +14,16 @@ const ELEMENT_BYTES: usize = 8;
 pub(crate) struct Limiter {
     memory: usize,
     memory_max: usize,
+    /// What it had when it was new.
+    memory_at_first: usize,
     elements: usize,
     elements_max: usize,
     /// The growth that was last allowed, to be taken back if the system refuses it.
     memory_last: usize,
     elements_last: usize,
     refused: bool,
+    /// The smallest growth of memory that was refused.
+    refused_growth: usize,
     instances: usize,
     memories: usize,
     tables: usize,
@@ -30,11 +34,13 @@ impl Limiter {
         Self {
             memory: 0,
             memory_max: limits.memory_bytes,
+            memory_at_first: 0,
             elements: 0,
             elements_max: limits.table_elements,
             memory_last: 0,
             elements_last: 0,
             refused: false,
+            refused_growth: usize::MAX,
             instances: limits.instances,
             memories: limits.memories,
             tables: limits.tables,
@@ -54,11 +60,22 @@ impl Limiter {
     /// Forget what was refused before.
     pub(crate) fn begin(&mut self) {
         self.refused = false;
+        self.refused_growth = usize::MAX;
+    }
+
+    /// The instance is complete.
+    pub(crate) fn finish(&mut self) {
+        self.memory_at_first = self.memory;
     }
 
     /// Whether the guest wanted more than it may have.
     pub(crate) fn refused(&self) -> bool {
         self.refused
+    }
+
+    /// Whether something was refused that a new instance would have room for.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.refused_growth <= self.memory_max.saturating_sub(self.memory_at_first)
     }
 
     /// A changed limit counts from the next growth on.
@@ -81,6 +98,7 @@ impl ResourceLimiter for Limiter {
         }
         if growth > self.memory_max.saturating_sub(self.memory) {
             self.refused = true;
+            self.refused_growth = self.refused_growth.min(growth);
             return Ok(false);
         }
         self.memory += growth;

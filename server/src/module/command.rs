@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use sandkey_runtime::{ArgvBuf, Host, Reply, State, Trap, TrapCause};
+use sandkey_runtime::{ArgvBuf, Host, Instance, Reply, State, Trap, TrapCause};
 
 use crate::command::args::printable;
 use crate::command::context::{Called, CommandContext};
@@ -90,7 +90,7 @@ impl ModuleCommand {
             full += self.fetch(slot, ctx, &wanted)?;
         }
         for _ in 0..limits::RERUNS {
-            match self.run_once(slot, ctx, argv) {
+            match self.run_once(slot, ctx, argv, full == 0) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Error(error)) => return Err(error),
                 Err(Failure::Full(error)) if full > 0 => return Err(error),
@@ -122,7 +122,14 @@ impl ModuleCommand {
         )))
     }
 
-    fn run_once(&self, slot: &mut Slot, ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> Result<(), Failure> {
+    /// `may_clear` says that it may be ended to be run in an instance without objects.
+    fn run_once(
+        &self,
+        slot: &mut Slot,
+        ctx: &mut CommandContext<'_>,
+        argv: Argv<'_>,
+        may_clear: bool,
+    ) -> Result<(), Failure> {
         if ctx.keys.propagates() {
             // What a command before this one of the same transaction found expired is gone whatever becomes of this one.
             ctx.keys.collect_expired();
@@ -134,7 +141,7 @@ impl ModuleCommand {
         if ctx.keys.scratch.undo.depth() == 1 {
             ctx.called = Called::default();
         }
-        let result = self.run_in(slot, ctx, argv, effects);
+        let result = self.run_in(slot, ctx, argv, effects, may_clear);
         let outermost = ctx.keys.scratch.undo.leave(mark);
         ctx.keys.may_write = outer_write;
         match &result {
@@ -159,6 +166,7 @@ impl ModuleCommand {
         ctx: &mut CommandContext<'_>,
         argv: Argv<'_>,
         since: Mark,
+        may_clear: bool,
     ) -> Result<(), Failure> {
         let module = &*self.module;
         let (server, worker, now_us) = (ctx.server, ctx.worker, ctx.now_us);
@@ -186,6 +194,11 @@ impl ModuleCommand {
         }
         let missing = !host.used.missing.is_empty() || !host.used.unlocked.is_empty();
         let result = match outcome.result {
+            // Some modules ask whether there is room, and answer that there is none, while it is objects that fill the memory.
+            Ok(_) if may_clear && instance.is_crowded() && host.objects.len() > host.used.edits.len() => {
+                slot.lose_instance();
+                return Err(Failure::Full(CommandError::OutOfMemory));
+            }
             Ok(_) if missing => {
                 let ObjectUse { missing, unlocked, .. } = host.used;
                 return Err(if unlocked.is_empty() {
@@ -254,7 +267,12 @@ impl ModuleCommand {
             let own = value.filter(|value| module.type_of(value.id()).is_some());
             let Some(value) = own.filter(|value| slot.objects.of(value).is_none()).cloned() else { continue };
             let mut revived = module.revive_in(slot, &value, ctx.now_us);
-            if matches!(&revived, Err(Unusable::Trap(trap)) if matches!(trap.cause, TrapCause::Memory)) {
+            let is_full = match &revived {
+                Err(Unusable::Trap(trap)) => matches!(trap.cause, TrapCause::Memory),
+                Err(Unusable::Refused(_)) => slot.instance.as_ref().is_some_and(Instance::is_crowded),
+                Ok(_) => false,
+            };
+            if is_full {
                 // The objects that are there leave no room for it. What the command needs of them comes back.
                 full += 1;
                 slot.lose_instance();

@@ -182,6 +182,30 @@ fn values_need_not_fit_into_the_modules_memory() {
 }
 
 /// Every client has its own values in one small instance.
+/// A module that asks whether there is room, and answers that there is none, does not mean the room that other values take.
+#[test]
+fn values_make_room_for_a_module_that_only_asks() {
+    if skip() {
+        return;
+    }
+    let server = start_with(&["bloom"], &["--module-memory", "24mb"]);
+    let mut client = server.client();
+    for i in 0..8 {
+        // 3.6 MB each.
+        assert_eq!(client.run(&format!("BF.RESERVE f{i} 0.001 2000000")), "OK", "filter {i}");
+        assert_eq!(client.run(&format!("BF.ADD f{i} item")), "(integer) 1", "filter {i}");
+    }
+    for _ in 0..3 {
+        for i in 0..8 {
+            assert_eq!(client.run(&format!("BF.EXISTS f{i} item")), "(integer) 1", "filter {i}");
+            assert_eq!(client.run(&format!("BF.EXISTS f{i} other")), "(integer) 0", "filter {i}");
+        }
+    }
+    // What is too large for an empty memory is refused all the same.
+    assert!(client.run("BF.RESERVE huge 0.001 100000000").starts_with("(error) "));
+    assert_eq!(client.run("BF.EXISTS f0 item"), "(integer) 1");
+}
+
 #[test]
 fn clients_share_an_instance_that_holds_too_little() {
     if skip() {
