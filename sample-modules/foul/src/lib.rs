@@ -56,6 +56,12 @@ fn call(ctx: &Context, words: Many<&[u8]>) -> Result<Value> {
     ctx.call(words)
 }
 
+/// The same again and again. Two keys may stand behind the command's name.
+#[command("foul.callmany", write, keys(3, 4, 1, update))]
+fn call_many(ctx: &Context, times: u32, words: Many<&[u8]>) -> Result<()> {
+    (0..times).try_for_each(|_| ctx.call(&words).map(drop))
+}
+
 /// Turn one object, run `ledger.add` on the other key, and end as the word says: `ok`, `error` or `trap`.
 #[command("foul.nested", write)]
 fn nested(ctx: &Context, key: Key, account: Key, how: &str) -> Result<Value> {
@@ -116,6 +122,7 @@ pub static MODULE: sandkey::Module = sandkey::Module {
         sandkey::CommandEntry::of::<breach>(),
         sandkey::CommandEntry::of::<breach_read>(),
         sandkey::CommandEntry::of::<call>(),
+        sandkey::CommandEntry::of::<call_many>(),
         sandkey::CommandEntry::of::<nested>(),
         sandkey::CommandEntry::of::<refuse>(),
         sandkey::CommandEntry::of::<trap>(),
@@ -128,6 +135,7 @@ pub static MODULE: sandkey::Module = sandkey::Module {
         "ledger.stamp",
         "ledger.fail",
         "ledger.through",
+        "ledger.fill",
         "ledger.digest",
         "foul.mood",
         "del",

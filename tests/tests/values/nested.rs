@@ -48,6 +48,32 @@ fn a_command_of_another_module_is_part_of_its_caller() {
     digest(&mut client, "acc");
 }
 
+/// What a command has others do is bounded as what it does itself.
+#[test]
+fn a_command_cannot_have_others_work_for_ever() {
+    if skip() {
+        return;
+    }
+    let server = start(&["ledger", "foul"]);
+    let mut client = server.client();
+    client.run("SETRANGE large 100000000 x");
+    for (line, keys) in [
+        // Fuel of another module, and time of a command that has none.
+        ("LEDGER.FILL acc 1000000 7", ["acc", "acc"]),
+        ("COPY large copy REPLACE", ["copy", "copy"]),
+    ] {
+        assert_eq!(client.run(&format!("FOUL.CALLMANY 2 {line}")), "OK");
+        assert_eq!(client.run(&format!("EXISTS {} {}", keys[0], keys[1])), "(integer) 2");
+        client.run(&format!("DEL {}", keys[0]));
+        let began = std::time::Instant::now();
+        let reply = client.run(&format!("FOUL.CALLMANY 1000000 {line}"));
+        assert!(reply.contains("use more than a command may"), "{line}: {reply}");
+        assert!(began.elapsed().as_secs() < 20, "{line} took {:?}", began.elapsed());
+        assert_eq!(client.run(&format!("EXISTS {} {}", keys[0], keys[1])), "(integer) 0", "{line}");
+    }
+    assert_eq!(client.run("FOUL.CALL LEDGER.ADD acc 1"), "(integer) 1");
+}
+
 #[test]
 fn nested_commands_keep_to_what_their_caller_declared() {
     if skip() {
