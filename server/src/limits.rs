@@ -307,6 +307,9 @@ pub const SAVE_RETRY_DELAY_S: u64 = 5;
 /// How long CONFIG SET waits for an instance that is at work: as long as commands of modules usually take at the most.
 pub const INSTANCE_WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// Objects that a command changes and that are looked through one by one; more of them have an index.
+pub const EDITS_LOOKED_THROUGH: usize = 16;
+
 /// Bytes that a command of a module may leave to be undone and to be repeated. Its fuel buys less in values, but each change of a field
 /// keeps the key's name, which may be long.
 pub const CHANGES_BYTES_MAX: usize = 1 << 30;

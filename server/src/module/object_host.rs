@@ -5,6 +5,7 @@
 //! undone and runs again with them.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use sandkey_runtime::{Argv, ArgvBuf, Command, Error, HostFault, HostResult};
 use smallvec::SmallVec;
@@ -12,7 +13,7 @@ use smallvec::SmallVec;
 use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, TypeId, Value};
 use crate::limits;
 
-use super::host::{ModuleHost, key_of, refusal, undeclared, writable};
+use super::host::{Handle, ModuleHost, key_of, refusal, undeclared, writable};
 use super::objects::Object;
 
 /// An object that a command changes.
@@ -32,6 +33,8 @@ pub(super) struct Edit {
 pub(super) struct ObjectUse {
     /// The objects that it changes, by key.
     pub edits: SmallVec<[Edit; 1]>,
+    /// The same to be found quickly, once there are too many to look through.
+    found: Found,
     /// Keys whose objects it asked for and that are not in memory.
     pub missing: Vec<Box<[u8]>>,
     /// Keys that it wants and that are not locked.
@@ -41,6 +44,48 @@ pub(super) struct ObjectUse {
     pub outside: bool,
     /// It asked who runs it and how, or ran other commands: running it again elsewhere might not do the same at all.
     pub personal: bool,
+}
+
+/// Edits by what they are asked for.
+#[derive(Default)]
+struct Found {
+    objects: HashSet<Object>,
+    names: HashMap<Box<[u8]>, usize>,
+}
+
+impl ObjectUse {
+    /// Note that an object is changed.
+    fn add(&mut self, handles: &[Handle<'_>], edit: Edit) {
+        self.edits.push(edit);
+        let len = self.edits.len();
+        if len <= limits::EDITS_LOOKED_THROUGH {
+            return;
+        }
+        let first = if self.found.names.is_empty() { 0 } else { len - 1 };
+        for (at, edit) in self.edits.iter().enumerate().skip(first) {
+            self.found.objects.insert(edit.object);
+            if let Ok((key, _)) = key_of(handles, edit.handle) {
+                self.found.names.entry(key.bytes.into()).or_insert(at);
+            }
+        }
+    }
+
+    /// Whether an object is being changed.
+    fn has(&self, object: Object) -> bool {
+        match self.found.names.is_empty() {
+            true => self.edits.iter().any(|edit| edit.object == object),
+            false => self.found.objects.contains(&object),
+        }
+    }
+
+    /// The position of the first edit under a key.
+    fn position(&self, handles: &[Handle<'_>], name: &[u8]) -> Option<usize> {
+        let named = |edit: &Edit| key_of(handles, edit.handle).is_ok_and(|(key, _)| key.bytes == name);
+        match self.found.names.is_empty() {
+            true => self.edits.iter().position(named),
+            false => self.found.names.get(name).copied(),
+        }
+    }
 }
 
 /// What a module is told that asks for an object that is not in memory. It never reaches a client.
@@ -91,12 +136,12 @@ impl ModuleHost<'_, '_, '_> {
     pub(super) fn edit_object(&mut self, handle: u32, data_type: u32) -> HostResult<Option<Object>> {
         self.check_writable(handle)?;
         let Some(object) = self.object(handle, data_type)? else { return Ok(None) };
-        if self.used.edits.iter().all(|edit| edit.object != object) {
+        if !self.used.has(object) {
             let (key, _) = key_of(&self.handles, handle)?;
             let keys = &mut self.ctx.keys;
             let db = keys.locked.db(&key, keys.db).ok_or(Error::UndeclaredKey)?;
             keys.scratch.undo.record_object(keys.db, &key, db, keys.now_ms);
-            self.used.edits.push(Edit { handle, object, new: false, journal: None });
+            self.used.add(&self.handles, Edit { handle, object, new: false, journal: None });
         }
         Ok(Some(object))
     }
@@ -115,7 +160,7 @@ impl ModuleHost<'_, '_, '_> {
         value.set_live(Some(live));
         let old = db.set_value(&key, Value::Module(Box::new(value)), Expire::Clear, now_ms);
         old.into_iter().for_each(|old| self.ctx.keys.drop_later(old));
-        self.used.edits.push(Edit { handle, object, new: true, journal: None });
+        self.used.add(&self.handles, Edit { handle, object, new: true, journal: None });
         self.uses_outside();
         Ok(())
     }
@@ -131,7 +176,7 @@ impl ModuleHost<'_, '_, '_> {
     /// Take down what has changed an object, in the module's words.
     pub(super) fn note_change(&mut self, handle: u32, argv: Argv<'_>) -> HostResult<()> {
         let (key, _) = key_of(&self.handles, handle)?;
-        let Some(edit) = self.edit_of(key.bytes) else {
+        let Some(edit) = self.used.position(&self.handles, key.bytes) else {
             return Err(
                 HostFault::Other("journal is called for an object that is not being changed".into()).into()
             );
@@ -178,13 +223,7 @@ impl ModuleHost<'_, '_, '_> {
 
     /// Whether the command has changed the object under a key, which therefore nothing else may use before it ends.
     pub(super) fn is_edited(&self, name: &[u8]) -> bool {
-        self.edit_of(name).is_some()
-    }
-
-    /// The position of the edit of the object under a key.
-    fn edit_of(&self, name: &[u8]) -> Option<usize> {
-        let named = |edit: &Edit| key_of(&self.handles, edit.handle).is_ok_and(|(key, _)| key.bytes == name);
-        self.used.edits.iter().position(named)
+        self.used.position(&self.handles, name).is_some()
     }
 
     /// A key that the command did not declare: it may have it if its shard is locked, and otherwise in its next run.

@@ -182,6 +182,29 @@ fn values_need_not_fit_into_the_modules_memory() {
 }
 
 /// Every client has its own values in one small instance.
+/// Few are looked through one by one, many are found through an index: both ways each is told of its own change.
+#[test]
+fn a_command_may_change_many_values() {
+    if skip() {
+        return;
+    }
+    let server = start(&["ledger"]);
+    let mut client = server.client();
+    for count in [3, 16, 17, 2000] {
+        let names: Vec<String> = (0..count).map(|i| format!("{count}:{i}")).collect();
+        for command in ["LEDGER.ADDALL", "LEDGER.POSTALL", "LEDGER.POSTALL"] {
+            let line: Vec<&str> =
+                [command, "5", "text"].into_iter().chain(names.iter().map(String::as_str)).collect();
+            assert_eq!(client.call(&line).error(), None, "{command} of {count}");
+        }
+        for name in [&names[0], &names[count / 2], &names[count - 1]] {
+            let three = "1) \"5:0:0:text\"\n2) \"5:0:0:text\"\n3) \"5:0:0:text\"";
+            assert_eq!(client.run(&format!("LEDGER.READ {name}")), three);
+            digest(&mut client, name);
+        }
+    }
+}
+
 /// A module that asks whether there is room, and answers that there is none, does not mean the room that other values take.
 #[test]
 fn values_make_room_for_a_module_that_only_asks() {
