@@ -54,6 +54,8 @@ pub struct Aof {
     rewriting: AtomicBool,
     /// Up to where everything is on disk.
     synced: AtomicU64,
+    /// How much is as safe as it was promised to be: less may be on disk during a rewrite, with `no-appendfsync-on-rewrite`.
+    promised: AtomicU64,
     stream: Mutex<Stream>,
     /// Wakes the writer.
     work: Condvar,
@@ -188,7 +190,7 @@ impl Aof {
     /// Whether all is on disk that was appended up to `end`, or nobody is promised that it is. If not, `waker` is woken then.
     #[inline]
     pub fn poll_synced(&self, end: u64, waker: &Waker) -> Poll<()> {
-        if end <= self.synced.load(Acquire) || !self.always.load(Acquire) {
+        if end <= self.promised.load(Acquire) || !self.always.load(Acquire) {
             Poll::Ready(())
         } else {
             self.wait_synced(end, waker)
@@ -199,7 +201,7 @@ impl Aof {
     fn wait_synced(&self, end: u64, waker: &Waker) -> Poll<()> {
         let mut stream = self.stream.lock();
         // Both change under the lock.
-        if end <= self.synced.load(Acquire) || !self.always.load(Acquire) {
+        if end <= self.promised.load(Acquire) || !self.always.load(Acquire) {
             return Poll::Ready(());
         }
         stream.waiting.push((end, waker.clone()));

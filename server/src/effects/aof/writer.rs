@@ -226,13 +226,17 @@ impl Writer {
         let mut ready = Vec::new();
         {
             let mut stream = aof.stream.lock();
-            if spared || !self.sink.as_ref().is_some_and(Sink::is_dirty) {
+            let clean = !self.sink.as_ref().is_some_and(Sink::is_dirty);
+            if clean {
                 aof.synced.store(self.end, Release);
             }
-            let (always, synced) = (aof.always.load(Relaxed), aof.synced.load(Relaxed));
+            if clean || spared {
+                aof.promised.store(self.end, Release);
+            }
+            let (always, promised) = (aof.always.load(Relaxed), aof.promised.load(Relaxed));
             if !stream.waiting.is_empty() {
                 let (now, later) =
-                    stream.waiting.drain(..).partition(|(until, _)| !always || *until <= synced);
+                    stream.waiting.drain(..).partition(|(until, _)| !always || *until <= promised);
                 ready = now;
                 stream.waiting = later;
             }
