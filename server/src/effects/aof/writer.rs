@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::{AppendFsync, Config};
 use crate::limits;
@@ -88,12 +88,7 @@ impl Writer {
                 break;
             }
             stream.asleep = true;
-            let dirty = self.sink.as_ref().is_some_and(Sink::is_dirty);
-            let timeout = match always {
-                true => Some(limits::AOF_IDLE_MAX),
-                false => dirty.then(|| limits::AOF_FSYNC_INTERVAL.saturating_sub(self.synced.elapsed())),
-            };
-            match timeout {
+            match self.due_in(always) {
                 None => aof.work.wait(&mut stream),
                 Some(time) if aof.work.wait_for(&mut stream, time).timed_out() => break,
                 Some(_) => {}
@@ -106,6 +101,27 @@ impl Writer {
         self.end = stream.appended;
         aof.trouble.fetch_and(!FULL, Relaxed);
         std::mem::take(&mut stream.forced)
+    }
+
+    /// After what time there is something to do although nothing comes.
+    fn due_in(&self, always: bool) -> Option<Duration> {
+        if always {
+            return Some(limits::AOF_IDLE_MAX);
+        }
+        let config = self.server.config.current();
+        if config.appendfsync == AppendFsync::No || !self.sink.as_ref().is_some_and(Sink::is_dirty) {
+            return None;
+        }
+        // While it is spared nothing is due; it is looked at again when that may be over.
+        match self.is_spared(&config) {
+            true => Some(limits::AOF_FSYNC_INTERVAL),
+            false => Some(limits::AOF_FSYNC_INTERVAL.saturating_sub(self.synced.elapsed())),
+        }
+    }
+
+    /// Whether the disk is left to a rewrite.
+    fn is_spared(&self, config: &Config) -> bool {
+        config.no_appendfsync_on_rewrite && self.server.aof.is_rewriting()
     }
 
     /// Write all that was taken, in order. After an error it goes on where it stopped.
@@ -140,14 +156,13 @@ impl Writer {
     }
 
     fn sync_if_due(&mut self, config: &Config, forced: bool) -> io::Result<()> {
-        let aof = &self.server.aof;
+        let (aof, spared) = (&self.server.aof, self.is_spared(config));
         let Some(sink) = self.sink.as_mut().filter(|sink| sink.is_dirty()) else { return Ok(()) };
         let due = match config.appendfsync {
             AppendFsync::Always => true,
             AppendFsync::EverySec => self.synced.elapsed() >= limits::AOF_FSYNC_INTERVAL,
             AppendFsync::No => false,
         };
-        let spared = config.no_appendfsync_on_rewrite && aof.is_rewriting();
         if !forced && (!due || spared) {
             return Ok(());
         }
@@ -222,7 +237,7 @@ impl Writer {
     /// Tell those who wait.
     fn publish(&mut self, config: &Config) {
         let aof = &self.server.aof;
-        let spared = config.no_appendfsync_on_rewrite && aof.is_rewriting();
+        let spared = self.is_spared(config);
         let mut ready = Vec::new();
         {
             let mut stream = aof.stream.lock();
