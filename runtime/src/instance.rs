@@ -115,6 +115,11 @@ impl Instance {
         self.store.data().limiter.is_crowded()
     }
 
+    /// Forget what earlier calls were refused, before work of which one cannot tell whether it will call.
+    pub fn forget_refusals(&mut self) {
+        self.store.data_mut().limiter.begin();
+    }
+
     /// Change how much memory it may have. What it has already, it keeps.
     pub fn set_memory_limit(&mut self, bytes: usize) {
         let guest = self.store.data_mut();

@@ -71,11 +71,13 @@ struct Past {
     rest: u32,
     /// For how many the next time that workers wait for each other.
     next_rest: u32,
+    /// One has joined since the last that left for waiting: so this was tried, and in vain.
+    joined: bool,
 }
 
 impl Default for Past {
     fn default() -> Self {
-        Self { spare: 0, rest: 0, next_rest: REST_PERIODS.0 }
+        Self { spare: 0, rest: 0, next_rest: REST_PERIODS.0, joined: false }
     }
 }
 
@@ -216,15 +218,19 @@ fn next_active(busy: &[u32], waited: u32, active: usize, past: &mut Past) -> usi
     let spare = std::mem::take(&mut past.spare);
     past.rest = past.rest.saturating_sub(1);
     if total < SPARE {
-        past.next_rest = REST_PERIODS.0;
+        // That load is over.
+        *past = Past::default();
     }
     if waited >= WAITING && active > 1 {
+        if std::mem::take(&mut past.joined) {
+            past.next_rest = (2 * past.next_rest).min(REST_PERIODS.1);
+        }
         past.rest = past.next_rest;
-        past.next_rest = (2 * past.next_rest).min(REST_PERIODS.1);
         return active - 1;
     }
     // Their mean: a worker with one demanding connection gives the others away, and needs no third.
     if total >= FULL * active as u32 && active < busy.len() {
+        past.joined |= past.rest == 0;
         return if past.rest == 0 { active + 1 } else { active };
     }
     if active == 1 || total > SPARE * (active as u32 - 1) {
@@ -286,7 +292,12 @@ mod tests {
         assert_eq!(next_active(&[700, 700], WAITING, 2, past), 1);
         assert_eq!(past.next_rest, REST_PERIODS.1);
         assert_eq!(next_active(&[100, 100], 0, 2, past), 2);
-        assert_eq!(past.next_rest, REST_PERIODS.0, "the load has ended");
+        assert_eq!(*past, Past { spare: 1, ..Past::default() }, "the load has ended");
+        // Several may leave one after the other; that is one attempt.
+        for active in (2..=8).rev() {
+            assert_eq!(next_active(&[500; 8], WAITING, active, past), active - 1);
+        }
+        assert_eq!((past.rest, past.next_rest), (REST_PERIODS.0, REST_PERIODS.0));
     }
 
     #[test]

@@ -73,6 +73,14 @@ impl Held {
         instances
     }
 
+    /// A command comes that needs none and does not say so by locking.
+    #[inline]
+    pub(super) fn release(&mut self) {
+        if !self.instances.is_empty() {
+            self.instances = InstanceGuards::default();
+        }
+    }
+
     /// Keep instances locked for the next command, unless others may have waited long for them.
     #[inline]
     pub(super) fn keep(&mut self, instances: InstanceGuards, clock: &Clock, tick: u64) {

@@ -233,6 +233,7 @@ impl Executor {
         if let Some(transaction) = &mut session.transaction
             && !command.flags.has(Flags::NOT_QUEUED)
         {
+            self.held.release();
             transaction.bytes += argv.total_len();
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
@@ -394,6 +395,7 @@ impl Executor {
         error: &CommandError,
         reply: &mut ReplyWriter,
     ) {
+        self.held.release();
         if let Some(command) = command {
             command.counters.of(self.worker).rejected.add(1);
         }

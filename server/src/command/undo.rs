@@ -117,10 +117,10 @@ impl UndoLog {
         if self.has_key(index, key) {
             return;
         }
-        self.field_bytes +=
-            size_of::<Record>() + key.bytes.len() + field.len() + value.as_ref().map_or(0, Vec::len);
         let (name, field) = (key.bytes.into(), field.into());
-        self.records.push(Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value });
+        let record = Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value };
+        self.field_bytes += record.field_bytes();
+        self.records.push(record);
     }
 
     /// The object of a module's value is about to be changed. Its bytes change when the command has succeeded, which only the
@@ -183,6 +183,7 @@ impl UndoLog {
         }
         while self.records.len() > mark.records {
             let Some(record) = self.records.pop() else { break };
+            self.field_bytes -= record.field_bytes();
             record.undo(keyspace);
         }
         self.index.clear();
@@ -249,6 +250,16 @@ impl Record {
 
     fn is_key(&self, index: usize, key: &Key<'_>) -> bool {
         matches!(self, Self::Key { db, was, .. } if *db == index && was.name() == key.bytes)
+    }
+
+    /// Bytes of a field's record; those of others do not count.
+    fn field_bytes(&self) -> usize {
+        match self {
+            Self::Field { name, field, value, .. } => {
+                size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, Vec::len)
+            }
+            _ => 0,
+        }
     }
 
     fn is_whole(&self) -> bool {

@@ -2,8 +2,8 @@
 //!
 //! One thread reads and makes the entries, which go into the tables some hundred at a time: their slots are asked for first, so
 //! that no entry waits for memory alone. While the server starts, its clients are answered meanwhile (`-LOADING`).
-//! What the file says is kept, but for the expiry of single fields, of which the log tells: keys of types that no module knows are kept as they are, and what is no key and means
-//! nothing here is kept for the next file (`persistence::Kept`).
+//! What the file says is kept, but for the expiry of single fields, of which the log tells: keys of types that no module knows stay as
+//! they are, and what is no key and means nothing here stays for the next file (`persistence::Kept`).
 
 use std::io::{self, Read};
 use std::path::PathBuf;

@@ -90,7 +90,7 @@ impl ModuleCommand {
             full += self.fetch(slot, ctx, &wanted)?;
         }
         for _ in 0..limits::RERUNS {
-            match self.run_once(slot, ctx, argv, full == 0) {
+            match self.run_once(slot, ctx, argv, full == 0 && self.may_lose_objects()) {
                 Ok(()) => return Ok(()),
                 Err(Failure::Error(error)) => return Err(error),
                 Err(Failure::Full(error)) if full > 0 => return Err(error),
@@ -123,6 +123,11 @@ impl ModuleCommand {
     }
 
     /// `may_clear` says that it may be ended to be run in an instance without objects.
+    /// Whether the instance has nothing in its memory that does not come back: what is `global` stays until it traps.
+    fn may_lose_objects(&self) -> bool {
+        self.module.manifest.state != State::Global
+    }
+
     fn run_once(
         &self,
         slot: &mut Slot,
@@ -195,7 +200,9 @@ impl ModuleCommand {
         let missing = !host.used.missing.is_empty() || !host.used.unlocked.is_empty();
         let result = match outcome.result {
             // Some modules ask whether there is room, and answer that there is none, while it is objects that fill the memory.
-            Ok(_) if may_clear && instance.is_crowded() && host.objects.len() > host.used.edits.len() => {
+            Ok(Err(_))
+                if may_clear && instance.is_crowded() && host.objects.len() > host.used.edits.len() =>
+            {
                 slot.lose_instance();
                 return Err(Failure::Full(CommandError::OutOfMemory));
             }
@@ -266,10 +273,13 @@ impl ModuleCommand {
             let value = ctx.keys.peek(&key)?.and_then(EntryRef::module);
             let own = value.filter(|value| module.type_of(value.id()).is_some());
             let Some(value) = own.filter(|value| slot.objects.of(value).is_none()).cloned() else { continue };
+            slot.instance.iter_mut().for_each(Instance::forget_refusals);
             let mut revived = module.revive_in(slot, &value, ctx.now_us);
             let is_full = match &revived {
                 Err(Unusable::Trap(trap)) => matches!(trap.cause, TrapCause::Memory),
-                Err(Unusable::Refused(_)) => slot.instance.as_ref().is_some_and(Instance::is_crowded),
+                Err(Unusable::Refused(_)) => {
+                    self.may_lose_objects() && slot.instance.as_ref().is_some_and(Instance::is_crowded)
+                }
                 Ok(_) => false,
             };
             if is_full {

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{ArcMutexGuard, Mutex, RawMutex, RwLock};
 use sandkey_runtime::{ArgvBuf, Instance, Limits, LogLevel, Manifest, State, Throttle};
@@ -198,7 +198,8 @@ impl LoadedModule {
 
     /// Bytes in the linear memories of its instances. One that is at work for longer than nearly all commands take is left out.
     pub fn memory_bytes(&self) -> usize {
-        let slots = self.slots.iter().filter_map(|slot| slot.try_lock_for(limits::INSTANCE_LOOK_MAX));
+        let until = Instant::now() + limits::INSTANCE_LOOK_MAX;
+        let slots = self.slots.iter().filter_map(|slot| slot.try_lock_until(until));
         slots.filter_map(|slot| slot.instance.as_ref().map(Instance::memory_bytes)).sum()
     }
 

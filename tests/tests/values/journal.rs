@@ -181,7 +181,6 @@ fn values_need_not_fit_into_the_modules_memory() {
     assert_eq!(client.run("LEDGER.DIGEST large"), large);
 }
 
-/// Every client has its own values in one small instance.
 /// Few are looked through one by one, many are found through an index: both ways each is told of its own change.
 #[test]
 fn a_command_may_change_many_values() {
@@ -229,6 +228,7 @@ fn values_make_room_for_a_module_that_only_asks() {
     assert_eq!(client.run("BF.EXISTS f0 item"), "(integer) 1");
 }
 
+/// Every client has its own values in one small instance.
 #[test]
 fn clients_share_an_instance_that_holds_too_little() {
     if skip() {
