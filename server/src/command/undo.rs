@@ -214,6 +214,7 @@ impl UndoLog {
         }
         self.index.clear();
         self.since = 0;
+        self.field_bytes = 0;
         self.give_back_room();
     }
 
@@ -230,9 +231,6 @@ impl UndoLog {
 
     /// The log is used again by the next command, which hardly ever records as much.
     fn give_back_room(&mut self) {
-        if self.records.is_empty() {
-            self.field_bytes = 0;
-        }
         if self.records.capacity() > limits::SCRATCH_KEPT && self.records.is_empty() {
             self.records = Vec::new();
             self.index = HashTable::new();
