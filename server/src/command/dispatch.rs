@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{HashLimits, Key};
+use crate::keyspace::{Key, Thresholds};
 use crate::limits;
 use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::reply::ReplyWriter;
@@ -65,6 +65,8 @@ pub struct Executor {
     /// more than the look-up.
     table: Option<Arc<CommandTable>>,
     config: Arc<Config>,
+    /// What the configuration says of encodings.
+    thresholds: Thresholds,
     generation: (u64, u64),
     effects: Effects,
     scratch: Scratch,
@@ -82,6 +84,7 @@ impl Executor {
             now_us: 0,
             table: None,
             config: server.config.current(),
+            thresholds: Thresholds::default(),
             generation: (u64::MAX, u64::MAX),
             effects: Effects::default(),
             scratch: Scratch::default(),
@@ -119,6 +122,7 @@ impl Executor {
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
+            self.thresholds = self.config.thresholds();
             self.generation = generation;
         }
     }
@@ -465,10 +469,7 @@ impl Executor {
             // Nobody hears of what is repeated.
             notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
             lazy_expire: self.config.lazyfree_lazy_expire,
-            hash_limits: HashLimits {
-                entries: self.config.hash_max_listpack_entries,
-                value: self.config.hash_max_listpack_value,
-            },
+            thresholds: &self.thresholds,
             stats: server.stats.of(self.worker),
             effects: &mut self.effects,
             locked: plan.lock_shards(server),

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod block;
+pub mod collection;
 pub mod db;
 pub mod entry;
 pub mod entry_ref;
@@ -16,28 +17,38 @@ pub mod evict;
 pub mod hash;
 pub mod journal;
 pub mod key;
+pub mod list;
 mod lock;
 pub mod module_value;
+mod packed;
 mod prefetch;
 mod segment;
+pub mod set;
 pub mod shard;
 mod slots;
 pub mod snapshot;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod thresholds;
 pub mod value;
+pub mod zset;
 
 pub use account::Account;
+pub use collection::Collection;
 pub use db::{Db, Edited, Expire, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};
-pub use hash::{Hash, HashLimits};
+pub use hash::Hash;
 pub use journal::{Journal, JournalEntry, Revision};
 pub use key::Key;
+pub use list::List;
 pub use lock::{Keyspace, Locked, ShardId};
 pub use module_value::{Home, Live, ModuleValue, TypeId};
+pub use set::Set;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
+pub use thresholds::{PackedLimits, Thresholds};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
+pub use zset::Zset;
