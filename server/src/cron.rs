@@ -27,6 +27,7 @@ pub fn spawn(server: &'static Server) {
             }
             server.save_if_due(&config);
             server.rewrite_if_due(&config);
+            server.serve_on_disk();
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
             server.tenant.migrations.links.close_idle();

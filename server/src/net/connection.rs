@@ -426,7 +426,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             None => answered.await?,
             Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
                 Ok(answered) => answered?,
-                Err(_) => waiter.time_out(),
+                Err(_) => waiter.time_out(self.worker.executor.borrow().server),
             },
         }
         let server = self.worker.executor.borrow().server;
