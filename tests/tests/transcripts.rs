@@ -47,6 +47,7 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    bitmaps,
     connection,
     dump,
     hashes,

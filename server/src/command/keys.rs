@@ -239,6 +239,15 @@ impl Keys<'_> {
         Ok(was_there)
     }
 
+    /// Store a string that was made in a buffer of its own, whatever is there. The result is whether the key was there.
+    pub fn set_buffer(&mut self, key: &Key<'_>, bytes: Vec<u8>) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let old = self.write(key)?.set_raw(key, bytes, now_ms);
+        let was_there = old.is_some();
+        old.into_iter().for_each(|entry| self.drop_later(entry));
+        Ok(was_there)
+    }
+
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {

@@ -4,6 +4,8 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod bitfield;
+pub mod bitmap;
 pub mod client;
 pub mod cluster;
 pub mod config_command;
@@ -59,6 +61,8 @@ use spec::Family;
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
+    bitfield::FAMILY,
+    bitmap::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,

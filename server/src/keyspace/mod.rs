@@ -8,6 +8,7 @@
 //! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
 
 pub mod account;
+pub mod bits;
 pub mod block;
 pub mod db;
 pub mod entry;
