@@ -195,6 +195,8 @@ impl Generator {
             b"FLUSHALL" | b"HELLO" => 1,
             // Without WITHVALUES redis-server begins to draw however many fields are asked for.
             b"HRANDFIELD" => 3,
+            // Only keys of their own.
+            b"PFADD" | b"PFMERGE" => 1,
             _ => 0,
         };
         match self.rng.random_range(0..4) {
@@ -233,6 +235,11 @@ impl Generator {
             match kind {
                 "sv" => args.extend([self.key(b"s:"), self.value()]),
                 "fv" => args.extend([self.field(), self.value()]),
+                "elems" => {
+                    let first = self.rng.random_range(0..5000);
+                    let last = first + self.rng.random_range(1..400);
+                    args.extend((first..last).map(|n: u32| n.to_string().into_bytes()));
+                }
                 "field" => {
                     let template = self.pick(&[
                         "GET $bits $bitoff",
@@ -257,6 +264,8 @@ impl Generator {
             "v" => return self.value(),
             "fld" => return self.field(),
             "junk" => return self.junk(),
+            "elem" => return self.value(),
+            "p" => format!("p:{}", self.rng.random_range(0..6)),
             "nfld" => format!("c{}", self.rng.random_range(0..4)),
             "i" => self.integer().to_string(),
             "f" => self.pick(FLOATS).to_owned(),

@@ -51,6 +51,7 @@ transcripts! {
     connection,
     dump,
     hashes,
+    hyperloglogs,
     keys,
     monitor,
     pubsub,

@@ -190,6 +190,17 @@ impl Keys<'_> {
     #[inline]
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
+        self.tell_watchers(index, key);
+    }
+
+    /// A key of the selected database was changed in a way that no event tells: count it, tell those who watch it.
+    pub fn modified_silently(&mut self, key: &Key<'_>) {
+        self.effects.dirty += 1;
+        self.tell_watchers(self.db, key);
+    }
+
+    #[inline]
+    fn tell_watchers(&mut self, index: usize, key: &Key<'_>) {
         // Below a module's command this happens when it has succeeded.
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)

@@ -22,6 +22,7 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
@@ -73,6 +74,7 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
+    hyperloglog::FAMILY,
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,

@@ -214,6 +214,8 @@ config! {
     hash_max_listpack_entries: usize = "hash-max-listpack-entries",
     /// The longest field or value of a compact hash.
     hash_max_listpack_value: usize = "hash-max-listpack-value",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

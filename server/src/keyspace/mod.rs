@@ -15,6 +15,7 @@ pub mod entry;
 pub mod entry_ref;
 pub mod evict;
 pub mod hash;
+pub mod hyperloglog;
 pub mod journal;
 pub mod key;
 mod lock;
