@@ -252,6 +252,17 @@ impl Keys<'_> {
     #[inline]
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
+        self.tell_watchers(index, key);
+    }
+
+    /// A key of the selected database was changed in a way that no event tells: count it, tell those who watch it.
+    pub fn modified_silently(&mut self, key: &Key<'_>) {
+        self.effects.dirty += 1;
+        self.tell_watchers(self.db, key);
+    }
+
+    #[inline]
+    fn tell_watchers(&mut self, index: usize, key: &Key<'_>) {
         // Below a module's command this happens when it has succeeded.
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
@@ -298,6 +309,15 @@ impl Keys<'_> {
         let old = self.db_of(key)?.displace_string(key, value, expire, now_ms);
         let was_there = old.is_some();
         self.scratch.undo.record_entry(index, key, old);
+        Ok(was_there)
+    }
+
+    /// Store a string that was made in a buffer of its own, whatever is there. The result is whether the key was there.
+    pub fn set_buffer(&mut self, key: &Key<'_>, bytes: Vec<u8>) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let old = self.write(key)?.set_raw(key, bytes, now_ms);
+        let was_there = old.is_some();
+        old.into_iter().for_each(|entry| self.drop_later(entry));
         Ok(was_there)
     }
 

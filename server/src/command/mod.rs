@@ -4,6 +4,8 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod bitfield;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
 pub mod cluster;
@@ -21,6 +23,7 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
@@ -63,6 +66,8 @@ pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
     blocking::FAMILY,
+    bitfield::FAMILY,
+    bitmap::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -73,6 +78,7 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
+    hyperloglog::FAMILY,
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,

@@ -226,6 +226,8 @@ config! {
     zset_max_listpack_entries: usize = "zset-max-listpack-entries",
     /// The longest member of a compact sorted set.
     zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

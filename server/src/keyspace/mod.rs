@@ -8,6 +8,7 @@
 //! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
 
 pub mod account;
+pub mod bits;
 pub mod block;
 pub mod collection;
 pub mod db;
@@ -15,6 +16,7 @@ pub mod entry;
 pub mod entry_ref;
 pub mod evict;
 pub mod hash;
+pub mod hyperloglog;
 pub mod journal;
 pub mod key;
 pub mod list;
