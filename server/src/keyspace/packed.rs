@@ -4,12 +4,14 @@
 
 use std::ops::Range;
 
+use super::entry_ref::size_class;
+
 /// Buffers that are smaller are never given back in part.
 const SHRUNK_FROM: usize = 64;
 
 /// The strings of a buffer, in order.
 #[derive(Clone)]
-pub(super) struct Strings<'a> {
+pub struct Strings<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -64,6 +66,16 @@ pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {
     }
     bytes.push(rest as u8);
     bytes.extend_from_slice(string);
+}
+
+/// Makes room for so many more bytes by the allocator's size classes: doubling would leave a small collection with a third of its
+/// buffer unused.
+pub(super) fn reserve(bytes: &mut Vec<u8>, room: usize) {
+    let needed = bytes.len() + room;
+    if needed > bytes.capacity() {
+        // There is no smaller class that is worth a step.
+        bytes.reserve_exact(size_class(needed.max(16)) - bytes.len());
+    }
 }
 
 /// Puts another string in the place of one, whose range includes its length.
