@@ -159,7 +159,16 @@ impl Keys<'_> {
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<Changed<R>, CommandError> {
         let now_ms = self.now_ms;
-        let db = self.write(key)?;
+        Self::change_in(self.write(key)?, key, now_ms, change)
+    }
+
+    /// The same where what is there has been recorded for undo.
+    pub(super) fn change_in<T: Collection, R>(
+        db: &mut Db,
+        key: &Key<'_>,
+        now_ms: u64,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Changed<R>, CommandError> {
         let Some(mut entry) = db.get_mut(key, now_ms) else {
             let mut value = T::default();
             let result = change(&mut value);

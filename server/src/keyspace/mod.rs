@@ -51,4 +51,4 @@ pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
 pub use thresholds::{PackedLimits, Thresholds};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
-pub use zset::Zset;
+pub use zset::{LexBound, LexRange, ScoreRange, Zset};

@@ -4,6 +4,8 @@
 
 use std::ops::Range;
 
+use super::entry_ref::size_class;
+
 /// Buffers that are smaller are never given back in part.
 const SHRUNK_FROM: usize = 64;
 
@@ -18,6 +20,12 @@ impl<'a> Strings<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Strings { bytes, at: 0 }
+    }
+
+    /// The strings from an offset on.
+    #[inline]
+    pub(super) fn from(bytes: &'a [u8], at: usize) -> Self {
+        Strings { bytes, at }
     }
 
     /// Where the next one begins, its length included.
@@ -57,13 +65,27 @@ pub(super) fn room(string: &[u8]) -> usize {
 /// Appends a string.
 #[inline]
 pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {
-    let mut rest = string.len();
+    push_len(string.len(), |byte| bytes.push(byte));
+    bytes.extend_from_slice(string);
+}
+
+/// The bytes of a length.
+#[inline]
+pub(super) fn push_len(len: usize, mut push: impl FnMut(u8)) {
+    let mut rest = len;
     while rest >= 0x80 {
-        bytes.push(rest as u8 | 0x80);
+        push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    bytes.push(rest as u8);
-    bytes.extend_from_slice(string);
+    push(rest as u8);
+}
+
+/// Makes room for so many more bytes, as much as the allocator gives anyway: doubling would waste more in small buffers than it saves.
+pub(super) fn reserve(bytes: &mut Vec<u8>, more: usize) {
+    let needed = bytes.len() + more;
+    if needed > bytes.capacity() {
+        bytes.reserve_exact(size_class(needed.max(16)) - bytes.len());
+    }
 }
 
 /// Puts another string in the place of one, whose range includes its length.
