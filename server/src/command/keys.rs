@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, Overwritten, PackedLimits,
-    StringRef, Thresholds, ValueType,
+    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, Overwritten, PackedLimits, Set,
+    StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -145,6 +145,11 @@ impl Keys<'_> {
         self.read(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
     }
 
+    /// The collection under a key that has been read already, beside others. Counts nothing.
+    pub fn beside<T: Collection>(&self, key: &Key<'_>) -> Option<&T> {
+        self.locked.peek(key, self.db, self.now_ms).and_then(T::of)
+    }
+
     /// The hash under a key, to be read.
     #[inline]
     pub fn read_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
@@ -158,17 +163,18 @@ impl Keys<'_> {
         key: &Key<'_>,
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<Changed<R>, CommandError> {
-        let now_ms = self.now_ms;
-        Self::change_in(self.write(key)?, key, now_ms, change)
+        self.write(key)?;
+        self.change_recorded(key, change)
     }
 
-    /// The same where what is there has been recorded for undo.
-    pub(super) fn change_in<T: Collection, R>(
-        db: &mut Db,
+    /// The same for a key whose undo has been recorded, as `write_members` does.
+    pub fn change_recorded<T: Collection, R>(
+        &mut self,
         key: &Key<'_>,
-        now_ms: u64,
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<Changed<R>, CommandError> {
+        let now_ms = self.now_ms;
+        let db = self.db_of(key)?;
         let Some(mut entry) = db.get_mut(key, now_ms) else {
             let mut value = T::default();
             let result = change(&mut value);
@@ -191,15 +197,32 @@ impl Keys<'_> {
     /// Store a collection in the place of whatever is there, or delete that if the collection is nothing. What was there is freed
     /// after the locks. The result is whether something was there.
     pub fn store<T: Collection>(&mut self, key: &Key<'_>, value: T) -> Result<bool, CommandError> {
-        let now_ms = self.now_ms;
-        let db = self.write(key)?;
-        let old = if value.is_nothing() {
-            db.remove(key, now_ms)
-        } else {
-            db.set_value(key, value.into_value(), Expire::Clear, now_ms)
+        let value = (!value.is_nothing()).then(|| value.into_value());
+        self.replace(key, value, Expire::Clear)
+    }
+
+    /// Put a value in the place of whatever is there, or delete that. What was there is freed after the locks, or goes into the undo
+    /// log as it is, without a copy. The result is whether something was there.
+    pub fn replace(
+        &mut self,
+        key: &Key<'_>,
+        value: Option<Value>,
+        expire: Expire,
+    ) -> Result<bool, CommandError> {
+        if !self.may_write {
+            return Err(CommandError::ReadOnly);
+        }
+        let (index, now_ms) = (self.db, self.now_ms);
+        let db = self.db_of(key)?;
+        let old = match value {
+            None => db.remove(key, now_ms),
+            Some(value) => db.set_value(key, value, expire, now_ms),
         };
         let was_there = old.is_some();
-        if let Some(old) = old {
+        let undo = &mut self.scratch.undo;
+        if undo.is_active() && !undo.has_key(index, key) {
+            undo.record_entry(index, key, old);
+        } else if let Some(old) = old {
             self.drop_later(old);
         }
         Ok(was_there)
@@ -242,6 +265,28 @@ impl Keys<'_> {
             }
         }
         self.write(key)
+    }
+
+    /// Record what undo needs before members are added to the set under a key or taken out of it. Below a module's command that is whether
+    /// they are in it now instead of a copy of the whole set, if that is large; then it does not become empty.
+    pub fn write_members<'m>(
+        &mut self,
+        key: &Key<'_>,
+        members: impl ExactSizeIterator<Item = &'m [u8]>,
+    ) -> Result<(), CommandError> {
+        if self.scratch.undo.is_active() && self.may_write {
+            let (index, now_ms) = (self.db, self.now_ms);
+            self.peek_as::<Set>(key)?;
+            let set = self.locked.peek(key, index, now_ms).and_then(EntryRef::set);
+            let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
+            if let Some(set) = set.filter(is_large) {
+                for member in members {
+                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                }
+                return Ok(());
+            }
+        }
+        self.write(key).map(drop)
     }
 
     /// A key of the selected database was changed: count it, tell those who watch it, record the event.
@@ -380,7 +425,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::{AccessClock, Keyspace, Value};
+    use crate::keyspace::{AccessClock, Keyspace};
 
     const NOW_MS: u64 = 1_000_000;
 
@@ -439,6 +484,44 @@ mod tests {
                 assert_eq!((hash.len(), hash.exists(b"fresh")), (fields, false));
                 let value = |field: &[u8]| hash.get(field).map(StringRef::to_vec);
                 assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
+            });
+        }
+    }
+
+    fn edit_set(keys: &mut Keys<'_>, key: &Key<'_>, member: &str, add: bool) {
+        let limits = keys.thresholds;
+        keys.write_members(key, std::iter::once(member.as_bytes())).expect("it is a set, or nothing");
+        let change = |set: &mut Set| {
+            if add { set.insert(member.as_bytes(), limits) } else { set.remove(member.as_bytes()) }
+        };
+        assert!(keys.change_recorded(key, change).expect("it is a set").result, "{member}");
+    }
+
+    /// Both kinds of record: a small set is recorded whole, a large one member by member; and whatever takes its place afterwards.
+    #[test]
+    fn members_are_undone_even_if_their_set_is_gone() {
+        for (members, recorded) in [(3, false), (500, true)] {
+            with_keys(|keys| {
+                let (key, other) = (Key::new(b"s"), Key::new(b"made"));
+                let names: Vec<String> = (0..members).map(|i| format!("m{i}")).collect();
+                let set = Set::of_members(names.iter().map(String::as_bytes), keys.thresholds);
+                keys.store(&key, set.expect("none is there twice")).expect("locked");
+                let mark = keys.scratch.undo.enter();
+                edit_set(keys, &key, "m1", false);
+                edit_set(keys, &key, "m1", true);
+                edit_set(keys, &key, "m2", false);
+                edit_set(keys, &key, "fresh", true);
+                edit_set(keys, &other, "fresh", true);
+                assert_eq!(keys.scratch.undo.field_bytes() > 0, recorded);
+                assert_eq!(keys.store(&key, Set::new()), Ok(true));
+                edit_set(keys, &key, "alone", true);
+                assert!(keys.write_members(&key, [&b"x"[..]].into_iter()).is_ok());
+                keys.undo_to(mark);
+                let set = keys.peek_as::<Set>(&key).expect("it is a set").expect("it is there again");
+                assert_eq!((set.len(), set.contains(b"fresh")), (members, false));
+                assert!(names.iter().all(|name| set.contains(name.as_bytes())));
+                assert!(keys.peek(&other).expect("locked").is_none());
+                keys.keep_changes();
             });
         }
     }

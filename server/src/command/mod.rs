@@ -42,6 +42,9 @@ pub mod scan;
 pub mod scratch;
 pub mod secrets;
 pub mod session;
+pub mod set;
+pub mod set_algebra;
+pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
@@ -88,6 +91,9 @@ pub const FAMILIES: &[Family] = &[
     pubsub::FAMILY,
     save::FAMILY,
     scan::FAMILY,
+    set::FAMILY,
+    set_algebra::FAMILY,
+    set_walk::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,

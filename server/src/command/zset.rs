@@ -4,7 +4,6 @@
 
 use smallvec::SmallVec;
 
-use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::{Key, PackedLimits, Zset};
 use crate::net::argv::Argv;
@@ -202,7 +201,7 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) ->
         for (member, score) in members().zip(scores) {
             done.add(zset, member, score, options, limits)?;
         }
-        Ok(done)
+        Ok::<_, CommandError>(done)
     })?;
     let done: Added = changed.result?;
     if done.added + done.updated > 0 {

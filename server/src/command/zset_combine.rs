@@ -7,7 +7,6 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::command;
 use crate::keyspace::{EntryRef, Key, Set, Zset};
 use crate::net::argv::Argv;
 
@@ -136,7 +135,10 @@ impl<'a> Members<'a> {
 
     fn for_each(&self, mut f: impl FnMut(&[u8], f64)) {
         match self {
-            Members::Set(set) => set.iter().for_each(|member| f(member.as_ref(), 1.0)),
+            Members::Set(set) => {
+                let mut digits = itoa::Buffer::new();
+                set.iter().for_each(|member| f(member.bytes(&mut digits), 1.0));
+            }
             Members::Zset(zset) => zset.iter().for_each(|(member, score)| f(member, score)),
         }
     }

@@ -38,8 +38,7 @@ impl Keys<'_> {
         for member in members {
             self.write_member(key, member)?;
         }
-        let now_ms = self.now_ms;
-        Self::change_in(self.db_of(key)?, key, now_ms, change)
+        self.change_recorded(key, change)
     }
 
     /// Remove the members with these ranks from the sorted set under a key, which is there, and tell everybody. If nothing is

@@ -1,6 +1,5 @@
 //! Taking members from an end of a sorted set.
 
-use crate::command;
 use crate::keyspace::{Key, Zset};
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -149,7 +148,7 @@ impl MultiPop {
         let positive = |text: &[u8], line: &'static str| {
             let number =
                 args::parse_i64(text).filter(|&number| number > 0).ok_or(CommandError::line(line))?;
-            Ok(usize::try_from(number).unwrap_or(usize::MAX))
+            Ok::<_, CommandError>(usize::try_from(number).unwrap_or(usize::MAX))
         };
         let keys = positive(argv.at(at), "ERR numkeys should be greater than 0")?;
         let behind = (at + 1).saturating_add(keys);

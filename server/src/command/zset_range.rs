@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use crate::command;
 use crate::keyspace::{LexRange, ScoreRange, Zset};
 use crate::net::argv::Argv;
 

@@ -1,6 +1,5 @@
 //! Members of sorted sets by lot and in walks: ZRANDMEMBER and ZSCAN.
 
-use crate::command;
 use crate::keyspace::Zset;
 use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
 use crate::net::argv::Argv;

@@ -181,6 +181,18 @@ impl Locked<'_> {
         self.shard(key).map(|shard| shard.db(index))
     }
 
+    /// The entry of a live key in a locked shard, without a trace, so that several can be looked at side by side.
+    pub fn peek(&self, key: &Key<'_>, index: usize, now_ms: u64) -> Option<EntryRef<'_>> {
+        let id = self.keyspace.shard_of(key.slot);
+        let shard: &Shard = match &self.guards {
+            Guards::One(locked, guard) if *locked == id => guard,
+            Guards::One(..) => return None,
+            Guards::Many(guards) => &guards[guards.binary_search_by_key(&id, |(locked, _)| *locked).ok()?].1,
+            Guards::All(guards) => guards.get(usize::from(id))?,
+        };
+        shard.dbs().get(index)?.peek(key, now_ms)
+    }
+
     /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.
     pub fn is_all(&self) -> bool {
         matches!(self.guards, Guards::All(_))

@@ -11,7 +11,7 @@ const SHRUNK_FROM: usize = 64;
 
 /// The strings of a buffer, in order.
 #[derive(Clone)]
-pub(super) struct Strings<'a> {
+pub struct Strings<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -80,10 +80,12 @@ pub(super) fn push_len(len: usize, mut push: impl FnMut(u8)) {
     push(rest as u8);
 }
 
-/// Makes room for so many more bytes, as much as the allocator gives anyway: doubling would waste more in small buffers than it saves.
-pub(super) fn reserve(bytes: &mut Vec<u8>, more: usize) {
-    let needed = bytes.len() + more;
+/// Makes room for so many more bytes by the allocator's size classes: doubling would leave a small collection with a third of its
+/// buffer unused.
+pub(super) fn reserve(bytes: &mut Vec<u8>, room: usize) {
+    let needed = bytes.len() + room;
     if needed > bytes.capacity() {
+        // There is no smaller class that is worth a step.
         bytes.reserve_exact(size_class(needed.max(16)) - bytes.len());
     }
 }
