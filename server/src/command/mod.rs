@@ -61,6 +61,13 @@ pub mod syntax;
 pub mod table;
 pub mod transaction;
 pub mod undo;
+pub mod zset;
+mod zset_bounds;
+pub mod zset_combine;
+mod zset_keys;
+pub mod zset_pop;
+pub mod zset_range;
+pub mod zset_walk;
 
 use spec::Family;
 
@@ -103,4 +110,9 @@ pub const FAMILIES: &[Family] = &[
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
+    zset::FAMILY,
+    zset_combine::FAMILY,
+    zset_pop::FAMILY,
+    zset_range::FAMILY,
+    zset_walk::FAMILY,
 ];

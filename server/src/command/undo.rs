@@ -2,7 +2,7 @@
 //! Native commands check everything before their first write and need no undo; a module can trap at any moment.
 //!
 //! Before a key is changed for the first time its entry is copied, or moved here if another value replaces it; fields of hashes and
-//! members of sets are recorded one by one, since these may be large, and of a module's value that only its object changes. Undoing walks the records backwards. Those who watch a key are told only
+//! members of sets and sorted sets are recorded one by one, since these may be large, and of a module's value that only its object changes. Undoing walks the records backwards. Those who watch a key are told only
 //! when the change stands.
 //!
 //! A command of a module that runs below another one is undone alone when it fails. So what the outer one has recorded says nothing
@@ -40,6 +40,8 @@ enum Record {
     Key { db: usize, hash: u64, slot: u16, was: Was },
     /// A field of a hash was like this, or was not there.
     Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
+    /// A member of a sorted set had this score, or was not there.
+    Scored { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, score: Option<f64> },
     /// This was a member of a set, or was not.
     Member { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, was_in: bool },
     /// The object of a module's value is being changed; its bytes are as they were.
@@ -132,6 +134,17 @@ impl UndoLog {
         }
         let (name, member) = (key.bytes.into(), member.into());
         let record = Record::Member { db: index, name, hash: key.hash, slot: key.slot, member, was_in };
+        self.field_bytes += record.field_bytes();
+        self.records.push(record);
+    }
+
+    /// A member of a sorted set that exists is about to be changed.
+    pub fn record_scored(&mut self, index: usize, key: &Key<'_>, member: &[u8], score: Option<f64>) {
+        if self.has_key(index, key) {
+            return;
+        }
+        let (name, member) = (key.bytes.into(), member.into());
+        let record = Record::Scored { db: index, name, hash: key.hash, slot: key.slot, member, score };
         self.field_bytes += record.field_bytes();
         self.records.push(record);
     }
@@ -256,6 +269,7 @@ impl Record {
         match self {
             Self::Key { hash, .. }
             | Self::Field { hash, .. }
+            | Self::Scored { hash, .. }
             | Self::Member { hash, .. }
             | Self::Object { hash, .. } => *hash,
             Self::Flush { .. } | Self::Swap(..) => 0,
@@ -272,6 +286,7 @@ impl Record {
             Self::Field { name, field, value, .. } => {
                 size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, Vec::len)
             }
+            Self::Scored { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
             Self::Member { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
             _ => 0,
         }
@@ -303,6 +318,17 @@ impl Record {
                     None => drop(hash.del(&field)),
                 }
             }
+            Self::Scored { db, name, hash, slot, member, score } => {
+                let key = Key { bytes: &name, hash, slot };
+                let Some(keys) = keyspace.db(&key, db) else { return };
+                let Some(mut entry) = keys.revise(&key) else { return };
+                let Some(zset) = entry.zset() else { return };
+                match score {
+                    // It is large, and stays so whatever the limits are.
+                    Some(score) => drop(zset.set(&member, score, crate::keyspace::PackedLimits::default())),
+                    None => drop(zset.remove(&member)),
+                }
+            }
             Self::Member { db, name, hash, slot, member, was_in } => {
                 let key = Key { bytes: &name, hash, slot };
                 let Some(keys) = keyspace.db(&key, db) else { return };
@@ -330,6 +356,7 @@ impl Record {
         let (db, name, hash, slot) = match self {
             Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
             Self::Field { db, name, hash, slot, .. }
+            | Self::Scored { db, name, hash, slot, .. }
             | Self::Member { db, name, hash, slot, .. }
             | Self::Object { db, name, hash, slot } => (db, &**name, hash, slot),
             Self::Flush { .. } | Self::Swap(..) => return,

@@ -57,4 +57,4 @@ pub use snapshot::{Busy, Snapshot};
 pub use thresholds::{PackedLimits, Thresholds};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
 pub use waiting::{ReadyKey, Ticket};
-pub use zset::Zset;
+pub use zset::{LexBound, LexRange, ScoreRange, Zset};
