@@ -6,7 +6,7 @@ use rand::RngExt;
 
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::effects::{Effects, Gone};
-use crate::keyspace::{AccessClock, Choose, Key};
+use crate::keyspace::{AccessClock, Cause, Choose, Key};
 use crate::limits;
 use crate::server::Server;
 
@@ -124,7 +124,8 @@ impl Server {
         let Some(shard) = locked.shard(&key) else { return false };
         // 0: dead or alive, it goes.
         let removed = shard.db(index).remove(&key, 0);
-        shard.touch(index, &key);
+        effects.invalidations.of_all_keys = self.tenant.tracking.prefixes() != 0;
+        shard.touch(index, &key, Cause::Server, &mut effects.invalidations);
         effects.propagation.begin(self.aof.is_on());
         let gone = Gone::evicted(index, &name, config.lazyfree_lazy_eviction);
         effects.key_gone(config.notify_keyspace_events, &gone);

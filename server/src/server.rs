@@ -17,6 +17,7 @@ use crate::command::slowlog::Slowlog;
 use crate::command::spec::Flags;
 use crate::command::table::Command;
 use crate::config::{Config, ConfigStore};
+use crate::effects::Effects;
 use crate::effects::aof::Aof;
 use crate::effects::pubsub::Kind;
 use crate::latency::LatencyMonitor;
@@ -168,12 +169,19 @@ impl Server {
         *self.rates.lock() = Rates::default();
     }
 
-    /// Pause clients until a time, or for longer if they are paused already.
-    pub fn pause(&self, until_us: u64, writes_only: bool) {
+    /// Pause clients until a time. Those that are paused already stay so at least as long, and as strictly, as they were to.
+    pub fn pause(&self, until_us: u64, writes_only: bool, now_us: u64) {
         let mut pause = self.pause.lock();
+        let is_paused = pause.until_us > now_us;
+        pause.writes_only = writes_only && (pause.writes_only || !is_paused);
         pause.until_us = pause.until_us.max(until_us);
-        pause.writes_only = writes_only;
         self.paused.store(true, Relaxed);
+    }
+
+    /// Whether clients are paused: then nothing expires and nothing is evicted, so that the data stays as it is.
+    #[inline]
+    pub fn is_paused(&self, now_us: u64) -> bool {
+        self.paused.load(Relaxed) && self.pause.lock().until_us > now_us
     }
 
     /// Let clients go on.
@@ -218,9 +226,18 @@ impl Server {
         session.client.watch.store(0, Relaxed);
     }
 
+    /// Have no more keys remembered for clients that may have copies of them than `tracking-table-max-keys` says.
+    pub fn limit_tracked(&self, config: &Config, effects: &mut Effects) {
+        let max = config.tracking_table_max_keys;
+        if max != 0 && self.tenant.keyspace.tracked().keys() > max {
+            self.tenant.keyspace.limit_tracked(max, &mut effects.invalidations);
+        }
+    }
+
     /// A connection has ended: take the client out of everything that it was in.
     pub fn disconnect(&self, session: &mut Session) {
         self.unwatch_all(session);
+        self.tenant.tracking.end(&session.client);
         self.unsubscribe_all(session);
         self.set_monitor(session, false);
         self.clients.leave(session.client.id);

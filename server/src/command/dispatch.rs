@@ -14,12 +14,15 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
+use crate::effects::tracking::Own;
 use crate::keyspace::{HashLimits, Key};
 use crate::limits;
 use crate::net::argv::{Argv, OwnedArgv};
+use crate::net::client::flag;
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
+use super::args;
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
 use super::context::{Called, CommandContext};
@@ -53,6 +56,15 @@ enum Ran {
     NeedsKeys(Vec<Box<[u8]>>),
 }
 
+/// Where a client hears of keys that it tracks.
+#[derive(Clone, Copy)]
+enum Told {
+    /// Before its reply: what happened before its command ran.
+    Before,
+    /// Behind it: what its command did.
+    Behind,
+}
+
 /// What one worker needs to execute commands.
 pub struct Executor {
     /// The server.
@@ -69,6 +81,8 @@ pub struct Executor {
     effects: Effects,
     scratch: Scratch,
     tick: u64,
+    /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
+    told: [Own; 2],
     /// For the length of a batch.
     pub(super) held: Held,
 }
@@ -86,6 +100,7 @@ impl Executor {
             effects: Effects::default(),
             scratch: Scratch::default(),
             tick: 0,
+            told: Default::default(),
             held: Held::default(),
         };
         executor.begin();
@@ -184,10 +199,25 @@ impl Executor {
         };
         if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
             self.apply_reply_mode(session, reply, mark);
+            if session.caching && !args::is(&argv[0], "CLIENT") {
+                session.end_caching();
+            }
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
             self.refresh();
         }
+        if !self.told.iter().all(|told| told.bytes.is_empty()) {
+            self.tell_own(reply, mark);
+        }
         outcome
+    }
+
+    /// Put what the client is told of its keys around its reply, which begins at `mark`. CLIENT REPLY does not silence it.
+    #[cold]
+    fn tell_own(&mut self, reply: &mut ReplyWriter, mark: usize) {
+        let [before, behind] = &mut self.told;
+        reply.insert(mark, &before.bytes);
+        reply.raw(&behind.bytes);
+        self.told.iter_mut().for_each(|told| told.bytes = Vec::new());
     }
 
     /// Execute what has been executed before, by this server or another one: nothing refuses it for now, and nobody hears of it.
@@ -222,6 +252,9 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
+        if std::mem::take(&mut session.postponed) {
+            session.client.set_flag(flag::BLOCKED, false);
+        }
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -307,7 +340,7 @@ impl Executor {
     /// Stop 4. `Ok(Some(_))` means not yet.
     fn reasons_to_refuse(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         command: &Command,
         argv: Argv<'_>,
     ) -> Result<Option<Duration>, CommandError> {
@@ -334,10 +367,17 @@ impl Executor {
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
+        if self.server.tenant.tracking.is_active() {
+            self.server.limit_tracked(&self.config, &mut self.effects);
+            self.deliver(session, Told::Before);
+        }
         if self.server.tenant.migrations.held.holds_back(command, session, argv) {
             return Ok(Some(limits::MIGRATE_STEP));
         }
-        Ok(self.server.paused_for(command, session, self.now_us))
+        Ok(self.server.paused_for(command, session, self.now_us).inspect(|_| {
+            session.postponed = true;
+            session.client.set_flag(flag::BLOCKED, true);
+        }))
     }
 
     /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
@@ -374,8 +414,10 @@ impl Executor {
 
     /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
     fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
-        let enough = self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
-        self.deliver();
+        // Paused clients are to find the data as it was.
+        let enough = self.server.is_paused(self.now_us)
+            || self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
+        self.deliver(session, Told::Before);
         let grows = match &session.transaction {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
@@ -461,6 +503,7 @@ impl Executor {
             db: session.db,
             now_ms,
             no_touch: session.no_touch,
+            keeps_dead: server.is_paused(self.now_us),
             may_write: true,
             // Nobody hears of what is repeated.
             notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
@@ -493,6 +536,7 @@ impl Executor {
         };
         // Under the locks: whoever turns it on has held them all.
         ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         run_counted(&mut ctx, command, argv, &mut self.tick);
         ctx.keys.collect_expired();
         let more_keys = std::mem::take(&mut ctx.more_keys);
@@ -510,15 +554,17 @@ impl Executor {
         if is_loader {
             self.effects.discard();
         }
-        self.deliver();
+        self.deliver(session, Told::Behind);
         if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
 
     /// Stop 11: nobody's keys are locked any more.
-    fn deliver(&mut self) {
+    fn deliver(&mut self, session: &Session, place: Told) {
         if !self.effects.is_empty() {
             self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
-            self.effects.deliver(&self.server.tenant.pubsub);
+            let own = &mut self.told[place as usize];
+            own.client = session.client.id;
+            self.effects.deliver(&self.server.tenant.pubsub, &self.server.tenant.tracking, Some(own));
         }
     }
 
@@ -594,6 +640,9 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     if ctx.session.is_loader {
         return;
     }
+    if ctx.session.tracks_reads() && command.flags.has(Flags::READ) {
+        ctx.record_reads(command, argv);
+    }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
     // Afterwards, and while the keys are locked: MONITOR shows commands in the order in which they took effect.
@@ -610,6 +659,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         counters.latency.record(nanos);
     }
     ctx.server.stats.of(ctx.worker).commands.add(1);
+    ctx.session.client.count_command();
     let threshold_ms = ctx.config.latency_monitor_threshold;
     if threshold_ms != 0 && nanos / 1_000_000 >= threshold_ms {
         let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };

@@ -4,7 +4,8 @@
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, StringRef, ValueType,
+    Cause, Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, Place,
+    StringRef, ValueType,
 };
 use crate::stats::Stats;
 
@@ -20,6 +21,8 @@ pub struct Keys<'a> {
     pub now_ms: u64,
     /// Reads leave the access clock alone: CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Clients are paused: reads do not see a dead key, and leave it where it is.
+    pub keeps_dead: bool,
     /// It may write: always, unless it runs below a module's command that may not.
     pub may_write: bool,
     /// The classes of events that somebody may listen to.
@@ -36,6 +39,12 @@ pub struct Keys<'a> {
     pub locked: Locked<'a>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
+}
+
+/// Where a live key is.
+#[inline]
+fn locate(db: &mut Db, key: &Key<'_>, now_ms: u64, keeps_dead: bool) -> Option<Place> {
+    if keeps_dead { db.locate_only(key, now_ms) } else { db.locate(key, now_ms) }
 }
 
 /// Reading and writing.
@@ -61,7 +70,7 @@ impl Keys<'_> {
     #[inline]
     fn look_up(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<EntryRef<'_>>, CommandError> {
         let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
-        match db.locate(key, self.now_ms) {
+        match locate(db, key, self.now_ms, self.keeps_dead) {
             Some(place) => {
                 self.stats.keyspace_hits.add(1);
                 Ok(Some(if touch { db.use_at(place, self.now_ms) } else { db.entry_at(place) }))
@@ -77,15 +86,14 @@ impl Keys<'_> {
     /// Look a key up without counting anything: for TYPE, TTL, OBJECT and their like.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
-        let now_ms = self.now_ms;
-        let db = self.db_of(key)?;
-        Ok(db.locate(key, now_ms).map(|place| db.entry_at(place)))
+        let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
+        Ok(locate(db, key, self.now_ms, self.keeps_dead).map(|place| db.entry_at(place)))
     }
 
     /// Whether a database has a key. If it was found expired there, that is told at once: the database may not be selected.
     pub fn peek_in(&mut self, index: usize, key: &Key<'_>) -> Result<bool, CommandError> {
         let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
-        let found = db.contains(key, self.now_ms);
+        let found = locate(db, key, self.now_ms, self.keeps_dead).is_some();
         if db.has_expired() && index != self.db {
             let home = std::mem::replace(&mut self.db, index);
             self.collect_expired();
@@ -194,7 +202,7 @@ impl Keys<'_> {
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
         {
-            shard.touch(index, key);
+            shard.touch(index, key, Cause::Client, &mut self.effects.invalidations);
         }
     }
 
@@ -261,7 +269,7 @@ impl Keys<'_> {
                 let key = Key::new(entry.as_ref().key());
                 self.stats.expired_keys.add(1);
                 self.effects.key_gone(self.notify, &Gone::expired(index, key.bytes, self.lazy_expire));
-                shard.touch(index, &key);
+                shard.touch(index, &key, Cause::Server, &mut self.effects.invalidations);
                 self.scratch.garbage.push(entry);
             }
         }
@@ -271,7 +279,7 @@ impl Keys<'_> {
     pub fn expire_if_due(&mut self, index: usize, key: &Key<'_>) {
         let now_ms = self.now_ms;
         if let Some(shard) = self.locked.shard(key)
-            && shard.db(index).contains(key, now_ms)
+            && (self.keeps_dead || shard.db(index).contains(key, now_ms))
         {
             return;
         }
@@ -288,7 +296,7 @@ impl Keys<'_> {
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed);
+        undo.keep(&mut self.locked, garbage, flushed, &mut self.effects.invalidations);
     }
 }
 
@@ -306,6 +314,7 @@ mod tests {
             db: 0,
             now_ms: NOW_MS,
             no_touch: false,
+            keeps_dead: false,
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,

@@ -5,6 +5,7 @@ pub mod aof;
 pub mod args;
 mod batch;
 pub mod client;
+mod client_list;
 pub mod cluster;
 pub mod config_command;
 pub mod connection;
@@ -40,6 +41,7 @@ mod reload;
 pub mod save;
 pub mod scan;
 pub mod scratch;
+pub mod scripting;
 pub mod secrets;
 pub mod session;
 pub mod slowlog;
@@ -50,6 +52,7 @@ pub mod string;
 pub mod substring;
 pub mod syntax;
 pub mod table;
+mod tracking;
 pub mod transaction;
 pub mod undo;
 
@@ -81,6 +84,7 @@ pub const FAMILIES: &[Family] = &[
     pubsub::FAMILY,
     save::FAMILY,
     scan::FAMILY,
+    scripting::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,

@@ -48,6 +48,19 @@ pub struct WatchedKey {
     pub key: Box<[u8]>,
 }
 
+/// Which of its reads a client wants to hear of again, as far as CLIENT TRACKING says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// None: it does not track, or hears of prefixes.
+    None,
+    /// All.
+    All,
+    /// Those behind CLIENT CACHING YES.
+    OptIn,
+    /// All but those behind CLIENT CACHING NO.
+    OptOut,
+}
+
 /// The state of one connection.
 pub struct Session {
     /// Its public side.
@@ -74,10 +87,16 @@ pub struct Session {
     pub closing: bool,
     /// In MONITOR.
     pub monitor: bool,
+    /// Which reads are entered for it into the table of tracked keys.
+    pub reads: Reads,
+    /// CLIENT CACHING was called: the next command is an exception from `reads`.
+    pub caching: bool,
     /// CLIENT NO-TOUCH ON: reads leave the access clock alone.
     pub no_touch: bool,
     /// What the command that has just run wants to be done beside the workers; its reply comes from there.
     pub job: Option<Job>,
+    /// Its next command waits because clients are paused.
+    pub postponed: bool,
     /// Since when its next command waits for fuel; 0 if it does not.
     pub waiting_since_us: u64,
     /// Where in the append-only file the last change that it made ends.
@@ -113,8 +132,11 @@ impl Session {
             subscribed: 0,
             closing: false,
             monitor: false,
+            reads: Reads::None,
+            caching: false,
             no_touch: false,
             job: None,
+            postponed: false,
             waiting_since_us: 0,
             appended: 0,
             is_loader: false,
@@ -131,6 +153,22 @@ impl Session {
             None => (now_us, now_us / 1000),
             Some(replay) => (replay.now_us, replay.now_us / 1000),
         }
+    }
+
+    /// Whether the keys that its command reads are to be entered for it.
+    #[inline]
+    pub fn tracks_reads(&self) -> bool {
+        match self.reads {
+            Reads::None => false,
+            Reads::All => true,
+            Reads::OptIn => self.caching,
+            Reads::OptOut => !self.caching,
+        }
+    }
+
+    /// The command behind CLIENT CACHING has run. What is queued by MULTI belongs to its EXEC.
+    pub fn end_caching(&mut self) {
+        self.caching &= self.transaction.is_some();
     }
 
     /// Choose a database.

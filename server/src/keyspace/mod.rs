@@ -26,6 +26,7 @@ pub mod snapshot;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod tracked;
 pub mod value;
 
 pub use account::Account;
@@ -40,4 +41,6 @@ pub use lock::{Keyspace, Locked, ShardId};
 pub use module_value::{Home, Live, ModuleValue, TypeId};
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
+pub use table::Place;
+pub use tracked::{Cause, Invalidated, Invalidations, TrackedTotals};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};

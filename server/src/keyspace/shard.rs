@@ -1,4 +1,4 @@
-//! A shard: what one lock protects. Its part of every database, and who watches a key of it.
+//! A shard: what one lock protects. Its part of every database, who watches a key of it, and who may have a copy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::db::Db;
 use super::evict::AccessClock;
 use super::key::Key;
+use super::tracked::{Cause, Invalidated, Invalidations, Readers, Tracked, TrackedTotals};
 
 /// Set when a key that its owner WATCHes was written. The owner keeps one for all its keys.
 pub type WatchFlag = Arc<AtomicBool>;
@@ -22,11 +23,14 @@ pub struct Shard {
     seed: u64,
     /// By database and key. Empty nearly always, and then nobody pays for it.
     watched: HashMap<usize, HashMap<Box<[u8]>, Vec<WatchFlag>>>,
+    /// Just so.
+    tracked: Tracked,
 }
 
 impl Shard {
-    pub(super) fn new(access: AccessClock, seed: u64) -> Self {
-        Shard { dbs: SmallVec::new(), access, seed, watched: HashMap::new() }
+    pub(super) fn new(access: AccessClock, seed: u64, totals: Arc<TrackedTotals>) -> Self {
+        let tracked = Tracked::new(totals);
+        Shard { dbs: SmallVec::new(), access, seed, watched: HashMap::new(), tracked }
     }
 
     /// This shard's part of a database. The caller has checked the index.
@@ -102,11 +106,28 @@ impl Shard {
         }
     }
 
-    /// Tells those who watch a key that it was written.
+    /// The keys of which clients may have copies.
+    pub fn tracked(&mut self) -> &mut Tracked {
+        &mut self.tracked
+    }
+
+    /// Tells those who watch a key that it was written, and puts into `told` who may have a copy of it.
     #[inline]
-    pub fn touch(&self, db: usize, key: &Key<'_>) {
+    pub fn touch(&mut self, db: usize, key: &Key<'_>, cause: Cause, told: &mut Invalidations) {
         if !self.watched.is_empty() {
             self.touch_watched(db, key.bytes);
+        }
+        if told.of_all_keys || !self.tracked.is_empty() {
+            self.touch_tracked(key.bytes, cause, told);
+        }
+    }
+
+    #[cold]
+    fn touch_tracked(&mut self, key: &[u8], cause: Cause, told: &mut Invalidations) {
+        let readers = self.tracked.take(key);
+        if told.of_all_keys || readers.is_some() {
+            let readers: Readers = readers.unwrap_or_default();
+            told.keys.push(Invalidated { key: key.into(), readers, cause });
         }
     }
 

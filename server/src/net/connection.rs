@@ -246,6 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut executor = executor.begin_batch();
         let client = Arc::clone(&self.state.session.client);
         executor.count_input(n as u64);
+        client.count_traffic(0, n);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
         self.state.unparsed = false;
@@ -433,6 +434,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let executor = self.worker.executor.borrow();
         let stats = executor.server.stats.of(executor.worker);
         stats.output_bytes.add(n as u64);
+        self.state.session.client.count_traffic(1, n);
         stats.writes.add(1);
     }
 

@@ -49,13 +49,14 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
             "active_defrag_key_misses",
             "total_active_defrag_time",
             "current_active_defrag_time",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
-            "unexpected_error_replies",
         ],
         0,
     );
+    let tenant = facts.ctx.tenant;
+    lines.put("tracking_total_keys", tenant.keyspace.tracked().keys());
+    lines.put("tracking_total_items", tenant.keyspace.tracked().items());
+    lines.put("tracking_total_prefixes", tenant.tracking.prefixes());
+    lines.put("unexpected_error_replies", 0);
     lines.put("total_error_replies", sum(|stats| &stats.error_replies));
     lines.put("dump_payload_sanitizations", 0);
     lines.put("total_reads_processed", sum(|stats| &stats.reads));

@@ -174,7 +174,7 @@ pub(super) static CLIENTS: Group = Group { title: "Clients and security", rows: 
         MUTABLE, Acts, "When output that waits ends its client: at once over the hard limit, after these seconds over the soft one; 0 is no limit."),
     row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Stored("each client has limits of its own, and none is disconnected for what all use together"),
         "How much memory all clients may use together, or which share of `maxmemory`; 0 is no limit."),
-    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Stored("there is no client-side caching yet"),
+    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Acts,
         "How many keys are remembered for clients that cache them; 0 is no limit."),
     row("busy-reply-threshold", Int(0, LONG_MAX, Plain), "5000", MUTABLE,
         Stored("module-fuel bounds how long a module's command runs, and there are no scripts yet"),
