@@ -206,10 +206,7 @@ impl Server {
         let affected = !pause.writes_only
             || writes(command)
             || command.flags.has(Flags::RUNS_QUEUE) && queued.into_iter().any(|(queued, _)| writes(queued));
-        // Whoever ended the pause must still be heard.
-        let exempt = command.name.starts_with("client|")
-            || session.transaction.is_some() && !command.flags.has(Flags::RUNS_QUEUE);
-        (affected && !exempt).then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
+        affected.then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
     }
 
     /// Forget what a session watches.

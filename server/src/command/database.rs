@@ -139,7 +139,7 @@ fn swapdb(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Err(CommandError::ReadOnly);
     }
     if a != b {
-        ctx.keys.locked.swapdb(a, b);
+        ctx.keys.locked.swapdb(a, b, ctx.keys.now_ms);
         if ctx.keys.scratch.undo.is_active() {
             ctx.keys.scratch.undo.record_swap(a, b);
         }

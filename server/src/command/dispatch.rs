@@ -569,8 +569,10 @@ impl Executor {
     }
 
     fn apply_reply_mode(&self, session: &mut Session, reply: &mut ReplyWriter, mark: usize) {
+        let is_heard = std::mem::take(&mut session.is_heard);
         match session.reply_mode {
             ReplyMode::On => {}
+            _ if is_heard => {}
             ReplyMode::Off => reply.truncate(mark),
             ReplyMode::SkipNext => {
                 reply.truncate(mark);

@@ -4,7 +4,7 @@
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Cause, Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, Place,
+    Cause, Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, Place, Shard,
     StringRef, ValueType,
 };
 use crate::stats::Stats;
@@ -255,24 +255,59 @@ impl Keys<'_> {
     }
 }
 
+/// Where keys of the selected database go that were found expired.
+pub struct Expired<'k> {
+    index: usize,
+    notify: Class,
+    lazily: bool,
+    stats: &'static Stats,
+    /// What follows from it.
+    pub effects: &'k mut Effects,
+    garbage: &'k mut Vec<Entry>,
+}
+
+impl Expired<'_> {
+    /// Keys of a locked shard that were found expired: raise their events, tell those who watch them, free them later.
+    #[inline]
+    pub fn collect(&mut self, shard: &mut Shard) {
+        if shard.dbs().get(self.index).is_some_and(Db::has_expired) {
+            self.collect_all(shard);
+        }
+    }
+
+    #[cold]
+    fn collect_all(&mut self, shard: &mut Shard) {
+        for entry in shard.db(self.index).take_expired() {
+            let key = Key::new(entry.as_ref().key());
+            self.stats.expired_keys.add(1);
+            self.effects.key_gone(self.notify, &Gone::expired(self.index, key.bytes, self.lazily));
+            shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
+            self.garbage.push(entry);
+        }
+    }
+}
+
 /// What happens around and after a command.
-impl Keys<'_> {
+impl<'a> Keys<'a> {
     /// Keys that were found expired: raise their events, tell those who watch them, free them later.
     #[inline]
     pub fn collect_expired(&mut self) {
-        let index = self.db;
-        for (_, shard) in self.locked.shards_mut() {
-            if shard.dbs().get(index).is_none_or(|db| !db.has_expired()) {
-                continue;
-            }
-            for entry in shard.db(index).take_expired() {
-                let key = Key::new(entry.as_ref().key());
-                self.stats.expired_keys.add(1);
-                self.effects.key_gone(self.notify, &Gone::expired(index, key.bytes, self.lazy_expire));
-                shard.touch(index, &key, Cause::Server, &mut self.effects.invalidations);
-                self.scratch.garbage.push(entry);
-            }
-        }
+        let (mut expired, locked) = self.expired();
+        locked.shards_mut().for_each(|(_, shard)| expired.collect(shard));
+    }
+
+    /// What happens to keys that were found expired, beside the shards that are locked.
+    #[inline]
+    pub fn expired(&mut self) -> (Expired<'_>, &mut Locked<'a>) {
+        let expired = Expired {
+            index: self.db,
+            notify: self.notify,
+            lazily: self.lazy_expire,
+            stats: self.stats,
+            effects: self.effects,
+            garbage: &mut self.scratch.garbage,
+        };
+        (expired, &mut self.locked)
     }
 
     /// Look whether a key of any database has expired, and tell those who watch it if so.
@@ -503,7 +538,7 @@ mod tests {
             let (a, b) = (Key::new(b"a"), Key::new(b"b"));
             keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
             let mark = keys.scratch.undo.enter();
-            keys.locked.swapdb(0, 1);
+            keys.locked.swapdb(0, 1, NOW_MS);
             keys.scratch.undo.record_swap(0, 1);
             keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
             let old = keys.locked.flush(1);

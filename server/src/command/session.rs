@@ -79,6 +79,8 @@ pub struct Session {
     pub watch_dirty: Arc<AtomicBool>,
     /// Whether commands are answered.
     pub reply_mode: ReplyMode,
+    /// What its command answers is a message about subscriptions, which CLIENT REPLY does not silence.
+    pub is_heard: bool,
     /// Names of channels, patterns and shard channels.
     subscriptions: [Vec<Box<[u8]>>; 3],
     /// How many names these are: every command asks whether there are any.
@@ -128,6 +130,7 @@ impl Session {
             watched: Vec::new(),
             watch_dirty: Arc::new(AtomicBool::new(false)),
             reply_mode: ReplyMode::On,
+            is_heard: false,
             subscriptions: Default::default(),
             subscribed: 0,
             closing: false,

@@ -294,7 +294,7 @@ impl Record {
                 }
             }
             Self::Flush { db, old } => keyspace.unflush(db, old),
-            Self::Swap(a, b) => keyspace.swapdb(a, b),
+            Self::Swap(a, b) => keyspace.swapdb(a, b, 0),
         }
     }
 

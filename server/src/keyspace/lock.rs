@@ -338,15 +338,16 @@ impl Locked<'_> {
         }
     }
 
-    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has.
-    pub fn swapdb(&mut self, a: usize, b: usize) {
+    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has. A key that comes from
+    /// the other one and has expired is none: who watches sees nothing of it.
+    pub fn swapdb(&mut self, a: usize, b: usize, now_ms: u64) {
         for (_, shard) in self.shards_mut() {
             shard.swap(a, b);
-            for index in [a, b] {
+            for (here, there) in [(a, b), (b, a)] {
                 let dbs = shard.dbs();
-                shard.touch_all(index, |name| {
+                shard.touch_all(here, |name| {
                     let key = Key::new(name);
-                    [a, b].iter().any(|&db| dbs[db].peek(&key, 0).is_some())
+                    dbs[there].peek(&key, 0).is_some() || dbs[here].peek(&key, now_ms).is_some()
                 });
             }
         }

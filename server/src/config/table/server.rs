@@ -131,7 +131,7 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
         "What SIGINT does, in the words of SHUTDOWN."),
     row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
         "What SIGTERM does, in the words of SHUTDOWN."),
-    row("worker-threads", Int(0, 1024, Plain), "0", IMMUTABLE, Acts,
+    row("worker-threads", Int(0, 1024, Plain), "0", Flags::FIXED, Acts,
         "How many threads may serve clients, as many of them as the load needs; 0 is one for each core."),
     row("io-threads", Int(1, 128, Plain), "1", IMMUTABLE, THREADS, "Threads that read and write."),
     row("io-threads-do-reads", Bool, "no", IMMUTABLE, THREADS, "Whether those threads read too."),

@@ -95,10 +95,10 @@ fn databases_are_swapped() {
     let key = Key::new(b"key:7");
     let mut all = keyspace.lock_all();
     all.shard(&key).expect("all are locked").watch(2, &key, &flag);
-    all.swapdb(0, 2);
+    all.swapdb(0, 2, 0);
     assert_eq!((all.dbsize(0), all.dbsize(2)), (0, 100));
     assert!(flag.load(Relaxed), "it has come into being where it is watched");
-    all.swapdb(2, 2);
+    all.swapdb(2, 2, 0);
     assert_eq!(all.dbsize(2), 100);
 }
 
