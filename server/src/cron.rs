@@ -20,6 +20,9 @@ pub fn spawn(server: &'static Server) {
         loop {
             let config = server.config.current();
             tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
+            if server.cron_paused.load(Relaxed) {
+                continue;
+            }
             server.memory.publish_main();
             server.sample_rates();
             let is_paused = server.is_paused(server.clock.now_us());
@@ -28,7 +31,8 @@ pub fn spawn(server: &'static Server) {
             }
             server.save_if_due(&config);
             server.rewrite_if_due(&config);
-            expiry.limit_tracked(server, &config);
+            expiry.limit(server, &config, is_paused);
+            server.evict_clients(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
             server.tenant.migrations.links.close_idle();
@@ -85,8 +89,12 @@ impl ActiveExpiry {
         self.effects.deliver(&server.tenant.pubsub, &server.tenant.tracking, None);
     }
 
-    /// Forget keys that clients may have copies of when there are more than `tracking-table-max-keys`.
-    fn limit_tracked(&mut self, server: &'static Server, config: &Config) {
+    /// Evict what is beyond `maxmemory`, although no client asks for room, and forget keys that clients may have copies of beyond
+    /// `tracking-table-max-keys`: a limit that was lowered holds soon.
+    fn limit(&mut self, server: &'static Server, config: &Config, is_paused: bool) {
+        if config.maxmemory != 0 && !is_paused && !server.persistence.is_loading() {
+            server.evict(config, None, server.clock.now_ms(), &mut self.effects);
+        }
         server.limit_tracked(config, &mut self.effects);
         self.effects.deliver(&server.tenant.pubsub, &server.tenant.tracking, None);
     }

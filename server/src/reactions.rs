@@ -37,6 +37,11 @@ pub fn install(server: &'static Server, listening: Listening) {
         Ok(())
     });
     server.config.on_change(&["client-output-buffer-limit"], limit);
+    let clients: Hook = Box::new(move |change: &Change<'_>| {
+        server.evict_clients(change.new);
+        Ok(())
+    });
+    server.config.on_change(&["maxmemory-clients", "maxmemory"], clients);
     server.aof.configure(&server.config.current());
     let policy: Hook = Box::new(move |change: &Change<'_>| {
         server.aof.configure(change.new);

@@ -48,6 +48,10 @@ pub struct Server {
     pub clients: Clients,
     /// Connections taken in, and refused because of `maxclients`.
     pub accepted: AtomicU64,
+    /// Clients that were disconnected because of `maxmemory-clients`.
+    pub evicted_clients: AtomicU64,
+    /// About what all clients occupy, while that is limited.
+    pub client_memory: AtomicUsize,
     /// See `accepted`.
     pub rejected: AtomicU64,
     /// How many of them are in MONITOR.
@@ -78,10 +82,14 @@ pub struct Server {
     pub started_us: u64,
     /// Whether keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
+    /// Whether cron stands still; DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
     /// Whether what changes a module's value is kept; DEBUG MODULE-JOURNAL.
     pub keeps_journals: AtomicBool,
     /// Keys that expired without being asked for.
     pub cron_expired: AtomicU64,
+    /// Keys that were evicted without a client's asking for room.
+    pub cron_evicted: AtomicU64,
     pause: Mutex<Pause>,
     paused: AtomicBool,
     stop: tokio::sync::watch::Sender<bool>,
@@ -101,6 +109,8 @@ impl Server {
             clients: Clients::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            evicted_clients: AtomicU64::new(0),
+            client_memory: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             balance: Balance::new(workers),
             stats: PerWorker::new(workers),
@@ -115,8 +125,10 @@ impl Server {
             clock,
             run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
             keeps_journals: AtomicBool::new(true),
             cron_expired: AtomicU64::new(0),
+            cron_evicted: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
             stop: tokio::sync::watch::Sender::new(false),
@@ -163,7 +175,8 @@ impl Server {
             command.counters.iter().for_each(CommandCounters::reset);
         }
         self.error_stats.lock().clear();
-        for counter in [&self.accepted, &self.rejected, &self.cron_expired] {
+        let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
+        for counter in counters.into_iter().chain([&self.cron_expired, &self.cron_evicted]) {
             counter.store(0, Relaxed);
         }
         *self.rates.lock() = Rates::default();
@@ -212,6 +225,7 @@ impl Server {
     /// Forget what a session watches.
     pub fn unwatch_all(&self, session: &mut Session) {
         for watched in session.watched.drain(..) {
+            session.client.let_go(watched.bytes());
             let key = crate::keyspace::Key::new(&watched.key);
             let shard = self.tenant.keyspace.shard_of(key.slot);
             let mut locked = self.tenant.keyspace.lock_one(shard);

@@ -90,7 +90,7 @@ fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
          cmd={command} user={} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} \
          tot-net-out={} tot-cmds={} io-thread={}",
         usize::from(output > 0),
-        query + output + size_of::<Client>(),
+        client.memory(),
         names.user,
         redirection(client),
         client.resp.load(Relaxed),

@@ -144,6 +144,12 @@ impl Executor {
         self.server.aof.poll_synced(session.appended, waker)
     }
 
+    /// What a client occupies has changed.
+    #[inline]
+    pub fn note_client_memory(&self, session: &Session) {
+        self.server.note_client_memory(&self.config, &session.client);
+    }
+
     /// Count what was read from a client.
     pub fn count_input(&self, bytes: u64) {
         let stats = self.server.stats.of(self.worker);
@@ -267,7 +273,10 @@ impl Executor {
             && !command.flags.has(Flags::NOT_QUEUED)
         {
             self.held.release();
-            transaction.bytes += argv.total_len();
+            let bytes = argv.total_len() + size_of::<(Arc<Command>, OwnedArgv)>();
+            transaction.bytes += bytes;
+            session.client.hold(bytes);
+            self.server.note_client_memory(&self.config, &session.client);
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
             reply.simple("QUEUED");
@@ -416,7 +425,7 @@ impl Executor {
     fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
         // Paused clients are to find the data as it was.
         let enough = self.server.is_paused(self.now_us)
-            || self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
+            || self.server.evict(&self.config, Some(self.worker), self.now_us / 1000, &mut self.effects);
         self.deliver(session, Told::Before);
         let grows = match &session.transaction {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {

@@ -55,6 +55,7 @@ pub mod table;
 mod tracking;
 pub mod transaction;
 pub mod undo;
+pub mod wait;
 
 use spec::Family;
 
@@ -89,4 +90,5 @@ pub const FAMILIES: &[Family] = &[
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
+    wait::FAMILY,
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::effects::pubsub::Kind;
+use crate::limits;
 use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -59,6 +60,13 @@ pub enum Reads {
     OptIn,
     /// All but those behind CLIENT CACHING NO.
     OptOut,
+}
+
+impl WatchedKey {
+    /// What it occupies.
+    pub fn bytes(&self) -> usize {
+        self.key.len() + limits::NAME_OVERHEAD_BYTES
+    }
 }
 
 /// The state of one connection.
@@ -204,6 +212,7 @@ impl Session {
         if new {
             names.push(name.into());
             self.subscribed += 1;
+            self.client.hold(name.len() + limits::NAME_OVERHEAD_BYTES);
         }
         new
     }
@@ -215,6 +224,7 @@ impl Session {
         if let Some(position) = position {
             names.swap_remove(position);
             self.subscribed -= 1;
+            self.client.let_go(name.len() + limits::NAME_OVERHEAD_BYTES);
         }
         position.is_some()
     }
@@ -223,6 +233,7 @@ impl Session {
     pub fn take_subscriptions(&mut self, kind: Kind) -> Vec<Box<[u8]>> {
         let names = std::mem::take(&mut self.subscriptions[kind as usize]);
         self.subscribed -= names.len();
+        names.iter().for_each(|name| self.client.let_go(name.len() + limits::NAME_OVERHEAD_BYTES));
         names
     }
 
@@ -230,7 +241,9 @@ impl Session {
     pub fn discard_transaction(&mut self) -> Option<Box<Transaction>> {
         self.client.set_flag(flag::MULTI, false);
         self.client.multi.store(u32::MAX, Relaxed);
-        self.transaction.take()
+        let transaction = self.transaction.take();
+        self.client.let_go(transaction.as_ref().map_or(0, |transaction| transaction.bytes));
+        transaction
     }
 }
 

@@ -164,13 +164,22 @@ fn begin(ctx: &mut CommandContext<'_>, options: Options) -> CommandResult {
     client.set_flag(flag::ALL_TRACKING, false);
     client.set_flag(flag::TRACKING | if options.broadcast { flag::BROADCAST } else { 0 }, true);
     client.redirect.store(options.redirect.as_ref().map_or(0, |redirect| redirect.id), Relaxed);
+    client.let_go(before.map_or(0, |before| held_bytes(before.broadcast.as_deref())));
+    client.hold(held_bytes(broadcast.as_deref()));
     let redirect = options.redirect;
     ctx.tenant.tracking.begin(Tracker { client, redirect, noloop: options.noloop, broadcast });
     Ok(())
 }
 
+/// What prefixes occupy.
+fn held_bytes(prefixes: Option<&[Box<[u8]>]>) -> usize {
+    prefixes.into_iter().flatten().map(|prefix| prefix.len() + limits::NAME_OVERHEAD_BYTES).sum()
+}
+
 /// End tracking, as CLIENT TRACKING OFF and RESET do.
 pub(super) fn end(ctx: &mut CommandContext<'_>) {
+    let before = ctx.tenant.tracking.of(ctx.session.client.id);
+    ctx.session.client.let_go(before.map_or(0, |before| held_bytes(before.broadcast.as_deref())));
     ctx.tenant.tracking.end(&ctx.session.client);
     ctx.session.reads = Reads::None;
     ctx.session.caching = false;

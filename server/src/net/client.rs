@@ -105,6 +105,11 @@ pub struct Client {
     pub last_command: AtomicU32,
     /// Bytes that it sent and that are not executed yet.
     pub query_bytes: AtomicUsize,
+    /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
+    /// that it tracks.
+    pub held_bytes: AtomicUsize,
+    /// What of its memory is counted among that of all clients.
+    pub counted_bytes: AtomicUsize,
     /// Bytes that wait to be written to it.
     pub output_bytes: AtomicUsize,
     /// Bytes that were read from it, and written to it.
@@ -140,6 +145,8 @@ impl Client {
             redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
+            counted_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             traffic: Default::default(),
             commands: AtomicU64::new(0),
@@ -184,6 +191,23 @@ impl Client {
     /// How many subscriptions it has, of all kinds.
     pub fn subscribed(&self) -> u32 {
         self.subscriptions.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    /// What it occupies, all in all.
+    pub fn memory(&self) -> usize {
+        let [query, held, output] =
+            [&self.query_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
+        size_of::<Self>() + query + held + output + self.mailbox_bytes()
+    }
+
+    /// It has set up something of so many bytes more. Its worker alone does so.
+    pub fn hold(&self, bytes: usize) {
+        self.held_bytes.store(self.held_bytes.load(Relaxed) + bytes, Relaxed);
+    }
+
+    /// It has given up something of so many bytes.
+    pub fn let_go(&self, bytes: usize) {
+        self.held_bytes.store(self.held_bytes.load(Relaxed).saturating_sub(bytes), Relaxed);
     }
 
     /// Count bytes that were read from it (0) or written to it (1). Its worker alone does so.

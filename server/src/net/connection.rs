@@ -325,6 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.state.input.clear();
         self.state.input.extend_from_slice(rest);
         self.state.session.client.query_bytes.store(rest.len(), Relaxed);
+        executor.note_client_memory(&self.state.session);
         let limit = executor.config().client_query_buffer_limit;
         if rest.len() > limit {
             tracing::warn!(
@@ -484,6 +485,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let waiting = self.state.output.len() as u64;
         self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
         let executor = self.worker.executor.borrow();
+        executor.note_client_memory(&self.state.session);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
         self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));

@@ -30,8 +30,9 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("expired_keys", sum(|stats| &stats.expired_keys) + server.cron_expired.load(Relaxed));
     lines.put("expired_stale_perc", "0.00");
     lines.put_all(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"], 0);
-    lines.put("evicted_keys", sum(|stats| &stats.evicted_keys));
-    lines.put_all(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"], 0);
+    lines.put("evicted_keys", sum(|stats| &stats.evicted_keys) + server.cron_evicted.load(Relaxed));
+    lines.put("evicted_clients", server.evicted_clients.load(Relaxed));
+    lines.put_all(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"], 0);
     lines.put("keyspace_hits", sum(|stats| &stats.keyspace_hits));
     lines.put("keyspace_misses", sum(|stats| &stats.keyspace_misses));
     let pubsub = &facts.ctx.tenant.pubsub;

@@ -172,7 +172,7 @@ pub(super) static CLIENTS: Group = Group { title: "Clients and security", rows: 
         "How much may be read of a client before it is run."),
     row("client-output-buffer-limit", super::Kind::OutputLimits, "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
         MUTABLE, Acts, "When output that waits ends its client: at once over the hard limit, after these seconds over the soft one; 0 is no limit."),
-    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Stored("each client has limits of its own, and none is disconnected for what all use together"),
+    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Acts,
         "How much memory all clients may use together, or which share of `maxmemory`; 0 is no limit."),
     row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Acts,
         "How many keys are remembered for clients that cache them; 0 is no limit."),
