@@ -11,6 +11,7 @@ use crate::command::blocking::Blocked;
 use crate::command::migrate::Migrations;
 use crate::command::table::CommandTable;
 use crate::effects::pubsub::PubSub;
+use crate::effects::tracking::Tracking;
 use crate::keyspace::{AccessClock, Keyspace};
 use crate::limits;
 use crate::module::Registry;
@@ -25,6 +26,8 @@ pub struct Tenant {
     pub pubsub: PubSub,
     /// Its clients that wait in a command.
     pub blocked: Blocked,
+    /// Its clients that hold copies of keys.
+    pub tracking: Tracking,
     /// Its keys that are on their way to another server.
     pub migrations: Migrations,
     /// Grows when the command table changes; workers compare it with what they have.
@@ -40,6 +43,7 @@ impl Tenant {
             modules,
             pubsub: PubSub::default(),
             blocked: Blocked::default(),
+            tracking: Tracking::default(),
             migrations: Migrations::default(),
             command_generation: AtomicU64::new(0),
             commands: RwLock::new(Arc::new(CommandTable::native(command::FAMILIES, workers))),

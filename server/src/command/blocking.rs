@@ -373,7 +373,7 @@ impl Executor {
 
     /// The same for queues that need more shards: no shard is locked.
     #[cold]
-    pub(super) fn serve_later(&mut self, keys: Vec<ReadyKey>) {
+    pub(super) fn serve_later(&mut self, session: &Session, keys: Vec<ReadyKey>) {
         let mut locked = self.server.tenant.keyspace.lock_all();
         for (db, name) in keys {
             if let Some(shard) = locked.shard(&Key::new(&name)) {
@@ -383,7 +383,7 @@ impl Executor {
         let left = self.serve_waiting(&mut locked);
         debug_assert!(left.is_empty(), "all shards are locked");
         drop(locked);
-        self.after_keys();
+        self.after_keys(session);
     }
 
     /// Run the command of somebody who waits. It is served, or waits on.
@@ -399,6 +399,7 @@ impl Executor {
         let together = !waiter.command.flags.has(Flags::WALKS_KEYS);
         let mut ctx = self.context(&mut session, &mut reply, locked, &waiter.command, None);
         ctx.keys.effects.propagation.begin(server.aof.is_on());
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         run_counted(&mut ctx, &waiter.command, waiter.argv.as_argv(), &mut tick);
         ctx.keys.collect_expired();
         let waits_on = ctx.wait.is_some();

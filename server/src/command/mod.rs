@@ -8,6 +8,7 @@ pub mod bitfield;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
+mod client_list;
 pub mod cluster;
 pub mod config_command;
 pub mod connection;
@@ -46,6 +47,7 @@ mod reload;
 pub mod save;
 pub mod scan;
 pub mod scratch;
+pub mod scripting;
 pub mod secrets;
 pub mod session;
 pub mod set;
@@ -59,6 +61,7 @@ pub mod string;
 pub mod substring;
 pub mod syntax;
 pub mod table;
+mod tracking;
 pub mod transaction;
 pub mod undo;
 pub mod zset;
@@ -106,6 +109,7 @@ pub const FAMILIES: &[Family] = &[
     set::FAMILY,
     set_algebra::FAMILY,
     set_walk::FAMILY,
+    scripting::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,

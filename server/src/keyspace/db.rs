@@ -200,6 +200,13 @@ impl Db {
         self.find(key, now_ms)
     }
 
+    /// The same, but a dead key stays where it is.
+    #[inline]
+    pub fn locate_only(&self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        let place = self.table.find(key.hash, key.bytes)?;
+        (!self.table.at(place).is_expired(now_ms)).then_some(place)
+    }
+
     /// The entry at a place that `locate` has just found. Counts as an access.
     #[inline]
     pub fn use_at(&mut self, place: Place, now_ms: u64) -> EntryRef<'_> {

@@ -35,6 +35,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod thresholds;
+pub mod tracked;
 pub mod value;
 pub mod waiting;
 pub mod zset;
@@ -54,7 +55,9 @@ pub use module_value::{Home, Live, ModuleValue, TypeId};
 pub use set::Set;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
+pub use table::Place;
 pub use thresholds::{PackedLimits, Thresholds};
+pub use tracked::{Cause, Invalidated, Invalidations, TrackedTotals};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
 pub use waiting::{ReadyKey, Ticket};
 pub use zset::{LexBound, LexRange, ScoreRange, Zset};
