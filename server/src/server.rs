@@ -162,6 +162,7 @@ impl Server {
             command.counters.iter().for_each(CommandCounters::reset);
         }
         self.error_stats.lock().clear();
+        self.tenant.acl.log.reset_counts();
         for counter in [&self.accepted, &self.rejected, &self.cron_expired] {
             counter.store(0, Relaxed);
         }

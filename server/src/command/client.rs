@@ -240,7 +240,7 @@ fn setinfo(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `CLIENT INFO` -- O(1). The line of CLIENT LIST for this connection.
 fn info(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
-    let line = describe(ctx.server, &ctx.session.client, ctx.now_ms());
+    let line = describe(ctx.server, &ctx.session.client, ctx.now_ms()) + "\n";
     ctx.reply.verbatim(line);
     Ok(())
 }
@@ -262,14 +262,15 @@ fn list(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     for client in server.clients.list() {
         if filter.matches(&client, now_ms) {
             text.push_str(&describe(server, &client, now_ms));
+            text.push('\n');
         }
     }
     ctx.reply.verbatim(text);
     Ok(())
 }
 
-/// The line of CLIENT LIST.
-fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
+/// The line of CLIENT LIST, without its end.
+pub(super) fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
     let names = client.names.lock().clone();
     let flags: String = [
         (flag::MONITOR, 'O'),
@@ -305,13 +306,13 @@ fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
         client.db.load(Relaxed),
         client.watch.load(Relaxed),
     );
-    writeln!(
+    write!(
         line,
         " qbuf={query} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events=r \
          cmd={command} user={} redir=-1 resp={} lib-name={} lib-ver={} io-thread={}",
         usize::from(output > 0),
         query + output + size_of::<Client>(),
-        names.user,
+        String::from_utf8_lossy(&names.user),
         client.resp.load(Relaxed),
         names.lib_name,
         names.lib_ver,
@@ -350,7 +351,7 @@ impl Kind {
 struct Filter {
     ids: Option<Vec<u64>>,
     kind: Option<Kind>,
-    user: Option<String>,
+    user: Option<Arc<[u8]>>,
     addr: Option<String>,
     laddr: Option<String>,
     not: Option<u64>,
@@ -359,7 +360,9 @@ struct Filter {
 
 impl Filter {
     fn matches(&self, client: &Client, now_ms: u64) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+        // Somebody has ended it, and it only has to notice.
+        !client.is_killed()
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
             && self.kind.is_none_or(|kind| kind == Kind::of(client))
             && self.user.as_ref().is_none_or(|user| *user == client.names.lock().user)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr)
@@ -383,11 +386,11 @@ impl Filter {
             } else if args::is(option, "TYPE") {
                 filter.kind = Some(Kind::parse(value)?);
             } else if args::is(option, "USER") {
-                let user = text();
-                if user != "default" {
-                    return Err(CommandError::err(format_args!("No such user '{user}'")));
-                }
-                filter.user = Some(user);
+                let user = ctx.tenant.acl.user(value);
+                let user = user.ok_or_else(|| {
+                    CommandError::err(format_args!("No such user '{}'", args::printable(value)))
+                })?;
+                filter.user = Some(Arc::clone(user.name()));
             } else if args::is(option, "ADDR") {
                 filter.addr = Some(text());
             } else if args::is(option, "LADDR") {

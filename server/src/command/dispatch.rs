@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::acl::log::Context;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
@@ -27,6 +28,7 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::permission::Question;
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
@@ -114,8 +116,7 @@ impl Executor {
 
     #[inline]
     fn refresh(&mut self) {
-        let generation =
-            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        let generation = (self.server.tenant.generation.load(Acquire), self.server.config.generation());
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
@@ -198,7 +199,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Result<(), CommandError> {
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let result = match resolve(&table, argv) {
+        let result = match resolve_original(&table, argv) {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
@@ -222,6 +223,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
+        session.renew_user(&self.server.tenant);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -314,11 +316,17 @@ impl Executor {
         if !command.takes(argv.len()) {
             return Err(CommandError::WrongArity(command.name.clone()));
         }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
+        if !session.is_free() && session.must_authenticate() && !command.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
         if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
             return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+        }
+        if !session.is_free() {
+            let context = if session.transaction.is_some() { Context::Multi } else { Context::Toplevel };
+            let now_ms = self.now_us / 1000;
+            let question = Question { server: self.server, config: &self.config, session, now_ms };
+            question.ask(command, argv, context)?;
         }
         if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
             return Err(CommandError::err(format_args!(
@@ -544,6 +552,14 @@ pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Co
     resolve_subcommand(command, argv)
 }
 
+/// The same by the names that commands had before `rename-command`: files are read under any configuration.
+fn resolve_original<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
+    match table.get_original(&argv[0]) {
+        Some(command) => resolve_subcommand(command, argv),
+        None => resolve(table, argv),
+    }
+}
+
 /// The subcommand that the arguments name, or the command itself when it is no container.
 pub fn resolve_subcommand<'t>(
     command: &'t Arc<Command>,
@@ -619,7 +635,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
     {
-        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+        let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+        ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, ctx.config);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod acl_command;
 pub mod admin;
 pub mod aof;
 pub mod args;
@@ -23,6 +24,7 @@ mod help;
 pub mod increment;
 pub mod info;
 pub mod introspection;
+pub mod key_access;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
@@ -34,6 +36,7 @@ pub mod module;
 pub mod monitor;
 mod name_key;
 pub mod object;
+mod permission;
 mod propagate;
 pub mod pubsub;
 mod reload;
@@ -57,6 +60,7 @@ use spec::Family;
 
 /// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
+    acl_command::FAMILY,
     admin::FAMILY,
     aof::FAMILY,
     cluster::FAMILY,
