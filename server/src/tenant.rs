@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use crate::acl::{Acl, User, Users};
 use crate::command;
+use crate::command::blocking::Blocked;
 use crate::command::migrate::Migrations;
 use crate::command::table::CommandTable;
 use crate::config::RenameCommand;
@@ -24,6 +25,8 @@ pub struct Tenant {
     pub modules: Registry,
     /// Its subscriptions.
     pub pubsub: PubSub,
+    /// Its clients that wait in a command.
+    pub blocked: Blocked,
     /// Its keys that are on their way to another server.
     pub migrations: Migrations,
     /// Its users.
@@ -41,6 +44,7 @@ impl Tenant {
             keyspace: Keyspace::new(limits::SHARDS, databases, access, rand::random()),
             modules,
             pubsub: PubSub::default(),
+            blocked: Blocked::default(),
             migrations: Migrations::default(),
             acl: Acl::new(&commands),
             generation: AtomicU64::new(0),

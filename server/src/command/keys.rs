@@ -1,16 +1,28 @@
 //! The keys that a running command has locked, and the only way to them: here expiry, statistics, watched keys, events
 //! and undo happen once and for every command. What the values themselves can do is in `keyspace`.
 
+use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, StringRef, ValueType,
+    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
+    PackedLimits, StringRef, Thresholds, ValueType,
 };
 use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
 use super::undo::Mark;
+
+/// What became of a key whose collection was changed.
+pub struct Changed<R> {
+    /// What the change answered.
+    pub result: R,
+    /// It was not there before, and is now.
+    pub is_new: bool,
+    /// It was there before, and nothing was left.
+    pub is_gone: bool,
+}
 
 /// What a command may do to keys. A field of its own in the context, so that a value can be read while the reply is written.
 pub struct Keys<'a> {
@@ -26,14 +38,14 @@ pub struct Keys<'a> {
     pub notify: Class,
     /// Keys that have expired are unlinked.
     pub lazy_expire: bool,
-    /// The thresholds between the two forms of a hash.
-    pub hash_limits: HashLimits,
+    /// Up to where collections stay compact.
+    pub thresholds: &'a Thresholds,
     /// This worker's counters.
     pub stats: &'static Stats,
     /// What follows from the command.
     pub effects: &'a mut Effects,
     /// The shards that are locked.
-    pub locked: Locked<'a>,
+    pub locked: &'a mut Locked<'static>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
 }
@@ -102,12 +114,14 @@ impl Keys<'_> {
         }
     }
 
+    /// The collection under a key, to be changed: counts nothing.
+    pub fn peek_as<T: Collection>(&mut self, key: &Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.peek(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
+    }
+
     /// The hash under a key, to be changed: counts nothing.
     pub fn peek_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
-        match self.peek(key)? {
-            None => Ok(None),
-            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
-        }
+        self.peek_as(key)
     }
 
     /// Whether a key is not there, and somebody listens to keys being made. Asks the table only in that case.
@@ -125,13 +139,61 @@ impl Keys<'_> {
         }
     }
 
+    /// The collection under a key, to be read.
+    #[inline]
+    pub fn read_as<T: Collection>(&mut self, key: &Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.read(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
+    }
+
     /// The hash under a key, to be read.
     #[inline]
     pub fn read_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
-        match self.read(key)? {
-            None => Ok(None),
-            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
+        self.read_as(key)
+    }
+
+    /// Change the collection under a key, which is made if it is not there and goes if nothing is left of it. Nothing is told to
+    /// anybody: call `modified` when something was changed, and record the events of a key that came or went.
+    pub fn change<T: Collection, R>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Changed<R>, CommandError> {
+        let now_ms = self.now_ms;
+        let db = self.write(key)?;
+        let Some(mut entry) = db.get_mut(key, now_ms) else {
+            let mut value = T::default();
+            let result = change(&mut value);
+            let is_new = !value.is_nothing();
+            if is_new {
+                db.set_value(key, value.into_value(), Expire::Clear, now_ms);
+            }
+            return Ok(Changed { result, is_new, is_gone: false });
+        };
+        let value = T::of_mut(&mut entry).ok_or(CommandError::WrongType)?;
+        let result = change(value);
+        let is_gone = value.is_nothing();
+        drop(entry);
+        if is_gone {
+            db.remove(key, now_ms);
         }
+        Ok(Changed { result, is_new: false, is_gone })
+    }
+
+    /// Store a collection in the place of whatever is there, or delete that if the collection is nothing. What was there is freed
+    /// after the locks. The result is whether something was there.
+    pub fn store<T: Collection>(&mut self, key: &Key<'_>, value: T) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let db = self.write(key)?;
+        let old = if value.is_nothing() {
+            db.remove(key, now_ms)
+        } else {
+            db.set_value(key, value.into_value(), Expire::Clear, now_ms)
+        };
+        let was_there = old.is_some();
+        if let Some(old) = old {
+            self.drop_later(old);
+        }
+        Ok(was_there)
     }
 
     /// The type of the value under a key, without counting anything.
@@ -282,13 +344,27 @@ impl Keys<'_> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: Mark) {
-        self.scratch.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed);
+        undo.keep(self.locked, garbage, flushed);
+    }
+}
+
+impl Config {
+    /// Up to where collections stay compact.
+    pub fn thresholds(&self) -> Thresholds {
+        let packed = |entries, value| PackedLimits { entries, value };
+        Thresholds {
+            hash: packed(self.hash_max_listpack_entries, self.hash_max_listpack_value),
+            set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
+            intset_entries: self.set_max_intset_entries,
+            zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
+            list_node: NodeLimit(self.list_max_listpack_size as i32),
+        }
     }
 }
 
@@ -300,7 +376,7 @@ mod tests {
     const NOW_MS: u64 = 1_000_000;
 
     fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
-        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
+        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 2, AccessClock::Lru, 1)));
         let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
         let mut keys = Keys {
             db: 0,
@@ -309,17 +385,17 @@ mod tests {
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,
-            hash_limits: HashLimits::default(),
+            thresholds: &Thresholds::default(),
             stats: Box::leak(Box::default()),
             effects: &mut effects,
-            locked: keyspace.lock_all(),
+            locked: &mut keyspace.lock_all(),
             scratch: &mut scratch,
         };
         test(&mut keys);
     }
 
     fn edit_hash(keys: &mut Keys<'_>, key: &Key<'_>, field: &str, value: Option<&str>) {
-        let limits = keys.hash_limits;
+        let limits = keys.thresholds.hash;
         let db = keys.write_field(key, field.as_bytes()).expect("all shards are locked");
         let mut entry = db.get_mut(key, NOW_MS).expect("the hash is there");
         let hash = entry.hash().expect("it is a hash");
@@ -339,7 +415,7 @@ mod tests {
                 let key = Key::new(b"h");
                 let mut hash = Hash::new();
                 for i in 0..fields {
-                    hash.set(format!("f{i}").as_bytes(), b"old", keys.hash_limits);
+                    hash.set(format!("f{i}").as_bytes(), b"old", keys.thresholds.hash);
                 }
                 let value = Value::Hash(Box::new(hash));
                 keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
@@ -372,7 +448,7 @@ mod tests {
                 keys.set_string(&key, b"0", Expire::Clear).expect("locked");
                 let mut fields = Hash::new();
                 for i in 0..500 {
-                    fields.set(format!("f{i}").as_bytes(), b"0", keys.hash_limits);
+                    fields.set(format!("f{i}").as_bytes(), b"0", keys.thresholds.hash);
                 }
                 let value = Value::Hash(Box::new(fields));
                 keys.write(&hash).expect("locked").set_value(&hash, value, Expire::Clear, NOW_MS);
@@ -430,7 +506,7 @@ mod tests {
             |keys, key| drop(keys.set_string(key, &[b'x'; 5000], Expire::Clear)),
             |keys, key| {
                 let mut hash = Hash::new();
-                hash.set(b"f", b"v", keys.hash_limits);
+                hash.set(b"f", b"v", keys.thresholds.hash);
                 let value = Value::Hash(Box::new(hash));
                 let db = keys.write(key).expect("locked");
                 db.set_value(key, value, Expire::At(NOW_MS + 9000), NOW_MS);
@@ -475,7 +551,7 @@ mod tests {
         with_keys(|keys| {
             let key = Key::new(b"h");
             let mut hash = Hash::new();
-            hash.set(b"f", b"v", keys.hash_limits);
+            hash.set(b"f", b"v", keys.thresholds.hash);
             let value = Value::Hash(Box::new(hash));
             keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
             let mark = keys.scratch.undo.enter();

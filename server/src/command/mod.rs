@@ -5,6 +5,7 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod blocking;
 pub mod client;
 pub mod cluster;
 pub mod config_command;
@@ -28,6 +29,8 @@ pub mod key_access;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
+pub mod list;
+pub mod list_move;
 pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
@@ -58,11 +61,12 @@ pub mod undo;
 
 use spec::Family;
 
-/// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
+/// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
     acl_command::FAMILY,
     admin::FAMILY,
     aof::FAMILY,
+    blocking::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -78,6 +82,8 @@ pub const FAMILIES: &[Family] = &[
     introspection::FAMILY,
     latency_command::FAMILY,
     lcs::FAMILY,
+    list::FAMILY,
+    list_move::FAMILY,
     memory_command::FAMILY,
     migrate::FAMILY,
     module::FAMILY,

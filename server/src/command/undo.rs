@@ -282,7 +282,7 @@ impl Record {
                 let Some(hash) = entry.hash() else { return };
                 match value {
                     // With limits that force nothing, a hash stays in the form that it has.
-                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
+                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::PackedLimits::default())),
                     None => drop(hash.del(&field)),
                 }
             }

@@ -221,6 +221,18 @@ config! {
     hash_max_listpack_entries: usize = "hash-max-listpack-entries",
     /// The longest field or value of a compact hash.
     hash_max_listpack_value: usize = "hash-max-listpack-value",
+    /// The size of a list's nodes.
+    list_max_listpack_size: i64 = "list-max-listpack-size",
+    /// The most members of a set of integers.
+    set_max_intset_entries: usize = "set-max-intset-entries",
+    /// The most members of a compact set.
+    set_max_listpack_entries: usize = "set-max-listpack-entries",
+    /// The longest member of a compact set.
+    set_max_listpack_value: usize = "set-max-listpack-value",
+    /// The most members of a compact sorted set.
+    zset_max_listpack_entries: usize = "zset-max-listpack-entries",
+    /// The longest member of a compact sorted set.
+    zset_max_listpack_value: usize = "zset-max-listpack-value",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

@@ -218,7 +218,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         let (key, mode) = key_of(&self.handles, handle)?;
         writable(mode)?;
         let keys = &mut self.ctx.keys;
-        let (index, now_ms, limits) = (keys.db, keys.now_ms, keys.hash_limits);
+        let (index, now_ms, limits) = (keys.db, keys.now_ms, keys.thresholds.hash);
         let old = match keys.peek(&key).map_err(undeclared)? {
             None => None,
             Some(entry) => {
