@@ -138,6 +138,11 @@ impl User {
         Self { id, ..self }
     }
 
+    /// The same when it is gone, for who still acts for it: nobody can log in as it.
+    pub fn disabled(&self) -> Self {
+        Self { enabled: false, nopass: false, unlimited: false, passwords: Vec::new(), ..self.clone() }
+    }
+
     /// Its name.
     pub fn name(&self) -> &Arc<[u8]> {
         &self.name

@@ -31,10 +31,12 @@ use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
 use super::permission::Question;
+use super::resolve::resolve_original;
+pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
-use super::table::{Command, CommandTable, unknown_command};
+use super::table::{Command, CommandTable};
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +233,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
-        session.renew_user(&self.server.tenant);
+        session.renew_user_as_of(&self.server.tenant, self.generation.0);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -587,36 +589,6 @@ impl Executor {
             }
         }
     }
-}
-
-/// Which command the arguments name: a subcommand if the first word is a container.
-pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
-    resolve_subcommand(command, argv)
-}
-
-/// The same by the names that commands had before `rename-command`: files are read under any configuration.
-fn resolve_original<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    match table.get_original(&argv[0]) {
-        Some(command) => resolve_subcommand(command, argv),
-        None => resolve(table, argv),
-    }
-}
-
-/// The subcommand that the arguments name, or the command itself when it is no container.
-pub fn resolve_subcommand<'t>(
-    command: &'t Arc<Command>,
-    argv: Argv<'_>,
-) -> Result<&'t Arc<Command>, CommandError> {
-    if command.subcommands.is_empty() || argv.len() < 2 {
-        return Ok(command);
-    }
-    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
-    command.subcommands.get(&name).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
-        let container = command.name.to_ascii_uppercase();
-        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
-    })
 }
 
 fn allowed_while_subscribed(name: &str) -> bool {

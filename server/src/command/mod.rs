@@ -43,6 +43,7 @@ mod permission;
 mod propagate;
 pub mod pubsub;
 mod reload;
+mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;

@@ -181,7 +181,12 @@ impl Session {
     /// Take over what has changed about its user since it was last looked at.
     #[inline]
     pub fn renew_user(&mut self, tenant: &Tenant) {
-        let generation = tenant.generation.load(Acquire);
+        self.renew_user_as_of(tenant, tenant.generation.load(Acquire));
+    }
+
+    /// The same for who knows the tenant's generation.
+    #[inline]
+    pub fn renew_user_as_of(&mut self, tenant: &Tenant, generation: u64) {
         if self.generation != generation {
             self.find_user(tenant, generation);
         }
@@ -198,9 +203,9 @@ impl Session {
                 self.user = user;
                 self.free = self.user.is_unlimited() && !self.must_authenticate();
             }
-            // Whoever deleted it has ended its clients, but for one that was just logging in.
+            // Whoever deleted it has ended its clients, but for one that was just logging in: that may do nothing until it ends.
             None => {
-                self.log_out(tenant.acl.default_user());
+                self.user = Arc::new(self.user.disabled());
                 self.authenticated = false;
                 self.free = false;
                 self.client.kill();
@@ -214,6 +219,12 @@ impl Session {
             let allowed = |name: &[u8]| self.user.permits_channel(name, kind == Kind::Pattern);
             !self.subscriptions(kind).iter().all(|name| allowed(name))
         })
+    }
+
+    /// A part of a session that somebody is logged in to: what runs in it, runs later than it was sent.
+    pub fn of_user(client: Arc<Client>, user: Arc<User>) -> Self {
+        let free = user.is_unlimited();
+        Self { authenticated: true, free, ..Self::new(client, user) }
     }
 
     /// The time that its command sees in microseconds, and the one that decides in milliseconds what has expired. When a file is
