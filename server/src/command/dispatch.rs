@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::acl::log::Context;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
@@ -32,10 +33,13 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::permission::Question;
+use super::resolve::resolve_original;
+pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
-use super::table::{Command, CommandTable, unknown_command};
+use super::table::{Command, CommandTable};
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,8 +140,7 @@ impl Executor {
 
     #[inline]
     fn refresh(&mut self) {
-        let generation =
-            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        let generation = (self.server.tenant.generation.load(Acquire), self.server.config.generation());
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
@@ -242,7 +245,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Result<(), CommandError> {
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let result = match resolve(&table, argv) {
+        let result = match resolve_original(&table, argv) {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
@@ -269,6 +272,7 @@ impl Executor {
         if std::mem::take(&mut session.postponed) {
             session.client.set_flag(flag::BLOCKED, false);
         }
+        session.renew_user_as_of(&self.server.tenant, self.generation.0);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -368,11 +372,17 @@ impl Executor {
         if !command.takes(argv.len()) {
             return Err(CommandError::WrongArity(command.name.clone()));
         }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
+        if !session.is_free() && session.must_authenticate() && !command.flags.has(Flags::NO_AUTH) {
             return Err(CommandError::NoAuth);
         }
         if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
             return Err(CommandError::line("ERR Command not allowed inside a transaction"));
+        }
+        if !session.is_free() {
+            let context = if session.transaction.is_some() { Context::Multi } else { Context::Toplevel };
+            let now_ms = self.now_us / 1000;
+            let question = Question { server: self.server, config: &self.config, session, now_ms };
+            question.ask(command, argv, context)?;
         }
         if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
             return Err(CommandError::err(format_args!(
@@ -638,28 +648,6 @@ impl Executor {
     }
 }
 
-/// Which command the arguments name: a subcommand if the first word is a container.
-pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
-    resolve_subcommand(command, argv)
-}
-
-/// The subcommand that the arguments name, or the command itself when it is no container.
-pub fn resolve_subcommand<'t>(
-    command: &'t Arc<Command>,
-    argv: Argv<'_>,
-) -> Result<&'t Arc<Command>, CommandError> {
-    if command.subcommands.is_empty() || argv.len() < 2 {
-        return Ok(command);
-    }
-    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
-    command.subcommands.get(&name).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
-        let container = command.name.to_ascii_uppercase();
-        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
-    })
-}
-
 fn allowed_while_subscribed(name: &str) -> bool {
     matches!(
         name,
@@ -724,7 +712,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
     {
-        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+        let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+        ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, ctx.config);
     }
 }
 
