@@ -46,6 +46,7 @@ pub mod object;
 mod permission;
 mod propagate;
 pub mod pubsub;
+mod refusal;
 mod reload;
 mod resolve;
 pub mod save;
