@@ -12,7 +12,7 @@ use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
-use super::undo::Mark;
+use super::undo::{Mark, Part};
 
 /// What became of a key whose collection was changed.
 pub struct Changed<R> {
@@ -267,7 +267,7 @@ impl Keys<'_> {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
             if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
                 let old = hash.get(field).map(StringRef::to_vec);
-                self.scratch.undo.record_field(self.db, key, field, old);
+                self.scratch.undo.record_part(self.db, key, Part::Field(field.into(), old));
                 return self.db_of(key);
             }
         }
@@ -288,7 +288,8 @@ impl Keys<'_> {
             let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
             if let Some(set) = set.filter(is_large) {
                 for member in members {
-                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                    let part = Part::Member(member.into(), set.contains(member));
+                    self.scratch.undo.record_part(index, key, part);
                 }
                 return Ok(());
             }

@@ -42,7 +42,7 @@ impl Default for Thresholds {
             set: small,
             intset_entries: 512,
             zset: small,
-            list_node: NodeLimit(-2),
+            list_node: NodeLimit::default(),
         }
     }
 }
