@@ -54,6 +54,7 @@ transcripts! {
     monitor,
     pubsub,
     server,
+    sets,
     strings,
     transactions,
 }
