@@ -122,6 +122,14 @@ pub const OUTPUT_KEPT: usize = 16 * 1024;
 /// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
+/// Bytes that a name costs which a client watches or is subscribed to, beside those of the name: about what its places in the
+/// tables of both sides occupy.
+pub const NAME_OVERHEAD_BYTES: usize = 64;
+
+/// Prefixes of one client that tracks keys in broadcast mode. Each change is compared with each prefix, and two of one client may
+/// not overlap, which is checked in pairs.
+pub const TRACKING_PREFIXES_MAX: usize = 1024;
+
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
@@ -412,3 +420,6 @@ pub const FREE_EFFORT: u64 = 256;
 
 /// Bytes of memory up to which the instance for work on single values is kept.
 pub const WORKSHOP_KEPT: usize = 16 << 20;
+
+/// How many bytes are taken from a client while its command waits; what is more stays in the socket. Reading on shows when it leaves.
+pub const WAITING_INPUT_MAX: usize = 64 * 1024;

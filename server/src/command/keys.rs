@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, Overwritten, PackedLimits, Set,
-    StringRef, Thresholds, Value, ValueType,
+    Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
+    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -32,6 +32,8 @@ pub struct Keys<'a> {
     pub now_ms: u64,
     /// Reads leave the access clock alone: CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Clients are paused: reads do not see a dead key, and leave it where it is.
+    pub keeps_dead: bool,
     /// It may write: always, unless it runs below a module's command that may not.
     pub may_write: bool,
     /// The classes of events that somebody may listen to.
@@ -45,9 +47,15 @@ pub struct Keys<'a> {
     /// What follows from the command.
     pub effects: &'a mut Effects,
     /// The shards that are locked.
-    pub locked: Locked<'a>,
+    pub locked: &'a mut Locked<'static>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
+}
+
+/// Where a live key is.
+#[inline]
+fn locate(db: &mut Db, key: &Key<'_>, now_ms: u64, keeps_dead: bool) -> Option<Place> {
+    if keeps_dead { db.locate_only(key, now_ms) } else { db.locate(key, now_ms) }
 }
 
 /// Reading and writing.
@@ -73,7 +81,7 @@ impl Keys<'_> {
     #[inline]
     fn look_up(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<EntryRef<'_>>, CommandError> {
         let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
-        match db.locate(key, self.now_ms) {
+        match locate(db, key, self.now_ms, self.keeps_dead) {
             Some(place) => {
                 self.stats.keyspace_hits.add(1);
                 Ok(Some(if touch { db.use_at(place, self.now_ms) } else { db.entry_at(place) }))
@@ -89,15 +97,14 @@ impl Keys<'_> {
     /// Look a key up without counting anything: for TYPE, TTL, OBJECT and their like.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
-        let now_ms = self.now_ms;
-        let db = self.db_of(key)?;
-        Ok(db.locate(key, now_ms).map(|place| db.entry_at(place)))
+        let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
+        Ok(locate(db, key, self.now_ms, self.keeps_dead).map(|place| db.entry_at(place)))
     }
 
     /// Whether a database has a key. If it was found expired there, that is told at once: the database may not be selected.
     pub fn peek_in(&mut self, index: usize, key: &Key<'_>) -> Result<bool, CommandError> {
         let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
-        let found = db.contains(key, self.now_ms);
+        let found = locate(db, key, self.now_ms, self.keeps_dead).is_some();
         if db.has_expired() && index != self.db {
             let home = std::mem::replace(&mut self.db, index);
             self.collect_expired();
@@ -306,11 +313,22 @@ impl Keys<'_> {
     #[inline]
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
+        self.tell_watchers(index, key);
+    }
+
+    /// A key of the selected database was changed in a way that no event tells: count it, tell those who watch it.
+    pub fn modified_silently(&mut self, key: &Key<'_>) {
+        self.effects.dirty += 1;
+        self.tell_watchers(self.db, key);
+    }
+
+    #[inline]
+    fn tell_watchers(&mut self, index: usize, key: &Key<'_>) {
         // Below a module's command this happens when it has succeeded.
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
         {
-            shard.touch(index, key);
+            shard.touch(index, key, Cause::Client, &mut self.effects.invalidations);
         }
     }
 
@@ -355,10 +373,51 @@ impl Keys<'_> {
         Ok(was_there)
     }
 
+    /// Store a string that was made in a buffer of its own, whatever is there. The result is whether the key was there.
+    pub fn set_buffer(&mut self, key: &Key<'_>, bytes: Vec<u8>) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let old = self.write(key)?.set_raw(key, bytes, now_ms);
+        let was_there = old.is_some();
+        old.into_iter().for_each(|entry| self.drop_later(entry));
+        Ok(was_there)
+    }
+
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {
             self.scratch.garbage.push(entry);
+        }
+    }
+}
+
+/// Where keys of the selected database go that were found expired.
+pub struct Expired<'k> {
+    index: usize,
+    notify: Class,
+    lazily: bool,
+    stats: &'static Stats,
+    /// What follows from it.
+    pub effects: &'k mut Effects,
+    garbage: &'k mut Vec<Entry>,
+}
+
+impl Expired<'_> {
+    /// Keys of a locked shard that were found expired: raise their events, tell those who watch them, free them later.
+    #[inline]
+    pub fn collect(&mut self, shard: &mut Shard) {
+        if shard.dbs().get(self.index).is_some_and(Db::has_expired) {
+            self.collect_all(shard);
+        }
+    }
+
+    #[cold]
+    fn collect_all(&mut self, shard: &mut Shard) {
+        for entry in shard.db(self.index).take_expired() {
+            let key = Key::new(entry.as_ref().key());
+            self.stats.expired_keys.add(1);
+            self.effects.key_gone(self.notify, &Gone::expired(self.index, key.bytes, self.lazily));
+            shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
+            self.garbage.push(entry);
         }
     }
 }
@@ -368,26 +427,29 @@ impl Keys<'_> {
     /// Keys that were found expired: raise their events, tell those who watch them, free them later.
     #[inline]
     pub fn collect_expired(&mut self) {
-        let index = self.db;
-        for (_, shard) in self.locked.shards_mut() {
-            if shard.dbs().get(index).is_none_or(|db| !db.has_expired()) {
-                continue;
-            }
-            for entry in shard.db(index).take_expired() {
-                let key = Key::new(entry.as_ref().key());
-                self.stats.expired_keys.add(1);
-                self.effects.key_gone(self.notify, &Gone::expired(index, key.bytes, self.lazy_expire));
-                shard.touch(index, &key);
-                self.scratch.garbage.push(entry);
-            }
-        }
+        let (mut expired, locked) = self.expired();
+        locked.shards_mut().for_each(|(_, shard)| expired.collect(shard));
+    }
+
+    /// What happens to keys that were found expired, beside the shards that are locked.
+    #[inline]
+    pub fn expired(&mut self) -> (Expired<'_>, &mut Locked<'static>) {
+        let expired = Expired {
+            index: self.db,
+            notify: self.notify,
+            lazily: self.lazy_expire,
+            stats: self.stats,
+            effects: self.effects,
+            garbage: &mut self.scratch.garbage,
+        };
+        (expired, self.locked)
     }
 
     /// Look whether a key of any database has expired, and tell those who watch it if so.
     pub fn expire_if_due(&mut self, index: usize, key: &Key<'_>) {
         let now_ms = self.now_ms;
         if let Some(shard) = self.locked.shard(key)
-            && shard.db(index).contains(key, now_ms)
+            && (self.keeps_dead || shard.db(index).contains(key, now_ms))
         {
             return;
         }
@@ -398,13 +460,13 @@ impl Keys<'_> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: Mark) {
-        self.scratch.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed);
+        undo.keep(self.locked, garbage, flushed, &mut self.effects.invalidations);
     }
 }
 
@@ -417,7 +479,7 @@ impl Config {
             set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
-            list_node: self.list_max_listpack_size as i32,
+            list_node: NodeLimit(self.list_max_listpack_size as i32),
         }
     }
 }
@@ -430,19 +492,20 @@ mod tests {
     const NOW_MS: u64 = 1_000_000;
 
     fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
-        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
+        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 2, AccessClock::Lru, 1)));
         let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
         let mut keys = Keys {
             db: 0,
             now_ms: NOW_MS,
             no_touch: false,
+            keeps_dead: false,
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,
             thresholds: &Thresholds::default(),
             stats: Box::leak(Box::default()),
             effects: &mut effects,
-            locked: keyspace.lock_all(),
+            locked: &mut keyspace.lock_all(),
             scratch: &mut scratch,
         };
         test(&mut keys);
@@ -662,7 +725,7 @@ mod tests {
             let (a, b) = (Key::new(b"a"), Key::new(b"b"));
             keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
             let mark = keys.scratch.undo.enter();
-            keys.locked.swapdb(0, 1);
+            keys.locked.swapdb(0, 1, NOW_MS);
             keys.scratch.undo.record_swap(0, 1);
             keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
             let old = keys.locked.flush(1);

@@ -22,6 +22,12 @@ impl<'a> Strings<'a> {
         Strings { bytes, at: 0 }
     }
 
+    /// The strings from an offset on.
+    #[inline]
+    pub(super) fn from(bytes: &'a [u8], at: usize) -> Self {
+        Strings { bytes, at }
+    }
+
     /// Where the next one begins, its length included.
     #[inline]
     pub(super) fn at(&self) -> usize {
@@ -59,13 +65,19 @@ pub(super) fn room(string: &[u8]) -> usize {
 /// Appends a string.
 #[inline]
 pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {
-    let mut rest = string.len();
+    push_len(string.len(), |byte| bytes.push(byte));
+    bytes.extend_from_slice(string);
+}
+
+/// The bytes of a length.
+#[inline]
+pub(super) fn push_len(len: usize, mut push: impl FnMut(u8)) {
+    let mut rest = len;
     while rest >= 0x80 {
-        bytes.push(rest as u8 | 0x80);
+        push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    bytes.push(rest as u8);
-    bytes.extend_from_slice(string);
+    push(rest as u8);
 }
 
 /// Makes room for so many more bytes by the allocator's size classes: doubling would leave a small collection with a third of its
