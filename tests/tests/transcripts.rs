@@ -57,6 +57,7 @@ transcripts! {
     monitor,
     pubsub,
     server,
+    sets,
     strings,
     transactions,
 }
