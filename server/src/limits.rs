@@ -412,3 +412,6 @@ pub const FREE_EFFORT: u64 = 256;
 
 /// Bytes of memory up to which the instance for work on single values is kept.
 pub const WORKSHOP_KEPT: usize = 16 << 20;
+
+/// How many bytes are taken from a client while its command waits; what is more stays in the socket. Reading on shows when it leaves.
+pub const WAITING_INPUT_MAX: usize = 64 * 1024;

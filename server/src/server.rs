@@ -220,6 +220,7 @@ impl Server {
 
     /// A connection has ended: take the client out of everything that it was in.
     pub fn disconnect(&self, session: &mut Session) {
+        self.end_wait(session);
         self.unwatch_all(session);
         self.unsubscribe_all(session);
         self.set_monitor(session, false);

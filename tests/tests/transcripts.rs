@@ -51,6 +51,7 @@ transcripts! {
     dump,
     hashes,
     keys,
+    lists,
     monitor,
     pubsub,
     server,

@@ -14,14 +14,16 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{Key, Thresholds};
+use crate::keyspace::{Key, Locked, Thresholds};
 use crate::limits;
+use crate::module::InstanceGuards;
 use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
+pub use super::blocking::Waiter;
 use super::context::{Called, CommandContext};
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
@@ -41,6 +43,8 @@ pub enum Outcome {
     Delay(Duration),
     /// The session has a job, from which the reply comes.
     Job,
+    /// The session waits for something, from which the reply comes.
+    Wait,
 }
 
 /// How a run of a command ended.
@@ -186,7 +190,7 @@ impl Executor {
             }
             self.refresh();
         };
-        if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
+        if outcome == Outcome::Done {
             self.apply_reply_mode(session, reply, mark);
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
             self.refresh();
@@ -255,7 +259,11 @@ impl Executor {
         if !self.run_to_end(session, command, argv, reply, &plan) {
             return None;
         }
-        Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+        Some(match () {
+            () if session.job.is_some() => Outcome::Job,
+            () if session.waiting.is_some() => Outcome::Wait,
+            () => Outcome::Done,
+        })
     }
 
     /// Run a command, with all the keys that it turns out to need. False if its module has gone meanwhile.
@@ -459,8 +467,55 @@ impl Executor {
         if plan.is_stale() {
             return Ran::Stale;
         }
+        let mut locked = plan.lock_shards(server);
+        let mut tick = self.tick;
+        let mut ctx = self.context(session, reply, &mut locked, command, plan.key());
+        ctx.instances = instances;
+        // Under the locks: whoever turns it on has held them all.
+        ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
+        let mark = ctx.reply.len();
+        run_counted(&mut ctx, command, argv, &mut tick);
+        ctx.keys.collect_expired();
+        let more_keys = std::mem::take(&mut ctx.more_keys);
+        if !ctx.keys.effects.propagation.is_empty() {
+            let together = !command.flags.has(Flags::WALKS_KEYS);
+            let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
+            ctx.session.appended = end;
+        }
+        let instances = std::mem::take(&mut ctx.instances);
+        let wait = ctx.wait.take();
+        drop(ctx);
+        self.tick = tick;
+        if let Some(wait) = wait {
+            let timeout_reply = reply.as_bytes()[mark..].to_vec();
+            reply.truncate(mark);
+            self.enter_queues(session, (command, argv), &mut locked, wait, timeout_reply);
+        }
+        let awaited = server.tenant.blocked.is_any() && locked.is_ready();
+        let later = if awaited { self.serve_waiting(&mut locked) } else { Vec::new() };
+        drop(locked);
+        self.held.keep(instances, &server.clock, self.tick);
+        if session.is_loader {
+            self.effects.discard();
+        }
+        self.after_keys();
+        if !later.is_empty() {
+            self.serve_later(later);
+        }
+        if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
+    }
+
+    /// What a command runs in.
+    pub(super) fn context<'c>(
+        &'c mut self,
+        session: &'c mut Session,
+        reply: &'c mut ReplyWriter,
+        locked: &'c mut Locked<'static>,
+        command: &Command,
+        known_key: Option<Key<'c>>,
+    ) -> CommandContext<'c> {
+        let server = self.server;
         let (now_us, now_ms) = session.times(self.now_us);
-        let session_seed = session.replay.map(|replay| replay.seed);
         let keys = Keys {
             db: session.db,
             now_ms,
@@ -472,47 +527,34 @@ impl Executor {
             thresholds: &self.thresholds,
             stats: server.stats.of(self.worker),
             effects: &mut self.effects,
-            locked: plan.lock_shards(server),
+            locked,
             scratch: &mut self.scratch,
         };
-        let mut ctx = CommandContext {
+        CommandContext {
             server,
             tenant: &server.tenant,
             config: &self.config,
             worker: self.worker,
+            seed: session.replay.map(|replay| replay.seed),
             session,
             reply,
             now_us,
             command_id: command.id,
             in_transaction: false,
-            seed: session_seed,
             more_keys: Vec::new(),
+            wait: None,
             called: Called::default(),
-            instances,
-            known_key: plan.key(),
+            instances: InstanceGuards::default(),
+            known_key,
             keys,
-        };
-        // Under the locks: whoever turns it on has held them all.
-        ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
-        run_counted(&mut ctx, command, argv, &mut self.tick);
-        ctx.keys.collect_expired();
-        let more_keys = std::mem::take(&mut ctx.more_keys);
-        if !ctx.keys.effects.propagation.is_empty() {
-            let together = !command.flags.has(Flags::WALKS_KEYS);
-            let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
-            ctx.session.appended = end;
         }
-        // Unlocks.
-        let is_loader = ctx.session.is_loader;
-        let instances = std::mem::take(&mut ctx.instances);
-        drop(ctx);
-        self.held.keep(instances, &server.clock, self.tick);
+    }
+
+    /// No key is locked any more: free what was replaced, and deliver what follows.
+    #[inline]
+    pub(super) fn after_keys(&mut self) {
         self.scratch.clear();
-        if is_loader {
-            self.effects.discard();
-        }
         self.deliver();
-        if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
 
     /// Stop 11: nobody's keys are locked any more.
@@ -592,7 +634,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     } else {
         ctx.propagate_after(effects, command, argv);
     }
-    if ctx.session.is_loader {
+    // One that waits is counted when it has ended.
+    if ctx.session.is_loader || ctx.wait.is_some() {
         return;
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());

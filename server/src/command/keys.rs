@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, Overwritten, PackedLimits, Set,
-    StringRef, Thresholds, Value, ValueType,
+    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
+    PackedLimits, Set, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -45,7 +45,7 @@ pub struct Keys<'a> {
     /// What follows from the command.
     pub effects: &'a mut Effects,
     /// The shards that are locked.
-    pub locked: Locked<'a>,
+    pub locked: &'a mut Locked<'static>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
 }
@@ -398,13 +398,13 @@ impl Keys<'_> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: Mark) {
-        self.scratch.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed);
+        undo.keep(self.locked, garbage, flushed);
     }
 }
 
@@ -417,7 +417,7 @@ impl Config {
             set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
-            list_node: self.list_max_listpack_size as i32,
+            list_node: NodeLimit(self.list_max_listpack_size as i32),
         }
     }
 }
@@ -430,7 +430,7 @@ mod tests {
     const NOW_MS: u64 = 1_000_000;
 
     fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
-        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
+        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 2, AccessClock::Lru, 1)));
         let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
         let mut keys = Keys {
             db: 0,
@@ -442,7 +442,7 @@ mod tests {
             thresholds: &Thresholds::default(),
             stats: Box::leak(Box::default()),
             effects: &mut effects,
-            locked: keyspace.lock_all(),
+            locked: &mut keyspace.lock_all(),
             scratch: &mut scratch,
         };
         test(&mut keys);

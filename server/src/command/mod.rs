@@ -4,6 +4,7 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod blocking;
 pub mod client;
 pub mod cluster;
 pub mod config_command;
@@ -26,6 +27,8 @@ pub mod introspection;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
+pub mod list;
+pub mod list_move;
 pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
@@ -65,10 +68,11 @@ pub mod zset_walk;
 
 use spec::Family;
 
-/// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
+/// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
+    blocking::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -84,6 +88,8 @@ pub const FAMILIES: &[Family] = &[
     introspection::FAMILY,
     latency_command::FAMILY,
     lcs::FAMILY,
+    list::FAMILY,
+    list_move::FAMILY,
     memory_command::FAMILY,
     migrate::FAMILY,
     module::FAMILY,

@@ -130,7 +130,7 @@ fn scan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let (index, now_ms) = (ctx.keys.db, ctx.keys.now_ms);
     let keyspace = &ctx.tenant.keyspace;
-    let locked = &mut ctx.keys.locked;
+    let locked = &mut *ctx.keys.locked;
     let shards = keyspace.shards() as u64;
     reply_step(ctx.reply, |reply| {
         let (mut shard, mut position) = (cursor % shards, cursor / shards);

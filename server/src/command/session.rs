@@ -9,6 +9,7 @@ use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
 
+use super::blocking::Waiter;
 use super::error::CommandResult;
 use super::table::Command;
 
@@ -78,6 +79,8 @@ pub struct Session {
     pub no_touch: bool,
     /// What the command that has just run wants to be done beside the workers; its reply comes from there.
     pub job: Option<Job>,
+    /// Its command waits.
+    pub waiting: Option<Arc<Waiter>>,
     /// Since when its next command waits for fuel; 0 if it does not.
     pub waiting_since_us: u64,
     /// Where in the append-only file the last change that it made ends.
@@ -115,6 +118,7 @@ impl Session {
             monitor: false,
             no_touch: false,
             job: None,
+            waiting: None,
             waiting_since_us: 0,
             appended: 0,
             is_loader: false,
@@ -131,6 +135,15 @@ impl Session {
             None => (now_us, now_us / 1000),
             Some(replay) => (replay.now_us, replay.now_us / 1000),
         }
+    }
+
+    /// Whether a reply that comes later is wanted; CLIENT REPLY SKIP is used up by it.
+    pub fn takes_reply(&mut self) -> bool {
+        let wanted = self.reply_mode == ReplyMode::On;
+        if matches!(self.reply_mode, ReplyMode::Skip) {
+            self.reply_mode = ReplyMode::On;
+        }
+        wanted
     }
 
     /// Choose a database.

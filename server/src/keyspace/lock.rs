@@ -17,6 +17,7 @@ use super::module_value::ModuleValue;
 use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::table::below;
+use super::waiting::ReadyKey;
 use crate::limits::{BATCH_COMMANDS_MAX, HASH_SLOTS};
 
 /// Bits of a SCAN cursor that belong to the walk inside of a shard.
@@ -193,6 +194,16 @@ impl Locked<'_> {
         shard.dbs().get(index)?.peek(key, now_ms)
     }
 
+    /// Whether a key has changed for which somebody waits.
+    pub fn is_ready(&mut self) -> bool {
+        self.shards_mut().any(|(_, shard)| shard.waiting().is_ready())
+    }
+
+    /// Such a key; of one shard the one that changed first.
+    pub fn take_ready(&mut self) -> Option<ReadyKey> {
+        self.shards_mut().find_map(|(_, shard)| shard.waiting().take_ready())
+    }
+
     /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.
     pub fn is_all(&self) -> bool {
         matches!(self.guards, Guards::All(_))
@@ -299,7 +310,12 @@ impl Locked<'_> {
         let mut old = Vec::new();
         for (id, shard) in self.shards_mut() {
             let Some(db) = shard.flush(index) else { continue };
-            shard.touch_all(index, |name| db.peek(&Key::new(name), 0).is_some());
+            for name in shard.heeded(index) {
+                let key = Key::new(&name);
+                if db.peek(&key, 0).is_some() {
+                    shard.touch(index, &key);
+                }
+            }
             if !db.is_empty() {
                 old.push((id, db));
             }
@@ -321,11 +337,12 @@ impl Locked<'_> {
         for (_, shard) in self.shards_mut() {
             shard.swap(a, b);
             for index in [a, b] {
-                let dbs = shard.dbs();
-                shard.touch_all(index, |name| {
-                    let key = Key::new(name);
-                    [a, b].iter().any(|&db| dbs[db].peek(&key, 0).is_some())
-                });
+                for name in shard.heeded(index) {
+                    let key = Key::new(&name);
+                    if [a, b].iter().any(|&db| shard.dbs()[db].peek(&key, 0).is_some()) {
+                        shard.touch(index, &key);
+                    }
+                }
             }
         }
     }

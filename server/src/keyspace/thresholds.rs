@@ -1,6 +1,7 @@
 //! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size` and
 //! `set-max-intset-entries`. What becomes of a collection beyond them is its own affair.
 
+use super::list::NodeLimit;
 use crate::limits;
 
 /// The most elements, and the longest of them in bytes.
@@ -29,8 +30,8 @@ pub struct Thresholds {
     pub intset_entries: usize,
     /// Of sorted sets.
     pub zset: PackedLimits,
-    /// The size of a list's node: elements if positive, -1 to -5 for 4 to 64 KiB.
-    pub list_node: i32,
+    /// Of a list's nodes.
+    pub list_node: NodeLimit,
 }
 
 impl Default for Thresholds {
@@ -41,7 +42,7 @@ impl Default for Thresholds {
             set: small,
             intset_entries: 512,
             zset: small,
-            list_node: -2,
+            list_node: NodeLimit(-2),
         }
     }
 }

@@ -84,7 +84,9 @@ fn put_text(out: &mut Vec<u8>, string: StringRef<'_>, compress: bool) {
 pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malformed> {
     Ok(match loaded {
         Loaded::String(bytes) => Value::String(bytes.into_owned()),
-        Loaded::List(elements) => Value::List(Box::new(List::of_elements(elements.firsts()))),
+        Loaded::List(elements) => {
+            Value::List(Box::new(List::of_elements(elements.firsts(), thresholds.list_node)))
+        }
         Loaded::Set(members) => {
             check_lengths(members)?;
             let set = Set::of_members(members.firsts(), thresholds);

@@ -37,7 +37,7 @@ fn boxed_values() -> Vec<Value> {
     let id = TypeId::new("test___dt", 1).expect("the name is good");
     let opaque = Opaque { value_type: ValueType::Stream, rdb_type: 1, bytes: b"\x01\x01a".as_slice().into() };
     let (element, thresholds) = (&b"an element"[..], &Thresholds::default());
-    let list = List::of_elements(std::iter::once(element));
+    let list = List::of_elements(std::iter::once(element), thresholds.list_node);
     let set = Set::of_members([element].into_iter(), thresholds).expect("one member");
     let zset = Zset::of_members([(element, 1.5)].into_iter(), thresholds).expect("one member");
     vec![
