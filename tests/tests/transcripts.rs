@@ -57,6 +57,7 @@ transcripts! {
     server,
     strings,
     transactions,
+    zsets,
 }
 
 /// For those who write transcripts: puts redis-server's replies where a file has none. Name files in `SANDKEY_FILL`.

@@ -123,7 +123,7 @@ fn zpopmax(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 fn pop_one_key(ctx: &mut CommandContext<'_>, argv: Argv<'_>, end: End) -> CommandResult {
     let count = match argv.len() {
         2 => 1,
-        3 => args::unsigned_integer(argv.at(2), "ERR value is out of range, must be positive")?,
+        3 => args::unsigned(argv.at(2), "ERR value is out of range, must be positive")?,
         _ => return Err(CommandError::Syntax),
     };
     let key = ctx.key_at(argv, 1);
@@ -211,8 +211,8 @@ fn zmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]` -- O(K)+O(M*log(N)). As ZMPOP; waits for one of the keys.
 fn bzmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let timeout = blocking::timeout(argv.at(1))?;
     let pop = MultiPop::parse(argv, 2)?;
+    let timeout = blocking::timeout(argv.at(1))?;
     if !pop.run(ctx, argv)? {
         ctx.reply.null_array();
         ctx.wait_for(pop.keys.map(|position| argv.at(position)), timeout, Until::Holds(ValueType::Zset));
