@@ -60,6 +60,7 @@ transcripts! {
     sets,
     strings,
     transactions,
+    zsets,
 }
 
 /// For those who write transcripts: puts redis-server's replies where a file has none. Name files in `SANDKEY_FILL`.
