@@ -13,6 +13,7 @@ use crate::command::migrate::Migrations;
 use crate::command::table::CommandTable;
 use crate::config::RenameCommand;
 use crate::effects::pubsub::PubSub;
+use crate::effects::tracking::Tracking;
 use crate::keyspace::{AccessClock, Keyspace};
 use crate::limits;
 use crate::module::Registry;
@@ -27,6 +28,8 @@ pub struct Tenant {
     pub pubsub: PubSub,
     /// Its clients that wait in a command.
     pub blocked: Blocked,
+    /// Its clients that hold copies of keys.
+    pub tracking: Tracking,
     /// Its keys that are on their way to another server.
     pub migrations: Migrations,
     /// Its users.
@@ -45,6 +48,7 @@ impl Tenant {
             modules,
             pubsub: PubSub::default(),
             blocked: Blocked::default(),
+            tracking: Tracking::default(),
             migrations: Migrations::default(),
             acl: Acl::new(&commands),
             generation: AtomicU64::new(0),

@@ -5,8 +5,11 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod bitfield;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
+mod client_list;
 pub mod cluster;
 pub mod config_command;
 pub mod connection;
@@ -22,6 +25,7 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
@@ -42,13 +46,18 @@ pub mod object;
 mod permission;
 mod propagate;
 pub mod pubsub;
+mod refusal;
 mod reload;
 mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;
+pub mod scripting;
 pub mod secrets;
 pub mod session;
+pub mod set;
+pub mod set_algebra;
+pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
@@ -57,8 +66,16 @@ pub mod string;
 pub mod substring;
 pub mod syntax;
 pub mod table;
+mod tracking;
 pub mod transaction;
 pub mod undo;
+pub mod zset;
+mod zset_bounds;
+pub mod zset_combine;
+mod zset_keys;
+pub mod zset_pop;
+pub mod zset_range;
+pub mod zset_walk;
 
 use spec::Family;
 
@@ -68,6 +85,8 @@ pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
     blocking::FAMILY,
+    bitfield::FAMILY,
+    bitmap::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -78,6 +97,7 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
+    hyperloglog::FAMILY,
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,
@@ -92,8 +112,17 @@ pub const FAMILIES: &[Family] = &[
     pubsub::FAMILY,
     save::FAMILY,
     scan::FAMILY,
+    set::FAMILY,
+    set_algebra::FAMILY,
+    set_walk::FAMILY,
+    scripting::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
+    zset::FAMILY,
+    zset_combine::FAMILY,
+    zset_pop::FAMILY,
+    zset_range::FAMILY,
+    zset_walk::FAMILY,
 ];

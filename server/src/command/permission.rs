@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::net::argv::Argv;
 use crate::server::Server;
 
-use super::client;
+use super::client_list;
 use super::context::CommandContext;
 use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
@@ -46,7 +46,7 @@ impl Question<'_> {
 
     fn log(&self, reason: Reason, context: Context, object: &[u8], username: &Arc<[u8]>) {
         let max = usize::try_from(self.config.acllog_max_len).unwrap_or(usize::MAX);
-        let client = client::describe(self.server, &self.session.client, self.now_ms);
+        let client = client_list::describe(self.server, &self.session.client, self.now_ms);
         let refusal = Refusal {
             reason,
             context,

@@ -157,6 +157,10 @@ config! {
     acllog_max_len: u64 = "acllog-max-len",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
+    /// Bytes that all clients may use together; 0 is no limit, and a negative number a share of `maxmemory` in percent.
+    maxmemory_clients: i64 = "maxmemory-clients",
+    /// The most keys that are remembered for clients that may have copies of them; 0 is no limit.
+    tracking_table_max_keys: usize = "tracking-table-max-keys",
     /// The most that is read of a client before it is run.
     client_query_buffer_limit: usize = "client-query-buffer-limit",
     /// The most output that waits for a client.
@@ -233,6 +237,8 @@ config! {
     zset_max_listpack_entries: usize = "zset-max-listpack-entries",
     /// The longest member of a compact sorted set.
     zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

@@ -48,7 +48,8 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     } else if let Some(list) = entry.list() {
         put_strings(out, list.len(), list.iter(), compress);
     } else if let Some(set) = entry.set() {
-        put_strings(out, set.len(), set.iter(), compress);
+        put_len(out, set.len() as u64);
+        set.iter().for_each(|member| put_text(out, member, compress));
     } else if let Some(zset) = entry.zset() {
         put_len(out, zset.len() as u64);
         for (member, score) in zset.iter() {

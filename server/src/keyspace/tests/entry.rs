@@ -26,7 +26,7 @@ fn bytes_of(value: Value) -> Vec<u8> {
         }
         Value::Module(value) => value.saved().to_vec(),
         Value::List(list) => list.iter().collect::<Vec<_>>().concat(),
-        Value::Set(set) => set.iter().collect::<Vec<_>>().concat(),
+        Value::Set(set) => set.iter().flat_map(StringRef::to_vec).collect(),
         Value::Zset(zset) => zset.iter().map(|(member, _)| member).collect::<Vec<_>>().concat(),
         Value::Opaque(value) => value.bytes.into_vec(),
     }
