@@ -39,6 +39,10 @@ pub const HASH_MAX_LISTPACK_ENTRIES: usize = 128;
 /// See [`HASH_MAX_LISTPACK_ENTRIES`].
 pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 
+/// The latest time at which a field of a hash may expire, in ms since 1970: Redis keeps 48 bits of it, and its files are to be read by us and
+/// ours by it.
+pub const FIELD_EXPIRY_MS_MAX: u64 = (1 << 48) - 2;
+
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;

@@ -14,6 +14,7 @@ pub mod db;
 pub mod entry;
 pub mod entry_ref;
 pub mod evict;
+mod fields;
 pub mod hash;
 pub mod hyperloglog;
 pub mod journal;
@@ -31,7 +32,7 @@ mod tests;
 pub mod value;
 
 pub use account::Account;
-pub use db::{Db, Edited, Expire, Overwritten};
+pub use db::{Db, Edited, Expire, ExpiredFields, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};

@@ -82,6 +82,11 @@ fn put_hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
         }
         put_command(out, args.iter().map(Vec::as_slice));
     }
+    for (at_ms, field) in hash.expiries() {
+        let mut digits = itoa::Buffer::new();
+        let at_ms = digits.format(at_ms).as_bytes();
+        put_command(out, [b"HPEXPIREAT", key, at_ms, b"FIELDS", b"1", field].into_iter());
+    }
 }
 
 /// The commands with which a module makes its value; false if it leaves that to RESTORE.

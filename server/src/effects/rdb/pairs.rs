@@ -9,6 +9,8 @@ pub struct Pairs {
     bytes: Vec<u8>,
     /// Where a field and where its value ends.
     ends: Vec<(usize, usize)>,
+    /// The numbers of fields that expire, ascending, and when they do.
+    times: Vec<(usize, u64)>,
 }
 
 impl Pairs {
@@ -36,6 +38,8 @@ impl Pairs {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.times.clear();
+        self.times.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, u64)>());
         self.bytes.shrink_to(RDB_SCRATCH_KEPT);
         self.ends.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, usize)>());
     }
@@ -72,7 +76,20 @@ impl Pairs {
         Ok(())
     }
 
-    /// Takes the last field back.
+    /// The field that was added last expires then.
+    pub(super) fn expire_last(&mut self, at_ms: u64) {
+        self.times.push((self.ends.len() - 1, at_ms));
+    }
+
+    /// The fields that expire, and when.
+    pub fn expiries(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.times.iter().map(|&(number, at_ms)| {
+            let start = number.checked_sub(1).map_or(0, |before| self.ends[before].1);
+            (&self.bytes[start..self.ends[number].0], at_ms)
+        })
+    }
+
+    /// Takes the last field back, which does not expire.
     pub(super) fn pop(&mut self) {
         self.ends.pop();
         self.bytes.truncate(self.ends.last().map_or(0, |&(_, end)| end));
