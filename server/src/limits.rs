@@ -45,6 +45,10 @@ pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
 /// Bytes of a set in its packed form, whatever is configured: it is searched from its beginning. Redis's figure.
 pub const PACKED_BYTES_MAX: usize = 1 << 30;
 
+/// The latest time at which a field of a hash may expire, in ms since 1970: Redis keeps 48 bits of it, and its files are to be read by us and
+/// ours by it.
+pub const FIELD_EXPIRY_MS_MAX: u64 = (1 << 48) - 2;
+
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
