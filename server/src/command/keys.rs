@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, Overwritten, PackedLimits,
-    StringRef, Thresholds, ValueType,
+    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimits, Overwritten,
+    PackedLimits, StringRef, Thresholds, ValueType,
 };
 use crate::stats::Stats;
 
@@ -364,6 +364,7 @@ impl Config {
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
             list_node: self.list_max_listpack_size as i32,
+            stream: NodeLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
         }
     }
 }

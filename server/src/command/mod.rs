@@ -46,6 +46,7 @@ pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -55,7 +56,7 @@ pub mod undo;
 
 use spec::Family;
 
-/// Every family of native commands. Lists, sets, sorted sets, streams and their kin have their place here.
+/// Every family of native commands. Lists, sets, sorted sets and their kin have their place here.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
@@ -82,6 +83,11 @@ pub const FAMILIES: &[Family] = &[
     save::FAMILY,
     scan::FAMILY,
     slowlog_command::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

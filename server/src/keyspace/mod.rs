@@ -27,6 +27,7 @@ pub mod set;
 pub mod shard;
 mod slots;
 pub mod snapshot;
+pub mod stream;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,7 @@ pub use module_value::{Home, Live, ModuleValue, TypeId};
 pub use set::Set;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
-pub use thresholds::{PackedLimits, Thresholds};
-pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
+pub use stream::{Stream, StreamId};
+pub use thresholds::{NodeLimits, PackedLimits, Thresholds};
+pub use value::{EditError, Encoding, StringRef, Value, ValueType};
 pub use zset::Zset;

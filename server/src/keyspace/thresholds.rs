@@ -1,5 +1,5 @@
-//! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size` and
-//! `set-max-intset-entries`. What becomes of a collection beyond them is its own affair.
+//! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size`,
+//! `set-max-intset-entries` and `stream-node-max-*`. What becomes of a collection beyond them is its own affair.
 
 use crate::limits;
 
@@ -18,6 +18,21 @@ impl Default for PackedLimits {
     }
 }
 
+/// The size of a stream's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeLimits {
+    /// The most entries of a block; 0 is no limit.
+    pub entries: usize,
+    /// Bytes from which on a block gets no more entries; 0 is no limit.
+    pub bytes: usize,
+}
+
+impl Default for NodeLimits {
+    fn default() -> Self {
+        NodeLimits { entries: 100, bytes: 4096 }
+    }
+}
+
 /// All of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
@@ -31,6 +46,8 @@ pub struct Thresholds {
     pub zset: PackedLimits,
     /// The size of a list's node: elements if positive, -1 to -5 for 4 to 64 KiB.
     pub list_node: i32,
+    /// Of streams.
+    pub stream: NodeLimits,
 }
 
 impl Default for Thresholds {
@@ -42,6 +59,7 @@ impl Default for Thresholds {
             intset_entries: 512,
             zset: small,
             list_node: -2,
+            stream: NodeLimits::default(),
         }
     }
 }
