@@ -41,7 +41,8 @@ impl Digest {
         } else if let Some(list) = entry.list() {
             list.iter().for_each(|element| self.append(element));
         } else if let Some(set) = entry.set() {
-            set.iter().for_each(|member| self.add(member));
+            let mut digits = itoa::Buffer::new();
+            set.iter().for_each(|member| self.add(StringRef::bytes(member, &mut digits)));
         } else if let Some(zset) = entry.zset() {
             for (member, score) in zset.iter() {
                 self.add_pair(member, seventeen_digits(score).as_bytes());

@@ -10,6 +10,7 @@ pub mod cron;
 pub mod digest;
 pub mod effects;
 pub mod evict;
+mod evict_clients;
 pub mod figures;
 pub mod histogram;
 pub mod keyspace;

@@ -58,6 +58,12 @@ pub const AUTOCLAIM_ATTEMPTS: usize = 10;
 /// The highest COUNT of XAUTOCLAIM. Redis's figure, with which the attempts can still be counted.
 pub const AUTOCLAIM_COUNT_MAX: usize = i64::MAX as usize / 16;
 
+/// Members of a set of integers in its compact form, whatever is configured: adding one moves those behind it. Redis's figure.
+pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
+
+/// Bytes of a set in its packed form, whatever is configured: it is searched from its beginning. Redis's figure.
+pub const PACKED_BYTES_MAX: usize = 1 << 30;
+
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
@@ -134,6 +140,14 @@ pub const OUTPUT_KEPT: usize = 16 * 1024;
 
 /// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes that a name costs which a client watches or is subscribed to, beside those of the name: about what its places in the
+/// tables of both sides occupy.
+pub const NAME_OVERHEAD_BYTES: usize = 64;
+
+/// Prefixes of one client that tracks keys in broadcast mode. Each change is compared with each prefix, and two of one client may
+/// not overlap, which is checked in pairs.
+pub const TRACKING_PREFIXES_MAX: usize = 1024;
 
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
@@ -262,6 +276,12 @@ pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
+
+/// SPOP takes members out one by one unless this many times fewer stay than go: then it makes a new set of those. Redis's figure.
+pub const POP_NEARLY_ALL: usize = 5;
+
+/// Members that one command names when what SPOP has taken out is repeated. Redis's figure.
+pub const PROPAGATED_MEMBERS: usize = 1024;
 
 // RDB
 
@@ -419,3 +439,6 @@ pub const FREE_EFFORT: u64 = 256;
 
 /// Bytes of memory up to which the instance for work on single values is kept.
 pub const WORKSHOP_KEPT: usize = 16 << 20;
+
+/// How many bytes are taken from a client while its command waits; what is more stays in the socket. Reading on shows when it leaves.
+pub const WAITING_INPUT_MAX: usize = 64 * 1024;

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Release};
 use parking_lot::RwLock;
 
 use crate::command;
+use crate::command::blocking::Blocked;
 use crate::command::migrate::Migrations;
 use crate::command::table::CommandTable;
 use crate::effects::pubsub::PubSub;
+use crate::effects::tracking::Tracking;
 use crate::keyspace::{AccessClock, Keyspace};
 use crate::limits;
 use crate::module::Registry;
@@ -22,6 +24,10 @@ pub struct Tenant {
     pub modules: Registry,
     /// Its subscriptions.
     pub pubsub: PubSub,
+    /// Its clients that wait in a command.
+    pub blocked: Blocked,
+    /// Its clients that hold copies of keys.
+    pub tracking: Tracking,
     /// Its keys that are on their way to another server.
     pub migrations: Migrations,
     /// Grows when the command table changes; workers compare it with what they have.
@@ -36,6 +42,8 @@ impl Tenant {
             keyspace: Keyspace::new(limits::SHARDS, databases, access, rand::random()),
             modules,
             pubsub: PubSub::default(),
+            blocked: Blocked::default(),
+            tracking: Tracking::default(),
             migrations: Migrations::default(),
             command_generation: AtomicU64::new(0),
             commands: RwLock::new(Arc::new(CommandTable::native(command::FAMILIES, workers))),

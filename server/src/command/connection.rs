@@ -13,6 +13,7 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::session::{ReplyMode, Session};
 use super::spec::{Family, tips};
+use super::tracking;
 
 /// The rows.
 pub const FAMILY: Family = Family {
@@ -142,6 +143,7 @@ pub fn database(ctx: &CommandContext<'_>, argument: &[u8]) -> Result<usize, Comm
 /// `QUIT` -- O(1). OK, and then the connection is closed.
 fn quit(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     ctx.session.closing = true;
+    ctx.session.client.leave();
     ctx.reply.ok();
     Ok(())
 }
@@ -248,6 +250,7 @@ fn reset(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     server.unwatch_all(ctx.session);
     server.unsubscribe_all(ctx.session);
     server.set_monitor(ctx.session, false);
+    tracking::end(ctx);
     ctx.select(0);
     restore_defaults(ctx.session);
     ctx.session.authenticated = ctx.config.requirepass.is_empty();

@@ -14,14 +14,19 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{Key, Thresholds};
+use crate::effects::tracking::Own;
+use crate::keyspace::{Key, Locked, Thresholds};
 use crate::limits;
+use crate::module::InstanceGuards;
 use crate::net::argv::{Argv, OwnedArgv};
+use crate::net::client::flag;
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
+use super::args;
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
+pub use super::blocking::Waiter;
 use super::context::{Called, CommandContext};
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
@@ -41,6 +46,8 @@ pub enum Outcome {
     Delay(Duration),
     /// The session has a job, from which the reply comes.
     Job,
+    /// The session waits for something, from which the reply comes.
+    Wait,
 }
 
 /// How a run of a command ended.
@@ -51,6 +58,15 @@ enum Ran {
     Stale,
     /// It needs these keys, too, and has left nothing behind.
     NeedsKeys(Vec<Box<[u8]>>),
+}
+
+/// Where a client hears of keys that it tracks.
+#[derive(Clone, Copy)]
+enum Told {
+    /// Before its reply: what happened before its command ran.
+    Before,
+    /// Behind it: what its command did.
+    Behind,
 }
 
 /// What one worker needs to execute commands.
@@ -71,6 +87,8 @@ pub struct Executor {
     effects: Effects,
     scratch: Scratch,
     tick: u64,
+    /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
+    told: [Own; 2],
     /// For the length of a batch.
     pub(super) held: Held,
 }
@@ -89,6 +107,7 @@ impl Executor {
             effects: Effects::default(),
             scratch: Scratch::default(),
             tick: 0,
+            told: Default::default(),
             held: Held::default(),
         };
         executor.begin();
@@ -131,6 +150,12 @@ impl Executor {
     #[inline]
     pub fn poll_synced(&self, session: &Session, waker: &Waker) -> Poll<()> {
         self.server.aof.poll_synced(session.appended, waker)
+    }
+
+    /// What a client occupies has changed.
+    #[inline]
+    pub fn note_client_memory(&self, session: &Session) {
+        self.server.note_client_memory(&self.config, &session.client);
     }
 
     /// Count what was read from a client.
@@ -186,12 +211,27 @@ impl Executor {
             }
             self.refresh();
         };
-        if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
+        if outcome == Outcome::Done {
             self.apply_reply_mode(session, reply, mark);
+            if session.caching && !args::is(&argv[0], "CLIENT") {
+                session.end_caching();
+            }
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
             self.refresh();
         }
+        if !self.told.iter().all(|told| told.bytes.is_empty()) {
+            self.tell_own(reply, mark);
+        }
         outcome
+    }
+
+    /// Put what the client is told of its keys around its reply, which begins at `mark`. CLIENT REPLY does not silence it.
+    #[cold]
+    fn tell_own(&mut self, reply: &mut ReplyWriter, mark: usize) {
+        let [before, behind] = &mut self.told;
+        reply.insert(mark, &before.bytes);
+        reply.raw(&behind.bytes);
+        self.told.iter_mut().for_each(|told| told.bytes = Vec::new());
     }
 
     /// Execute what has been executed before, by this server or another one: nothing refuses it for now, and nobody hears of it.
@@ -226,6 +266,9 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
+        if std::mem::take(&mut session.postponed) {
+            session.client.set_flag(flag::BLOCKED, false);
+        }
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -238,7 +281,10 @@ impl Executor {
             && !command.flags.has(Flags::NOT_QUEUED)
         {
             self.held.release();
-            transaction.bytes += argv.total_len();
+            let bytes = argv.total_len() + size_of::<(Arc<Command>, OwnedArgv)>();
+            transaction.bytes += bytes;
+            session.client.hold(bytes);
+            self.server.note_client_memory(&self.config, &session.client);
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
             reply.simple("QUEUED");
@@ -255,7 +301,11 @@ impl Executor {
         if !self.run_to_end(session, command, argv, reply, &plan) {
             return None;
         }
-        Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+        Some(match () {
+            () if session.job.is_some() => Outcome::Job,
+            () if session.waiting.is_some() => Outcome::Wait,
+            () => Outcome::Done,
+        })
     }
 
     /// Run a command, with all the keys that it turns out to need. False if its module has gone meanwhile.
@@ -311,7 +361,7 @@ impl Executor {
     /// Stop 4. `Ok(Some(_))` means not yet.
     fn reasons_to_refuse(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         command: &Command,
         argv: Argv<'_>,
     ) -> Result<Option<Duration>, CommandError> {
@@ -338,10 +388,17 @@ impl Executor {
         if self.config.maxmemory != 0 {
             self.make_room(session, command)?;
         }
+        if self.server.tenant.tracking.is_active() {
+            self.server.limit_tracked(&self.config, &mut self.effects);
+            self.deliver(session, Told::Before);
+        }
         if self.server.tenant.migrations.held.holds_back(command, session, argv) {
             return Ok(Some(limits::MIGRATE_STEP));
         }
-        Ok(self.server.paused_for(command, session, self.now_us))
+        Ok(self.server.paused_for(command, session, self.now_us).inspect(|_| {
+            session.postponed = true;
+            session.client.set_flag(flag::BLOCKED, true);
+        }))
     }
 
     /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
@@ -378,8 +435,10 @@ impl Executor {
 
     /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
     fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
-        let enough = self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
-        self.deliver();
+        // Paused clients are to find the data as it was.
+        let enough = self.server.is_paused(self.now_us)
+            || self.server.evict(&self.config, Some(self.worker), self.now_us / 1000, &mut self.effects);
+        self.deliver(session, Told::Before);
         let grows = match &session.transaction {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
@@ -459,42 +518,15 @@ impl Executor {
         if plan.is_stale() {
             return Ran::Stale;
         }
-        let (now_us, now_ms) = session.times(self.now_us);
-        let session_seed = session.replay.map(|replay| replay.seed);
-        let keys = Keys {
-            db: session.db,
-            now_ms,
-            no_touch: session.no_touch,
-            may_write: true,
-            // Nobody hears of what is repeated.
-            notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
-            lazy_expire: self.config.lazyfree_lazy_expire,
-            thresholds: &self.thresholds,
-            stats: server.stats.of(self.worker),
-            effects: &mut self.effects,
-            locked: plan.lock_shards(server),
-            scratch: &mut self.scratch,
-        };
-        let mut ctx = CommandContext {
-            server,
-            tenant: &server.tenant,
-            config: &self.config,
-            worker: self.worker,
-            session,
-            reply,
-            now_us,
-            command_id: command.id,
-            in_transaction: false,
-            seed: session_seed,
-            more_keys: Vec::new(),
-            called: Called::default(),
-            instances,
-            known_key: plan.key(),
-            keys,
-        };
+        let mut locked = plan.lock_shards(server);
+        let mut tick = self.tick;
+        let mut ctx = self.context(session, reply, &mut locked, command, plan.key());
+        ctx.instances = instances;
         // Under the locks: whoever turns it on has held them all.
         ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
-        run_counted(&mut ctx, command, argv, &mut self.tick);
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
+        let mark = ctx.reply.len();
+        run_counted(&mut ctx, command, argv, &mut tick);
         ctx.keys.collect_expired();
         let more_keys = std::mem::take(&mut ctx.more_keys);
         if !ctx.keys.effects.propagation.is_empty() {
@@ -502,30 +534,97 @@ impl Executor {
             let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
             ctx.session.appended = end;
         }
-        // Unlocks.
-        let is_loader = ctx.session.is_loader;
         let instances = std::mem::take(&mut ctx.instances);
+        let wait = ctx.wait.take();
         drop(ctx);
+        self.tick = tick;
+        if let Some(wait) = wait {
+            let timeout_reply = reply.as_bytes()[mark..].to_vec();
+            reply.truncate(mark);
+            self.enter_queues(session, (command, argv), &mut locked, wait, timeout_reply);
+        }
+        let awaited = server.tenant.blocked.is_any() && locked.is_ready();
+        let later = if awaited { self.serve_waiting(&mut locked) } else { Vec::new() };
+        drop(locked);
         self.held.keep(instances, &server.clock, self.tick);
-        self.scratch.clear();
-        if is_loader {
+        if session.is_loader {
             self.effects.discard();
         }
-        self.deliver();
+        self.after_keys(session);
+        if !later.is_empty() {
+            self.serve_later(session, later);
+        }
         if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
 
+    /// What a command runs in.
+    pub(super) fn context<'c>(
+        &'c mut self,
+        session: &'c mut Session,
+        reply: &'c mut ReplyWriter,
+        locked: &'c mut Locked<'static>,
+        command: &Command,
+        known_key: Option<Key<'c>>,
+    ) -> CommandContext<'c> {
+        let server = self.server;
+        let (now_us, now_ms) = session.times(self.now_us);
+        let keys = Keys {
+            db: session.db,
+            now_ms,
+            no_touch: session.no_touch,
+            keeps_dead: server.is_paused(self.now_us),
+            may_write: true,
+            // Nobody hears of what is repeated.
+            notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
+            lazy_expire: self.config.lazyfree_lazy_expire,
+            thresholds: &self.thresholds,
+            stats: server.stats.of(self.worker),
+            effects: &mut self.effects,
+            locked,
+            scratch: &mut self.scratch,
+        };
+        CommandContext {
+            server,
+            tenant: &server.tenant,
+            config: &self.config,
+            worker: self.worker,
+            seed: session.replay.map(|replay| replay.seed),
+            session,
+            reply,
+            now_us,
+            command_id: command.id,
+            in_transaction: false,
+            more_keys: Vec::new(),
+            wait: None,
+            called: Called::default(),
+            instances: InstanceGuards::default(),
+            known_key,
+            keys,
+        }
+    }
+
+    /// No key is locked any more: free what was replaced, and deliver what follows.
+    #[inline]
+    pub(super) fn after_keys(&mut self, session: &Session) {
+        self.scratch.clear();
+        self.deliver(session, Told::Behind);
+    }
+
     /// Stop 11: nobody's keys are locked any more.
-    fn deliver(&mut self) {
+    fn deliver(&mut self, session: &Session, place: Told) {
         if !self.effects.is_empty() {
             self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
-            self.effects.deliver(&self.server.tenant.pubsub);
+            let own = &mut self.told[place as usize];
+            own.client = session.client.id;
+            self.effects.deliver(&self.server.tenant.pubsub, &self.server.tenant.tracking, Some(own));
         }
     }
 
     fn apply_reply_mode(&self, session: &mut Session, reply: &mut ReplyWriter, mark: usize) {
+        let is_heard = std::mem::take(&mut session.is_heard);
         match session.reply_mode {
             ReplyMode::On => {}
+            _ if is_heard => {}
             ReplyMode::Off => reply.truncate(mark),
             ReplyMode::SkipNext => {
                 reply.truncate(mark);
@@ -592,8 +691,12 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     } else {
         ctx.propagate_after(effects, command, argv);
     }
-    if ctx.session.is_loader {
+    // One that waits is counted when it has ended.
+    if ctx.session.is_loader || ctx.wait.is_some() {
         return;
+    }
+    if ctx.session.tracks_reads() && command.flags.has(Flags::READ) {
+        ctx.record_reads(command, argv);
     }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
@@ -611,6 +714,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         counters.latency.record(nanos);
     }
     ctx.server.stats.of(ctx.worker).commands.add(1);
+    ctx.session.client.count_command();
     let threshold_ms = ctx.config.latency_monitor_threshold;
     if threshold_ms != 0 && nanos / 1_000_000 >= threshold_ms {
         let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimits, Overwritten,
-    PackedLimits, StringRef, Thresholds, ValueType,
+    BlockLimits, Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit,
+    Overwritten, PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -32,6 +32,8 @@ pub struct Keys<'a> {
     pub now_ms: u64,
     /// Reads leave the access clock alone: CLIENT NO-TOUCH.
     pub no_touch: bool,
+    /// Clients are paused: reads do not see a dead key, and leave it where it is.
+    pub keeps_dead: bool,
     /// It may write: always, unless it runs below a module's command that may not.
     pub may_write: bool,
     /// The classes of events that somebody may listen to.
@@ -45,9 +47,15 @@ pub struct Keys<'a> {
     /// What follows from the command.
     pub effects: &'a mut Effects,
     /// The shards that are locked.
-    pub locked: Locked<'a>,
+    pub locked: &'a mut Locked<'static>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
+}
+
+/// Where a live key is.
+#[inline]
+fn locate(db: &mut Db, key: &Key<'_>, now_ms: u64, keeps_dead: bool) -> Option<Place> {
+    if keeps_dead { db.locate_only(key, now_ms) } else { db.locate(key, now_ms) }
 }
 
 /// Reading and writing.
@@ -73,7 +81,7 @@ impl Keys<'_> {
     #[inline]
     fn look_up(&mut self, key: &Key<'_>, touch: bool) -> Result<Option<EntryRef<'_>>, CommandError> {
         let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
-        match db.locate(key, self.now_ms) {
+        match locate(db, key, self.now_ms, self.keeps_dead) {
             Some(place) => {
                 self.stats.keyspace_hits.add(1);
                 Ok(Some(if touch { db.use_at(place, self.now_ms) } else { db.entry_at(place) }))
@@ -89,15 +97,14 @@ impl Keys<'_> {
     /// Look a key up without counting anything: for TYPE, TTL, OBJECT and their like.
     #[inline]
     pub fn peek(&mut self, key: &Key<'_>) -> Result<Option<EntryRef<'_>>, CommandError> {
-        let now_ms = self.now_ms;
-        let db = self.db_of(key)?;
-        Ok(db.locate(key, now_ms).map(|place| db.entry_at(place)))
+        let db = self.locked.db(key, self.db).ok_or(CommandError::UndeclaredKey)?;
+        Ok(locate(db, key, self.now_ms, self.keeps_dead).map(|place| db.entry_at(place)))
     }
 
     /// Whether a database has a key. If it was found expired there, that is told at once: the database may not be selected.
     pub fn peek_in(&mut self, index: usize, key: &Key<'_>) -> Result<bool, CommandError> {
         let db = self.locked.db(key, index).ok_or(CommandError::UndeclaredKey)?;
-        let found = db.contains(key, self.now_ms);
+        let found = locate(db, key, self.now_ms, self.keeps_dead).is_some();
         if db.has_expired() && index != self.db {
             let home = std::mem::replace(&mut self.db, index);
             self.collect_expired();
@@ -145,6 +152,11 @@ impl Keys<'_> {
         self.read(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
     }
 
+    /// The collection under a key that has been read already, beside others. Counts nothing.
+    pub fn beside<T: Collection>(&self, key: &Key<'_>) -> Option<&T> {
+        self.locked.peek(key, self.db, self.now_ms).and_then(T::of)
+    }
+
     /// The hash under a key, to be read.
     #[inline]
     pub fn read_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
@@ -158,8 +170,18 @@ impl Keys<'_> {
         key: &Key<'_>,
         change: impl FnOnce(&mut T) -> R,
     ) -> Result<Changed<R>, CommandError> {
+        self.write(key)?;
+        self.change_recorded(key, change)
+    }
+
+    /// The same for a key whose undo has been recorded, as `write_members` does.
+    pub fn change_recorded<T: Collection, R>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Changed<R>, CommandError> {
         let now_ms = self.now_ms;
-        let db = self.write(key)?;
+        let db = self.db_of(key)?;
         let Some(mut entry) = db.get_mut(key, now_ms) else {
             let mut value = T::default();
             let result = change(&mut value);
@@ -182,15 +204,32 @@ impl Keys<'_> {
     /// Store a collection in the place of whatever is there, or delete that if the collection is nothing. What was there is freed
     /// after the locks. The result is whether something was there.
     pub fn store<T: Collection>(&mut self, key: &Key<'_>, value: T) -> Result<bool, CommandError> {
-        let now_ms = self.now_ms;
-        let db = self.write(key)?;
-        let old = if value.is_nothing() {
-            db.remove(key, now_ms)
-        } else {
-            db.set_value(key, value.into_value(), Expire::Clear, now_ms)
+        let value = (!value.is_nothing()).then(|| value.into_value());
+        self.replace(key, value, Expire::Clear)
+    }
+
+    /// Put a value in the place of whatever is there, or delete that. What was there is freed after the locks, or goes into the undo
+    /// log as it is, without a copy. The result is whether something was there.
+    pub fn replace(
+        &mut self,
+        key: &Key<'_>,
+        value: Option<Value>,
+        expire: Expire,
+    ) -> Result<bool, CommandError> {
+        if !self.may_write {
+            return Err(CommandError::ReadOnly);
+        }
+        let (index, now_ms) = (self.db, self.now_ms);
+        let db = self.db_of(key)?;
+        let old = match value {
+            None => db.remove(key, now_ms),
+            Some(value) => db.set_value(key, value, expire, now_ms),
         };
         let was_there = old.is_some();
-        if let Some(old) = old {
+        let undo = &mut self.scratch.undo;
+        if undo.is_active() && !undo.has_key(index, key) {
+            undo.record_entry(index, key, old);
+        } else if let Some(old) = old {
             self.drop_later(old);
         }
         Ok(was_there)
@@ -235,6 +274,28 @@ impl Keys<'_> {
         self.write(key)
     }
 
+    /// Record what undo needs before members are added to the set under a key or taken out of it. Below a module's command that is whether
+    /// they are in it now instead of a copy of the whole set, if that is large; then it does not become empty.
+    pub fn write_members<'m>(
+        &mut self,
+        key: &Key<'_>,
+        members: impl ExactSizeIterator<Item = &'m [u8]>,
+    ) -> Result<(), CommandError> {
+        if self.scratch.undo.is_active() && self.may_write {
+            let (index, now_ms) = (self.db, self.now_ms);
+            self.peek_as::<Set>(key)?;
+            let set = self.locked.peek(key, index, now_ms).and_then(EntryRef::set);
+            let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
+            if let Some(set) = set.filter(is_large) {
+                for member in members {
+                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                }
+                return Ok(());
+            }
+        }
+        self.write(key).map(drop)
+    }
+
     /// A key of the selected database was changed: count it, tell those who watch it, record the event.
     #[inline]
     pub fn modified(&mut self, key: &Key<'_>, class: Class, event: &'static str) {
@@ -252,11 +313,22 @@ impl Keys<'_> {
     #[inline]
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
+        self.tell_watchers(index, key);
+    }
+
+    /// A key of the selected database was changed in a way that no event tells: count it, tell those who watch it.
+    pub fn modified_silently(&mut self, key: &Key<'_>) {
+        self.effects.dirty += 1;
+        self.tell_watchers(self.db, key);
+    }
+
+    #[inline]
+    fn tell_watchers(&mut self, index: usize, key: &Key<'_>) {
         // Below a module's command this happens when it has succeeded.
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
         {
-            shard.touch(index, key);
+            shard.touch(index, key, Cause::Client, &mut self.effects.invalidations);
         }
     }
 
@@ -301,10 +373,51 @@ impl Keys<'_> {
         Ok(was_there)
     }
 
+    /// Store a string that was made in a buffer of its own, whatever is there. The result is whether the key was there.
+    pub fn set_buffer(&mut self, key: &Key<'_>, bytes: Vec<u8>) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let old = self.write(key)?.set_raw(key, bytes, now_ms);
+        let was_there = old.is_some();
+        old.into_iter().for_each(|entry| self.drop_later(entry));
+        Ok(was_there)
+    }
+
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {
             self.scratch.garbage.push(entry);
+        }
+    }
+}
+
+/// Where keys of the selected database go that were found expired.
+pub struct Expired<'k> {
+    index: usize,
+    notify: Class,
+    lazily: bool,
+    stats: &'static Stats,
+    /// What follows from it.
+    pub effects: &'k mut Effects,
+    garbage: &'k mut Vec<Entry>,
+}
+
+impl Expired<'_> {
+    /// Keys of a locked shard that were found expired: raise their events, tell those who watch them, free them later.
+    #[inline]
+    pub fn collect(&mut self, shard: &mut Shard) {
+        if shard.dbs().get(self.index).is_some_and(Db::has_expired) {
+            self.collect_all(shard);
+        }
+    }
+
+    #[cold]
+    fn collect_all(&mut self, shard: &mut Shard) {
+        for entry in shard.db(self.index).take_expired() {
+            let key = Key::new(entry.as_ref().key());
+            self.stats.expired_keys.add(1);
+            self.effects.key_gone(self.notify, &Gone::expired(self.index, key.bytes, self.lazily));
+            shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
+            self.garbage.push(entry);
         }
     }
 }
@@ -314,26 +427,29 @@ impl Keys<'_> {
     /// Keys that were found expired: raise their events, tell those who watch them, free them later.
     #[inline]
     pub fn collect_expired(&mut self) {
-        let index = self.db;
-        for (_, shard) in self.locked.shards_mut() {
-            if shard.dbs().get(index).is_none_or(|db| !db.has_expired()) {
-                continue;
-            }
-            for entry in shard.db(index).take_expired() {
-                let key = Key::new(entry.as_ref().key());
-                self.stats.expired_keys.add(1);
-                self.effects.key_gone(self.notify, &Gone::expired(index, key.bytes, self.lazy_expire));
-                shard.touch(index, &key);
-                self.scratch.garbage.push(entry);
-            }
-        }
+        let (mut expired, locked) = self.expired();
+        locked.shards_mut().for_each(|(_, shard)| expired.collect(shard));
+    }
+
+    /// What happens to keys that were found expired, beside the shards that are locked.
+    #[inline]
+    pub fn expired(&mut self) -> (Expired<'_>, &mut Locked<'static>) {
+        let expired = Expired {
+            index: self.db,
+            notify: self.notify,
+            lazily: self.lazy_expire,
+            stats: self.stats,
+            effects: self.effects,
+            garbage: &mut self.scratch.garbage,
+        };
+        (expired, self.locked)
     }
 
     /// Look whether a key of any database has expired, and tell those who watch it if so.
     pub fn expire_if_due(&mut self, index: usize, key: &Key<'_>) {
         let now_ms = self.now_ms;
         if let Some(shard) = self.locked.shard(key)
-            && shard.db(index).contains(key, now_ms)
+            && (self.keeps_dead || shard.db(index).contains(key, now_ms))
         {
             return;
         }
@@ -344,13 +460,13 @@ impl Keys<'_> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: Mark) {
-        self.scratch.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed);
+        undo.keep(self.locked, garbage, flushed, &mut self.effects.invalidations);
     }
 }
 
@@ -363,8 +479,8 @@ impl Config {
             set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
-            list_node: self.list_max_listpack_size as i32,
-            stream: NodeLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
+            list_node: NodeLimit(self.list_max_listpack_size as i32),
+            stream: BlockLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
         }
     }
 }
@@ -372,24 +488,25 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::{AccessClock, Keyspace, Value};
+    use crate::keyspace::{AccessClock, Keyspace};
 
     const NOW_MS: u64 = 1_000_000;
 
     fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
-        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
+        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 2, AccessClock::Lru, 1)));
         let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
         let mut keys = Keys {
             db: 0,
             now_ms: NOW_MS,
             no_touch: false,
+            keeps_dead: false,
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,
             thresholds: &Thresholds::default(),
             stats: Box::leak(Box::default()),
             effects: &mut effects,
-            locked: keyspace.lock_all(),
+            locked: &mut keyspace.lock_all(),
             scratch: &mut scratch,
         };
         test(&mut keys);
@@ -431,6 +548,44 @@ mod tests {
                 assert_eq!((hash.len(), hash.exists(b"fresh")), (fields, false));
                 let value = |field: &[u8]| hash.get(field).map(StringRef::to_vec);
                 assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
+            });
+        }
+    }
+
+    fn edit_set(keys: &mut Keys<'_>, key: &Key<'_>, member: &str, add: bool) {
+        let limits = keys.thresholds;
+        keys.write_members(key, std::iter::once(member.as_bytes())).expect("it is a set, or nothing");
+        let change = |set: &mut Set| {
+            if add { set.insert(member.as_bytes(), limits) } else { set.remove(member.as_bytes()) }
+        };
+        assert!(keys.change_recorded(key, change).expect("it is a set").result, "{member}");
+    }
+
+    /// Both kinds of record: a small set is recorded whole, a large one member by member; and whatever takes its place afterwards.
+    #[test]
+    fn members_are_undone_even_if_their_set_is_gone() {
+        for (members, recorded) in [(3, false), (500, true)] {
+            with_keys(|keys| {
+                let (key, other) = (Key::new(b"s"), Key::new(b"made"));
+                let names: Vec<String> = (0..members).map(|i| format!("m{i}")).collect();
+                let set = Set::of_members(names.iter().map(String::as_bytes), keys.thresholds);
+                keys.store(&key, set.expect("none is there twice")).expect("locked");
+                let mark = keys.scratch.undo.enter();
+                edit_set(keys, &key, "m1", false);
+                edit_set(keys, &key, "m1", true);
+                edit_set(keys, &key, "m2", false);
+                edit_set(keys, &key, "fresh", true);
+                edit_set(keys, &other, "fresh", true);
+                assert_eq!(keys.scratch.undo.field_bytes() > 0, recorded);
+                assert_eq!(keys.store(&key, Set::new()), Ok(true));
+                edit_set(keys, &key, "alone", true);
+                assert!(keys.write_members(&key, [&b"x"[..]].into_iter()).is_ok());
+                keys.undo_to(mark);
+                let set = keys.peek_as::<Set>(&key).expect("it is a set").expect("it is there again");
+                assert_eq!((set.len(), set.contains(b"fresh")), (members, false));
+                assert!(names.iter().all(|name| set.contains(name.as_bytes())));
+                assert!(keys.peek(&other).expect("locked").is_none());
+                keys.keep_changes();
             });
         }
     }
@@ -571,7 +726,7 @@ mod tests {
             let (a, b) = (Key::new(b"a"), Key::new(b"b"));
             keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
             let mark = keys.scratch.undo.enter();
-            keys.locked.swapdb(0, 1);
+            keys.locked.swapdb(0, 1, NOW_MS);
             keys.scratch.undo.record_swap(0, 1);
             keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
             let old = keys.locked.flush(1);

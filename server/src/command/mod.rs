@@ -4,7 +4,11 @@ pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod bitfield;
+pub mod bitmap;
+pub mod blocking;
 pub mod client;
+mod client_list;
 pub mod cluster;
 pub mod config_command;
 pub mod connection;
@@ -20,12 +24,15 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
+pub mod list;
+pub mod list_move;
 pub mod lock_plan;
 pub mod long_double;
 pub mod memory_command;
@@ -40,8 +47,12 @@ mod reload;
 pub mod save;
 pub mod scan;
 pub mod scratch;
+pub mod scripting;
 pub mod secrets;
 pub mod session;
+pub mod set;
+pub mod set_algebra;
+pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
@@ -51,15 +62,26 @@ pub mod string;
 pub mod substring;
 pub mod syntax;
 pub mod table;
+mod tracking;
 pub mod transaction;
 pub mod undo;
+pub mod zset;
+mod zset_bounds;
+pub mod zset_combine;
+mod zset_keys;
+pub mod zset_pop;
+pub mod zset_range;
+pub mod zset_walk;
 
 use spec::Family;
 
-/// Every family of native commands. Lists, sets, sorted sets and their kin have their place here.
+/// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
     admin::FAMILY,
     aof::FAMILY,
+    blocking::FAMILY,
+    bitfield::FAMILY,
+    bitmap::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -70,11 +92,14 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
+    hyperloglog::FAMILY,
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,
     latency_command::FAMILY,
     lcs::FAMILY,
+    list::FAMILY,
+    list_move::FAMILY,
     memory_command::FAMILY,
     migrate::FAMILY,
     module::FAMILY,
@@ -82,6 +107,10 @@ pub const FAMILIES: &[Family] = &[
     pubsub::FAMILY,
     save::FAMILY,
     scan::FAMILY,
+    set::FAMILY,
+    set_algebra::FAMILY,
+    set_walk::FAMILY,
+    scripting::FAMILY,
     slowlog_command::FAMILY,
     stream::group::FAMILY,
     stream::info::FAMILY,
@@ -91,4 +120,9 @@ pub const FAMILIES: &[Family] = &[
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
+    zset::FAMILY,
+    zset_combine::FAMILY,
+    zset_pop::FAMILY,
+    zset_range::FAMILY,
+    zset_walk::FAMILY,
 ];

@@ -77,7 +77,7 @@ impl Keys<'_> {
 
     /// A command has failed, and what it wrote is undone: forget its effects.
     pub fn forget(&mut self, mark: Mark) {
-        let locked = &mut self.locked;
+        let locked = &mut *self.locked;
         self.effects.forget(mark, |index, name| {
             let key = Key::new(name);
             // At time 0 nothing has expired: what is there was put back.

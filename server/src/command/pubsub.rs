@@ -244,6 +244,7 @@ fn confirm(ctx: &mut CommandContext<'_>, kind: Kind, verb: usize, name: Option<&
     let count = |kind| ctx.session.subscriptions(kind).len();
     // Shard channels are counted for themselves.
     let count = if kind == Kind::Shard { count(kind) } else { count(Kind::Channel) + count(Kind::Pattern) };
+    ctx.session.is_heard = true;
     ctx.reply.push_header(3);
     ctx.reply.bulk(VERBS[kind as usize][verb]);
     ctx.reply.bulk_or_null(name);

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::effects::pubsub::Kind;
+use crate::limits;
 use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
 
+use super::blocking::Waiter;
 use super::error::CommandResult;
 use super::table::Command;
 
@@ -48,6 +50,26 @@ pub struct WatchedKey {
     pub key: Box<[u8]>,
 }
 
+/// Which of its reads a client wants to hear of again, as far as CLIENT TRACKING says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// None: it does not track, or hears of prefixes.
+    None,
+    /// All.
+    All,
+    /// Those behind CLIENT CACHING YES.
+    OptIn,
+    /// All but those behind CLIENT CACHING NO.
+    OptOut,
+}
+
+impl WatchedKey {
+    /// What it occupies.
+    pub fn bytes(&self) -> usize {
+        self.key.len() + limits::NAME_OVERHEAD_BYTES
+    }
+}
+
 /// The state of one connection.
 pub struct Session {
     /// Its public side.
@@ -66,6 +88,8 @@ pub struct Session {
     pub watch_dirty: Arc<AtomicBool>,
     /// Whether commands are answered.
     pub reply_mode: ReplyMode,
+    /// What its command answers is a message about subscriptions, which CLIENT REPLY does not silence.
+    pub is_heard: bool,
     /// Names of channels, patterns and shard channels.
     subscriptions: [Vec<Box<[u8]>>; 3],
     /// How many names these are: every command asks whether there are any.
@@ -74,10 +98,18 @@ pub struct Session {
     pub closing: bool,
     /// In MONITOR.
     pub monitor: bool,
+    /// Which reads are entered for it into the table of tracked keys.
+    pub reads: Reads,
+    /// CLIENT CACHING was called: the next command is an exception from `reads`.
+    pub caching: bool,
     /// CLIENT NO-TOUCH ON: reads leave the access clock alone.
     pub no_touch: bool,
     /// What the command that has just run wants to be done beside the workers; its reply comes from there.
     pub job: Option<Job>,
+    /// Its command waits.
+    pub waiting: Option<Arc<Waiter>>,
+    /// Its next command waits because clients are paused.
+    pub postponed: bool,
     /// Since when its next command waits for fuel; 0 if it does not.
     pub waiting_since_us: u64,
     /// Where in the append-only file the last change that it made ends.
@@ -109,12 +141,17 @@ impl Session {
             watched: Vec::new(),
             watch_dirty: Arc::new(AtomicBool::new(false)),
             reply_mode: ReplyMode::On,
+            is_heard: false,
             subscriptions: Default::default(),
             subscribed: 0,
             closing: false,
             monitor: false,
+            reads: Reads::None,
+            caching: false,
             no_touch: false,
             job: None,
+            waiting: None,
+            postponed: false,
             waiting_since_us: 0,
             appended: 0,
             is_loader: false,
@@ -131,6 +168,31 @@ impl Session {
             None => (now_us, now_us / 1000),
             Some(replay) => (replay.now_us, replay.now_us / 1000),
         }
+    }
+
+    /// Whether a reply that comes later is wanted; CLIENT REPLY SKIP is used up by it.
+    pub fn takes_reply(&mut self) -> bool {
+        let wanted = self.reply_mode == ReplyMode::On;
+        if matches!(self.reply_mode, ReplyMode::Skip) {
+            self.reply_mode = ReplyMode::On;
+        }
+        wanted
+    }
+
+    /// Whether the keys that its command reads are to be entered for it.
+    #[inline]
+    pub fn tracks_reads(&self) -> bool {
+        match self.reads {
+            Reads::None => false,
+            Reads::All => true,
+            Reads::OptIn => self.caching,
+            Reads::OptOut => !self.caching,
+        }
+    }
+
+    /// The command behind CLIENT CACHING has run. What is queued by MULTI belongs to its EXEC.
+    pub fn end_caching(&mut self) {
+        self.caching &= self.transaction.is_some();
     }
 
     /// Choose a database.
@@ -163,6 +225,7 @@ impl Session {
         if new {
             names.push(name.into());
             self.subscribed += 1;
+            self.client.hold(name.len() + limits::NAME_OVERHEAD_BYTES);
         }
         new
     }
@@ -174,6 +237,7 @@ impl Session {
         if let Some(position) = position {
             names.swap_remove(position);
             self.subscribed -= 1;
+            self.client.let_go(name.len() + limits::NAME_OVERHEAD_BYTES);
         }
         position.is_some()
     }
@@ -182,6 +246,7 @@ impl Session {
     pub fn take_subscriptions(&mut self, kind: Kind) -> Vec<Box<[u8]>> {
         let names = std::mem::take(&mut self.subscriptions[kind as usize]);
         self.subscribed -= names.len();
+        names.iter().for_each(|name| self.client.let_go(name.len() + limits::NAME_OVERHEAD_BYTES));
         names
     }
 
@@ -189,7 +254,9 @@ impl Session {
     pub fn discard_transaction(&mut self) -> Option<Box<Transaction>> {
         self.client.set_flag(flag::MULTI, false);
         self.client.multi.store(u32::MAX, Relaxed);
-        self.transaction.take()
+        let transaction = self.transaction.take();
+        self.client.let_go(transaction.as_ref().map_or(0, |transaction| transaction.bytes));
+        transaction
     }
 }
 

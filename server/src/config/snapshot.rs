@@ -150,6 +150,10 @@ config! {
     requirepass: Arc<[u8]> = "requirepass",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
+    /// Bytes that all clients may use together; 0 is no limit, and a negative number a share of `maxmemory` in percent.
+    maxmemory_clients: i64 = "maxmemory-clients",
+    /// The most keys that are remembered for clients that may have copies of them; 0 is no limit.
+    tracking_table_max_keys: usize = "tracking-table-max-keys",
     /// The most that is read of a client before it is run.
     client_query_buffer_limit: usize = "client-query-buffer-limit",
     /// The most output that waits for a client.
@@ -230,6 +234,8 @@ config! {
     stream_node_max_bytes: usize = "stream-node-max-bytes",
     /// The most entries of a stream's block.
     stream_node_max_entries: usize = "stream-node-max-entries",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

@@ -55,7 +55,7 @@ pub(super) fn key_offset(meta: u32) -> usize {
 /// The allocator's size class for `bytes`: jemalloc has steps of 16 up to 128, then four to a doubling. Asking
 /// for all of it costs nothing and leaves room for the next value.
 #[inline]
-fn size_class(bytes: usize) -> usize {
+pub(super) fn size_class(bytes: usize) -> usize {
     let step = 1usize << (bytes - 1).ilog2().saturating_sub(2).max(4);
     (bytes + step - 1) & !(step - 1)
 }

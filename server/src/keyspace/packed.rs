@@ -4,12 +4,14 @@
 
 use std::ops::Range;
 
+use super::entry_ref::size_class;
+
 /// Buffers that are smaller are never given back in part.
 const SHRUNK_FROM: usize = 64;
 
 /// The strings of a buffer, in order.
 #[derive(Clone)]
-pub(super) struct Strings<'a> {
+pub struct Strings<'a> {
     bytes: &'a [u8],
     at: usize,
 }
@@ -18,6 +20,12 @@ impl<'a> Strings<'a> {
     #[inline]
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Strings { bytes, at: 0 }
+    }
+
+    /// The strings from an offset on.
+    #[inline]
+    pub(super) fn from(bytes: &'a [u8], at: usize) -> Self {
+        Strings { bytes, at }
     }
 
     /// Where the next one begins, its length included.
@@ -57,13 +65,29 @@ pub(super) fn room(string: &[u8]) -> usize {
 /// Appends a string.
 #[inline]
 pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {
-    let mut rest = string.len();
+    push_len(string.len(), |byte| bytes.push(byte));
+    bytes.extend_from_slice(string);
+}
+
+/// The bytes of a length.
+#[inline]
+pub(super) fn push_len(len: usize, mut push: impl FnMut(u8)) {
+    let mut rest = len;
     while rest >= 0x80 {
-        bytes.push(rest as u8 | 0x80);
+        push(rest as u8 | 0x80);
         rest >>= 7;
     }
-    bytes.push(rest as u8);
-    bytes.extend_from_slice(string);
+    push(rest as u8);
+}
+
+/// Makes room for so many more bytes by the allocator's size classes: doubling would leave a small collection with a third of its
+/// buffer unused.
+pub(super) fn reserve(bytes: &mut Vec<u8>, room: usize) {
+    let needed = bytes.len() + room;
+    if needed > bytes.capacity() {
+        // There is no smaller class that is worth a step.
+        bytes.reserve_exact(size_class(needed.max(16)) - bytes.len());
+    }
 }
 
 /// Puts another string in the place of one, whose range includes its length.

@@ -1,6 +1,7 @@
 //! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size`,
 //! `set-max-intset-entries` and `stream-node-max-*`. What becomes of a collection beyond them is its own affair.
 
+use super::list::NodeLimit;
 use crate::limits;
 
 /// The most elements, and the longest of them in bytes.
@@ -20,16 +21,16 @@ impl Default for PackedLimits {
 
 /// The size of a stream's blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NodeLimits {
+pub struct BlockLimits {
     /// The most entries of a block; 0 is no limit.
     pub entries: usize,
     /// Bytes from which on a block gets no more entries; 0 is no limit.
     pub bytes: usize,
 }
 
-impl Default for NodeLimits {
+impl Default for BlockLimits {
     fn default() -> Self {
-        NodeLimits { entries: 100, bytes: 4096 }
+        BlockLimits { entries: 100, bytes: 4096 }
     }
 }
 
@@ -44,10 +45,10 @@ pub struct Thresholds {
     pub intset_entries: usize,
     /// Of sorted sets.
     pub zset: PackedLimits,
-    /// The size of a list's node: elements if positive, -1 to -5 for 4 to 64 KiB.
-    pub list_node: i32,
+    /// Of a list's nodes.
+    pub list_node: NodeLimit,
     /// Of streams.
-    pub stream: NodeLimits,
+    pub stream: BlockLimits,
 }
 
 impl Default for Thresholds {
@@ -58,8 +59,8 @@ impl Default for Thresholds {
             set: small,
             intset_entries: 512,
             zset: small,
-            list_node: -2,
-            stream: NodeLimits::default(),
+            list_node: NodeLimit(-2),
+            stream: BlockLimits::default(),
         }
     }
 }

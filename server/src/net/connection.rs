@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::command::dispatch::{Executor, Outcome, Prepared};
+use crate::command::dispatch::{Executor, Outcome, Prepared, Waiter};
 use crate::command::session::Session;
 use crate::config::OutputLimit;
 use crate::limits;
@@ -60,11 +60,16 @@ enum Turn {
     Sleep(Duration),
     /// The reply of the last command comes from a job, and the next command has to wait for it.
     Job,
+    /// The last command waits for something, and the next one for it.
+    Wait,
     /// All is answered, and this other worker is to go on.
     Move(usize),
     /// It is over.
     Close,
 }
+
+/// The client has left, or was ended.
+struct Gone;
 
 /// One connection, on the worker that serves it.
 struct Connection<'s, S> {
@@ -134,6 +139,8 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Turn::Yield => tokio::task::yield_now().await,
             Turn::Sleep(time) => tokio::time::sleep(time).await,
             Turn::Job => connection.await_job().await,
+            Turn::Wait if connection.await_answer().await.is_err() => return None,
+            Turn::Wait => {}
             Turn::Move(to) => return Some((connection.stream, to)),
             Turn::Close => return None,
         }
@@ -246,6 +253,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut executor = executor.begin_batch();
         let client = Arc::clone(&self.state.session.client);
         executor.count_input(n as u64);
+        client.count_traffic(0, n);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
         self.state.unparsed = false;
@@ -280,6 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 match executor.execute_prepared(&mut self.state.session, argv, prepared.key(i), reply) {
                     Outcome::Done => {}
                     Outcome::Job => turn = Some(Turn::Job),
+                    Outcome::Wait => turn = Some(Turn::Wait),
                     Outcome::Delay(time) => {
                         turn = Some(Turn::Sleep(time));
                         self.state.deferred.push_back(OwnedArgv::from(argv));
@@ -324,6 +333,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.state.input.clear();
         self.state.input.extend_from_slice(rest);
         self.state.session.client.query_bytes.store(rest.len(), Relaxed);
+        executor.note_client_memory(&self.state.session);
         let limit = executor.config().client_query_buffer_limit;
         if rest.len() > limit {
             tracing::warn!(
@@ -349,6 +359,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Outcome::Done => {}
                 Outcome::Job => {
                     turn = Some(Turn::Job);
+                    break;
+                }
+                Outcome::Wait => {
+                    turn = Some(Turn::Wait);
                     break;
                 }
                 Outcome::Delay(time) => {
@@ -405,6 +419,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
+    /// Wait until the session's command is answered, and put its reply behind those that are on their way. An error is the end of the
+    /// connection.
+    async fn await_answer(&mut self) -> Result<(), Gone> {
+        let Some(waiter) = self.state.session.waiting.clone() else { return Ok(()) };
+        let answered = poll_fn(|cx| self.poll_answer(&waiter, cx));
+        match waiter.deadline {
+            None => answered.await?,
+            Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
+                Ok(answered) => answered?,
+                Err(_) => waiter.time_out(self.worker.executor.borrow().server),
+            },
+        }
+        let server = self.worker.executor.borrow().server;
+        let answer = server.end_wait(&mut self.state.session);
+        if self.state.session.takes_reply() {
+            self.state.output.extend_from_slice(&answer.reply);
+        }
+        Ok(())
+    }
+
+    /// Whether the answer has come. Meanwhile messages are written, and what the client sends is kept: whether it has left shows there
+    /// alone.
+    fn poll_answer(&mut self, waiter: &Waiter, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.state.session.client.register(cx.waker());
+        if self.state.session.client.is_killed() {
+            return Poll::Ready(Err(Gone));
+        }
+        if waiter.is_answered() {
+            return Poll::Ready(Ok(()));
+        }
+        self.state.session.client.collect_mail(&mut self.state.output);
+        if self.poll_synced(cx).is_ready()
+            && let Poll::Ready(Err(_)) = self.poll_flush(cx)
+        {
+            return Poll::Ready(Err(Gone));
+        }
+        while self.state.input.len() < limits::WAITING_INPUT_MAX {
+            self.state.input.reserve(limits::READ_BUFFER);
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
+                Ok(n) if n > 0 => {
+                    self.worker.executor.borrow().count_input(n as u64);
+                    self.state.unparsed = true;
+                }
+                _ => return Poll::Ready(Err(Gone)),
+            }
+        }
+        Poll::Pending
+    }
+
     /// Write the replies at once if nothing waits before them, and keep what the socket does not take.
     fn send(&mut self, cx: &mut Context<'_>, reply: &mut ReplyWriter) {
         if self.state.output.is_empty() && !reply.is_empty() && self.poll_synced(cx).is_ready() {
@@ -433,6 +496,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let executor = self.worker.executor.borrow();
         let stats = executor.server.stats.of(executor.worker);
         stats.output_bytes.add(n as u64);
+        self.state.session.client.count_traffic(1, n);
         stats.writes.add(1);
     }
 
@@ -482,6 +546,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let waiting = self.state.output.len() as u64;
         self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
         let executor = self.worker.executor.borrow();
+        executor.note_client_memory(&self.state.session);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
         self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));

@@ -65,7 +65,7 @@ fn put_entry(server: &'static Server, out: &mut Vec<u8>, entry: &Entry) -> Resul
     } else if let Some(list) = entry.list() {
         put_elements(out, b"RPUSH", entry.key(), list.iter());
     } else if let Some(set) = entry.set() {
-        put_elements(out, b"SADD", entry.key(), set.iter());
+        put_items(out, b"SADD", entry.key(), set.iter().map(|member| [StringRef::to_vec(member)]));
     } else if let Some(zset) = entry.zset() {
         put_zset(out, entry.key(), zset);
     } else if !put_rewritten(server, out, entry)? {

@@ -48,7 +48,8 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     } else if let Some(list) = entry.list() {
         put_strings(out, list.len(), list.iter(), compress);
     } else if let Some(set) = entry.set() {
-        put_strings(out, set.len(), set.iter(), compress);
+        put_len(out, set.len() as u64);
+        set.iter().for_each(|member| put_text(out, member, compress));
     } else if let Some(zset) = entry.zset() {
         put_len(out, zset.len() as u64);
         for (member, score) in zset.iter() {
@@ -79,7 +80,9 @@ fn put_text(out: &mut Vec<u8>, string: StringRef<'_>, compress: bool) {
 pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malformed> {
     Ok(match loaded {
         Loaded::String(bytes) => Value::String(bytes.into_owned()),
-        Loaded::List(elements) => Value::List(Box::new(List::of_elements(elements.firsts()))),
+        Loaded::List(elements) => {
+            Value::List(Box::new(List::of_elements(elements.firsts(), thresholds.list_node)))
+        }
         Loaded::Set(members) => {
             check_lengths(members)?;
             let set = Set::of_members(members.firsts(), thresholds);

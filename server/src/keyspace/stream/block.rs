@@ -10,7 +10,7 @@
 
 use super::element::{self, ELEMENT_ROOM};
 use super::id::StreamId;
-use crate::keyspace::thresholds::NodeLimits;
+use crate::keyspace::thresholds::BlockLimits;
 use crate::keyspace::value::StringRef;
 use crate::limits::STREAM_BLOCK_BYTES_MAX;
 
@@ -60,7 +60,7 @@ impl Block {
 
     /// Whether an entry whose names and values have so many bytes belongs into a block of its own.
     #[inline]
-    pub fn is_full(&self, entry_bytes: usize, limits: NodeLimits) -> bool {
+    pub fn is_full(&self, entry_bytes: usize, limits: BlockLimits) -> bool {
         let bytes =
             if limits.bytes == 0 { STREAM_BLOCK_BYTES_MAX } else { limits.bytes.min(STREAM_BLOCK_BYTES_MAX) };
         let entries = (self.live + self.deleted) as usize;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use super::block::{Block, Record, Records, RecordsBack};
 use super::id::StreamId;
-use crate::keyspace::thresholds::NodeLimits;
+use crate::keyspace::thresholds::BlockLimits;
 use crate::limits::STREAM_BLOCK_BYTES_MAX;
 
 /// What a block takes beside its buffer: leaves of the tree are half full when only the end grows.
@@ -113,7 +113,7 @@ impl Log {
         id: StreamId,
         fields: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         bytes: usize,
-        limits: NodeLimits,
+        limits: BlockLimits,
     ) {
         debug_assert!(id > self.last_id && bytes <= STREAM_BLOCK_BYTES_MAX);
         match self.blocks.last_entry() {

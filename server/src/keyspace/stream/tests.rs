@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::group::{Group, Pending};
 use super::log::{Log, Trim};
 use super::{Stream, StreamId};
-use crate::keyspace::thresholds::NodeLimits;
+use crate::keyspace::thresholds::BlockLimits;
 use crate::keyspace::value::StringRef;
 
 type Fields = Vec<Vec<u8>>;
@@ -67,9 +67,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn limits() -> impl Strategy<Value = NodeLimits> {
+fn limits() -> impl Strategy<Value = BlockLimits> {
     (0usize..8, prop_oneof![Just(0usize), 50usize..500])
-        .prop_map(|(entries, bytes)| NodeLimits { entries, bytes })
+        .prop_map(|(entries, bytes)| BlockLimits { entries, bytes })
 }
 
 /// The same log in plain collections.
@@ -82,7 +82,7 @@ struct Model {
 }
 
 impl Model {
-    fn apply(&mut self, log: &mut Log, step: Step, limits: NodeLimits) {
+    fn apply(&mut self, log: &mut Log, step: Step, limits: BlockLimits) {
         match step {
             Step::Add { ms, seq, fields } => {
                 let last = log.last_id();
@@ -267,7 +267,7 @@ fn reading_is_counted_as_redis_counts_it() {
     let id = |ms| StreamId { ms, seq: 0 };
     assert_eq!((log.added_up_to(id(9)), log.lag(id(9), None)), (Some(0), Some(0)));
     for ms in 1..=5 {
-        log.append(id(ms), [&b"f"[..], b"v"].into_iter(), 2, NodeLimits::default());
+        log.append(id(ms), [&b"f"[..], b"v"].into_iter(), 2, BlockLimits::default());
     }
     let counts: Vec<_> = [0, 1, 2, 5, 6].map(|ms| log.added_up_to(id(ms))).into();
     assert_eq!(counts, [Some(0), Some(1), None, Some(5), None]);

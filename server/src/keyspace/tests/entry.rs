@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::keyspace::{
-    Collection, Encoding, Entry, Hash, List, ModuleValue, NodeLimits, PackedLimits, Set, Stream, StreamId,
+    BlockLimits, Collection, Encoding, Entry, Hash, List, ModuleValue, PackedLimits, Set, Stream, StreamId,
     StringRef, Thresholds, TypeId, Value, ValueType, Zset,
 };
 
@@ -26,7 +26,7 @@ fn bytes_of(value: Value) -> Vec<u8> {
         }
         Value::Module(value) => value.saved().to_vec(),
         Value::List(list) => list.iter().collect::<Vec<_>>().concat(),
-        Value::Set(set) => set.iter().collect::<Vec<_>>().concat(),
+        Value::Set(set) => set.iter().flat_map(StringRef::to_vec).collect(),
         Value::Zset(zset) => zset.iter().map(|(member, _)| member).collect::<Vec<_>>().concat(),
         Value::Stream(stream) => {
             let records = stream.log.range(StreamId::MIN, StreamId::MAX);
@@ -40,9 +40,9 @@ fn boxed_values() -> Vec<Value> {
     let id = TypeId::new("test___dt", 1).expect("the name is good");
     let mut stream = Stream::default();
     let fields = [&b"field"[..], b"value"].into_iter();
-    stream.log.append(StreamId { ms: 5, seq: 1 }, fields, 10, NodeLimits::default());
+    stream.log.append(StreamId { ms: 5, seq: 1 }, fields, 10, BlockLimits::default());
     let (element, thresholds) = (&b"an element"[..], &Thresholds::default());
-    let list = List::of_elements(std::iter::once(element));
+    let list = List::of_elements(std::iter::once(element), thresholds.list_node);
     let set = Set::of_members([element].into_iter(), thresholds).expect("one member");
     let zset = Zset::of_members([(element, 1.5)].into_iter(), thresholds).expect("one member");
     vec![

@@ -4,7 +4,7 @@ use super::super::reader::{Checksum, Entry, Item, ModuleAux};
 use super::super::writer::{self, Header, Meta, Replication};
 use super::super::{ErrorKind, Loaded, RdbError, Reader, Writer, kind, value};
 use super::dumps::unhex;
-use crate::keyspace::{self, Hash, List, ModuleValue, PackedLimits, TypeId, Value};
+use crate::keyspace::{self, Hash, List, ModuleValue, NodeLimit, PackedLimits, TypeId, Value};
 use crate::limits::RDB_BUFFER;
 
 /// A file with an item of every kind.
@@ -43,7 +43,7 @@ fn values() -> Vec<(&'static str, Value, Option<u64>)> {
     hash.set(b"field", b"value", PackedLimits::default());
     hash.set(b"number", b"-5", PackedLimits::default());
     let id = TypeId::new("test___dt", 1).expect("nine characters");
-    let list = List::of_elements([&b"1"[..], b"a"].into_iter());
+    let list = List::of_elements([&b"1"[..], b"a"].into_iter(), NodeLimit(-2));
     vec![
         ("text", Value::String(b"some text".to_vec()), None),
         ("number", Value::Int(123_456), Some(1_700_000_000_123)),
