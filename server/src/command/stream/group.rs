@@ -146,6 +146,11 @@ fn destroy(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if is_there {
         ctx.keys.change(&key, |stream: &mut Stream| drop(stream.remove_group(argv.at(3))))?;
         group_changed(&mut ctx.keys, &key, "xgroup-destroy");
+        // Whoever waits in XREADGROUP is told that there is nothing to wait for.
+        let db = ctx.keys.db;
+        if let Some(shard) = ctx.keys.locked.shard(&key) {
+            shard.waiting().mark_ready(db, key.bytes);
+        }
     }
     ctx.reply.integer(i64::from(is_there));
     Ok(())

@@ -2,15 +2,18 @@
 //!
 //! XREADGROUP is repeated as what it did: XCLAIM for each entry that became pending, and where its group stands now.
 
+use std::time::Duration;
+
 use super::{Reader, ids, no_group, propagate_claim, propagate_consumer, propagate_position, reply_record};
 use crate::command::args;
+use crate::command::blocking::{self, Until};
 use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
 use crate::command::spec::{Access, Family, Find, KeySpec, access};
 use crate::effects::notify::Class;
 use crate::keyspace::stream::{ConsumerId, Group, Log, Pending};
-use crate::keyspace::{Stream, StreamId};
-use crate::net::argv::Argv;
+use crate::keyspace::{Stream, StreamId, ValueType};
+use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::reply::{Protocol, ReplyWriter};
 
 const fn streams(access: Access, from: usize) -> KeySpec {
@@ -37,8 +40,8 @@ pub const FAMILY: Family = Family {
 struct Request<'a> {
     /// The most entries of each stream.
     count: usize,
-    /// How many milliseconds to wait for entries; 0 is for ever.
-    block_ms: Option<u64>,
+    /// Whether to wait for entries, and for how long; for ever if none.
+    block: Option<Option<Duration>>,
     /// The group and the consumer.
     group: Option<(&'a [u8], &'a [u8])>,
     noack: bool,
@@ -49,12 +52,12 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(argv: Argv<'a>, for_group: bool) -> Result<Self, CommandError> {
         let mut request =
-            Request { count: 0, block_ms: None, group: None, noack: false, streams: argv.tail(argv.len()) };
+            Request { count: 0, block: None, group: None, noack: false, streams: argv.tail(argv.len()) };
         let mut at = 1;
         while at < argv.len() {
             let (word, more) = (argv.at(at), argv.len() - 1 - at);
             if more > 0 && args::is(word, "BLOCK") {
-                request.block_ms = Some(timeout(argv.at(at + 1))?);
+                request.block = Some(blocking::timeout_ms(argv.at(at + 1))?);
                 at += 1;
             } else if more > 0 && args::is(word, "COUNT") {
                 request.count = usize::try_from(args::integer(argv.at(at + 1))?).unwrap_or(0);
@@ -112,16 +115,13 @@ impl<'a> Request<'a> {
         (self.streams.at(at), self.streams.at(self.len() + at))
     }
 
+    fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.streams.iter().take(self.len())
+    }
+
     fn limit(&self) -> usize {
         if self.count == 0 { usize::MAX } else { self.count }
     }
-}
-
-/// A timeout in milliseconds.
-fn timeout(text: &[u8]) -> Result<u64, CommandError> {
-    let ms =
-        args::parse_i64(text).ok_or(CommandError::line("ERR timeout is not an integer or out of range"))?;
-    u64::try_from(ms).map_err(|_| CommandError::line("ERR timeout is negative"))
 }
 
 /// From where on a stream is read.
@@ -171,7 +171,27 @@ fn xread(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             ctx.reply.set_deferred(header, shown);
         }
     }
-    served.end(ctx, &request)
+    if served.end(ctx.reply) {
+        return Ok(());
+    }
+    if let Some(timeout) = request.block {
+        let argv = at_this_moment(argv, &request, &behind);
+        ctx.wait_as(request.keys(), timeout, Until::Holds(ValueType::Stream), argv);
+    }
+    Ok(())
+}
+
+/// The arguments with the id that `$` stands for now: when they run again, it would be another.
+fn at_this_moment(argv: Argv<'_>, request: &Request<'_>, behind: &[StreamId]) -> OwnedArgv {
+    let ids_at = argv.len() - request.len();
+    let mut args = OwnedArgv::new();
+    for (at, arg) in argv.iter().enumerate() {
+        match at.checked_sub(ids_at).filter(|_| arg == b"$") {
+            Some(which) => args.push(behind[which].text()),
+            None => args.push(arg),
+        }
+    }
+    args
 }
 
 /// The streams of which something is shown: pairs of name and entries.
@@ -193,21 +213,21 @@ impl Served {
         reply.bulk(name);
     }
 
-    fn end(self, ctx: &mut CommandContext<'_>, request: &Request<'_>) -> CommandResult {
+    /// Writes what stands before them; null, and the result is false, if there are none.
+    fn end(self, reply: &mut ReplyWriter) -> bool {
         if self.streams == 0 {
-            let _ = request.block_ms;
-            ctx.reply.null_array();
-            return Ok(());
+            reply.null_array();
+            return false;
         }
-        let end = ctx.reply.len();
-        match ctx.reply.protocol() {
-            Protocol::Resp2 => ctx.reply.array_header(self.streams),
-            Protocol::Resp3 => ctx.reply.map_header(self.streams),
+        let end = reply.len();
+        match reply.protocol() {
+            Protocol::Resp2 => reply.array_header(self.streams),
+            Protocol::Resp3 => reply.map_header(self.streams),
         }
         // The header is known last and stands first.
-        let header = ctx.reply.len() - end;
-        ctx.reply.buffer_mut()[self.start..].rotate_right(header);
-        Ok(())
+        let header = reply.len() - end;
+        reply.buffer_mut()[self.start..].rotate_right(header);
+        true
     }
 }
 
@@ -245,7 +265,13 @@ fn xreadgroup(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         let (key, _) = request.stream(at);
         read_for_group(ctx, &request, from, Reader { key, group, consumer }, &mut served)?;
     }
-    served.end(ctx, &request)
+    if !served.end(ctx.reply)
+        && let Some(timeout) = request.block
+    {
+        // That the group is gone is news, too.
+        ctx.wait_for(request.keys(), timeout, Until::Changed);
+    }
+    Ok(())
 }
 
 /// What XREADGROUP did to one group.

@@ -289,17 +289,21 @@ impl Log {
 impl Log {
     /// Whether an entry from this id on may have been deleted from between others.
     pub fn has_gaps_from(&self, id: StreamId) -> bool {
-        self.len != 0 && self.max_deleted_id != StreamId::MIN && id <= self.max_deleted_id
+        self.has_gaps() && self.len != 0 && id <= self.max_deleted_id
+    }
+
+    /// Whether an entry may have been deleted from between others. What was before the first one has left no gap.
+    fn has_gaps(&self) -> bool {
+        self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= self.first_id
     }
 
     /// How many entries were added up to the one of this id, if that can be told.
     pub fn added_up_to(&self, id: StreamId) -> Option<u64> {
-        let has_gaps = self.max_deleted_id != StreamId::MIN && self.max_deleted_id >= self.first_id;
         if self.entries_added == 0 {
             Some(0)
         } else if id == self.last_id || (self.len == 0 && id < self.last_id) {
             Some(self.entries_added)
-        } else if id > self.last_id || has_gaps || id > self.first_id {
+        } else if id > self.last_id || self.has_gaps() || id > self.first_id {
             None
         } else {
             Some(self.entries_added.wrapping_sub(self.len).wrapping_add(u64::from(id == self.first_id)))
