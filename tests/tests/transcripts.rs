@@ -50,6 +50,7 @@ transcripts! {
     bitmaps,
     connection,
     dump,
+    groups,
     hashes,
     hyperloglogs,
     keys,
@@ -57,6 +58,7 @@ transcripts! {
     monitor,
     pubsub,
     server,
+    streams,
     strings,
     transactions,
 }
