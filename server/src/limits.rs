@@ -178,6 +178,17 @@ pub const SLOWLOG_ARGS: usize = 32;
 /// Bytes of an argument that SLOWLOG keeps. Redis's figure.
 pub const SLOWLOG_ARG_BYTES: usize = 128;
 
+/// Bytes of a key, channel or command that ACL LOG keeps: whoever may do nothing at all decides what stands there.
+pub const ACL_LOG_OBJECT_BYTES: usize = 4096;
+
+/// Entries of ACL LOG that a refusal is compared with, and milliseconds after which the same refusal is a new one. Redis's figures.
+pub const ACL_LOG_COMPARED: usize = 10;
+/// See [`ACL_LOG_COMPARED`].
+pub const ACL_LOG_SAME_MS: u64 = 60_000;
+
+/// Bits of the longest password that ACL GENPASS makes. Redis's figure.
+pub const GENPASS_BITS_MAX: i64 = 4096;
+
 /// Seconds that the latency monitor keeps of each event. Redis's figure.
 pub const LATENCY_SAMPLES: usize = 160;
 

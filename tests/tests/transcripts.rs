@@ -58,9 +58,11 @@ transcripts! {
     monitor,
     pubsub,
     server,
+    sets,
     streams,
     strings,
     transactions,
+    zsets,
 }
 
 /// For those who write transcripts: puts redis-server's replies where a file has none. Name files in `SANDKEY_FILL`.

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::acl::User;
+use crate::acl::log::Context;
 use crate::command;
 use crate::keyspace::{EntryRef, Key, Locked, ReadyKey, Ticket, ValueType};
 use crate::net::argv::{Argv, OwnedArgv};
@@ -29,6 +31,7 @@ use super::context::CommandContext;
 use super::dispatch::{Executor, run_counted};
 use super::error::{CommandError, CommandResult};
 use super::lock_plan::for_each_key;
+use super::permission::Question;
 use super::session::Session;
 use super::spec::{Family, Flags, tips};
 use super::table::Command;
@@ -110,6 +113,8 @@ pub struct Waiter {
     pub client: Arc<Client>,
     command: Arc<Command>,
     argv: OwnedArgv,
+    /// On whose behalf it runs.
+    user: Arc<User>,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -340,6 +345,7 @@ impl Executor {
             client: Arc::clone(&session.client),
             command: Arc::clone(command),
             argv: wait.argv.unwrap_or_else(|| OwnedArgv::from(argv)),
+            user: Arc::clone(session.user()),
             db: session.db,
             protocol: session.protocol,
             no_touch: session.no_touch,
@@ -405,9 +411,17 @@ impl Executor {
         if answer.is_some() {
             return;
         }
-        let mut session = Session::new(Arc::clone(&waiter.client), true);
+        let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
+        if let Err(error) = self.may_still_run(&mut session, waiter) {
+            waiter.command.counters.of(self.worker).rejected.add(1);
+            self.server.count_error(self.worker, &error.code());
+            reply.error(error.wire());
+            *answer = Some(Answer { reply: reply.into_inner(), appended: 0 });
+            drop(answer);
+            return self.leave(waiter, locked);
+        }
         let (server, mut tick) = (self.server, self.server.clock.ticks());
         let together = !waiter.command.flags.has(Flags::WALKS_KEYS);
         let mut ctx = self.context(&mut session, &mut reply, locked, &waiter.command, None);
@@ -426,9 +440,28 @@ impl Executor {
         }
         *answer = Some(Answer { reply: reply.into_inner(), appended });
         drop(answer);
+        self.leave(waiter, locked);
+    }
+
+    /// Somebody who waits has an answer.
+    fn leave(&self, waiter: &Waiter, locked: &mut Locked<'static>) {
         waiter.leave(locked);
-        server.tenant.blocked.remove(waiter.ticket);
+        self.server.tenant.blocked.remove(waiter.ticket);
         waiter.client.remind();
+    }
+
+    /// Whether the user of somebody who waits may still do what it might when the wait began.
+    fn may_still_run(&self, session: &mut Session, waiter: &Waiter) -> CommandResult {
+        session.renew_user(&self.server.tenant);
+        if session.is_free() {
+            return Ok(());
+        }
+        if session.must_authenticate() {
+            return Err(CommandError::NoAuth);
+        }
+        let now_ms = self.now_us / 1000;
+        let question = Question { server: self.server, config: self.config(), session, now_ms };
+        question.ask(&waiter.command, waiter.argv.as_argv(), Context::Toplevel)
     }
 }
 

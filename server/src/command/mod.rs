@@ -1,5 +1,6 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod acl_command;
 pub mod admin;
 pub mod aof;
 pub mod args;
@@ -28,6 +29,7 @@ pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
+pub mod key_access;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
@@ -41,9 +43,12 @@ pub mod module;
 pub mod monitor;
 mod name_key;
 pub mod object;
+mod permission;
 mod propagate;
 pub mod pubsub;
+mod refusal;
 mod reload;
+mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;
@@ -77,6 +82,7 @@ use spec::Family;
 
 /// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
+    acl_command::FAMILY,
     admin::FAMILY,
     aof::FAMILY,
     blocking::FAMILY,

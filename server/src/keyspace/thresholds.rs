@@ -59,7 +59,7 @@ impl Default for Thresholds {
             set: small,
             intset_entries: 512,
             zset: small,
-            list_node: NodeLimit(-2),
+            list_node: NodeLimit::default(),
             stream: BlockLimits::default(),
         }
     }

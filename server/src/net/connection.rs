@@ -105,9 +105,8 @@ impl ConnectionState {
         let mut executor = worker.executor.borrow_mut();
         // A password that was set a moment ago holds for this connection.
         executor.begin();
-        let authenticated = executor.config().requirepass.is_empty();
         Self {
-            session: Session::new(client, authenticated),
+            session: Session::new(client, executor.server.tenant.acl.default_user()),
             parser: Parser::new(),
             input: Vec::new(),
             deferred: VecDeque::new(),
@@ -263,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let rest = &received[offset..];
             let limits = RequestLimits {
                 bulk_len_max: executor.config().proto_max_bulk_len as u64,
-                unauthenticated: !self.state.session.authenticated,
+                unauthenticated: self.state.session.must_authenticate(),
             };
             let parsed = self.state.parser.parse(rest, batch, &limits);
             if parsed.stop == Stop::CrossProtocol {

@@ -38,6 +38,12 @@ pub enum End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeLimit(pub i32);
 
+impl Default for NodeLimit {
+    fn default() -> Self {
+        NodeLimit(-2)
+    }
+}
+
 impl NodeLimit {
     /// Whether so many elements with so many bytes are too large for one run.
     fn is_exceeded(self, bytes: usize, len: usize) -> bool {

@@ -7,3 +7,4 @@ mod lock;
 mod set;
 mod snapshot;
 mod table;
+mod zset;
