@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
-    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
+    BlockLimits, Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit,
+    Overwritten, PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -489,6 +489,7 @@ impl Config {
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
             list_node: NodeLimit(self.list_max_listpack_size as i32),
+            stream: BlockLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
         }
     }
 }

@@ -63,6 +63,7 @@ pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -119,6 +120,11 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

@@ -1,5 +1,5 @@
 //! Collections as they stand in a file, element by element, whichever way they were written. What is made of the elements
-//! is decided by whoever walks: fields go to the keyspace, the others become [`Canonical`](super::Canonical).
+//! is decided by whoever walks.
 
 use super::VALKEY_VERSION;
 use super::error::{Malformed, RdbError, Result};
