@@ -78,7 +78,7 @@ impl Shard {
         std::mem::replace(self.db(index), db)
     }
 
-    /// Swaps two databases. Those who watch are told by `touch_all`, which is the caller's to call.
+    /// Swaps two databases. To tell those who watch is the caller's part.
     pub fn swap(&mut self, a: usize, b: usize) {
         self.open(a.max(b));
         self.dbs.swap(a, b);
@@ -131,14 +131,19 @@ impl Shard {
         }
     }
 
+    /// The keys of a database that somebody watches.
+    pub fn watched_keys(&self, db: usize) -> Vec<Box<[u8]>> {
+        self.watched.get(&db).into_iter().flatten().map(|(key, _)| key.clone()).collect()
+    }
+
     #[cold]
-    fn touch_watched(&self, db: usize, key: &[u8]) {
+    pub(super) fn touch_watched(&self, db: usize, key: &[u8]) {
         let flags = self.watched.get(&db).and_then(|keys| keys.get(key));
         // The lock orders these stores before the owner's load: EXEC reads its flag with the shards locked.
         flags.into_iter().flatten().for_each(|flag| flag.store(true, Relaxed));
     }
 
-    /// Tells those who watch keys of a database for which `changed` holds; FLUSHDB and SWAPDB have few others.
+    /// Tells those who watch keys of a database for which `changed` holds.
     pub fn touch_all(&self, db: usize, mut changed: impl FnMut(&[u8]) -> bool) {
         let keys = self.watched.get(&db).into_iter().flatten();
         for (_, flags) in keys.filter(|(key, _)| changed(key)) {
