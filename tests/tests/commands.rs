@@ -17,17 +17,14 @@ struct Row {
 
 /// Commands that only one of the two servers has, and why. `|*` stands for all subcommands.
 const ONE_SIDED: &[(&str, &str)] = &[
-    ("client|caching", "there is no client-side caching"),
-    ("client|getredir", "there is no client-side caching"),
     ("client|no-touch", "newer than 7.0"),
     ("client|setinfo", "newer than 7.0"),
-    ("client|tracking", "there is no client-side caching"),
-    ("client|trackinginfo", "there is no client-side caching"),
     ("cluster|*", "there is no cluster mode, and CLUSTER says so whatever is asked"),
     ("module|inspect", "our own"),
     ("module|limits", "our own"),
     ("module|loadbytes", "our own"),
     ("module|upgrade", "our own"),
+    ("waitaof", "newer than 7.0"),
 ];
 
 /// Compiling a module happens beside the workers, so our MULTI cannot queue these; redis-server's can.

@@ -30,10 +30,12 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::resolve::allowed_while_subscribed;
+pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
-use super::table::{Command, CommandTable, unknown_command};
+use super::table::{Command, CommandTable};
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -593,43 +595,6 @@ impl Executor {
             }
         }
     }
-}
-
-/// Which command the arguments name: a subcommand if the first word is a container.
-pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
-    resolve_subcommand(command, argv)
-}
-
-/// The subcommand that the arguments name, or the command itself when it is no container.
-pub fn resolve_subcommand<'t>(
-    command: &'t Arc<Command>,
-    argv: Argv<'_>,
-) -> Result<&'t Arc<Command>, CommandError> {
-    if command.subcommands.is_empty() || argv.len() < 2 {
-        return Ok(command);
-    }
-    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
-    command.subcommands.get(&name).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
-        let container = command.name.to_ascii_uppercase();
-        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
-    })
-}
-
-fn allowed_while_subscribed(name: &str) -> bool {
-    matches!(
-        name,
-        "subscribe"
-            | "unsubscribe"
-            | "psubscribe"
-            | "punsubscribe"
-            | "ssubscribe"
-            | "sunsubscribe"
-            | "ping"
-            | "quit"
-            | "reset"
-    )
 }
 
 /// Run a command, count it, and answer its error if it fails. `tick` is when it began, and then when it ended.

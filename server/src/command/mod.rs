@@ -38,6 +38,7 @@ pub mod object;
 mod propagate;
 pub mod pubsub;
 mod reload;
+mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;

@@ -13,7 +13,7 @@ use super::spec::Family;
 pub const FAMILY: Family = Family {
     group: "generic",
     commands: &[
-        command!("WAIT", 3, NOSCRIPT | BLOCKING, [], wait,
+        command!("WAIT", 3, NOSCRIPT, [], wait,
             "3.0.0", "O(1)", "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.",
             "numreplicas timeout", categories: &["connection"],
             tips: &["request_policy:all_shards", "response_policy:agg_min"]),
