@@ -31,6 +31,7 @@ pub fn spawn(server: &'static Server) {
             }
             server.save_if_due(&config);
             server.rewrite_if_due(&config);
+            server.serve_on_disk();
             expiry.limit(server, &config, is_paused);
             server.evict_clients(&config);
             tend_clients(server, &config);

@@ -39,6 +39,15 @@ impl Digest {
             for (field, value) in hash.iter() {
                 self.add_pair(field, StringRef::bytes(value, &mut digits));
             }
+        } else if let Some(list) = entry.list() {
+            list.iter().for_each(|element| self.append(element));
+        } else if let Some(set) = entry.set() {
+            let mut digits = itoa::Buffer::new();
+            set.iter().for_each(|member| self.add(StringRef::bytes(member, &mut digits)));
+        } else if let Some(zset) = entry.zset() {
+            for (member, score) in zset.iter() {
+                self.add_pair(member, seventeen_digits(score).as_bytes());
+            }
         } else if let Some(module) = entry.module() {
             self.add(&of_module(module));
         } else if let Some(opaque) = entry.opaque() {
@@ -59,13 +68,6 @@ impl Digest {
 
     fn append_opaque(&mut self, opaque: &Opaque) {
         match decoded::decode(opaque.rdb_type, &opaque.bytes) {
-            Ok(Decoded::List(elements)) => elements.iter().for_each(|element| self.append(element)),
-            Ok(Decoded::Set(members)) => members.iter().for_each(|member| self.add(member)),
-            Ok(Decoded::Zset(members)) => {
-                for (member, score) in members {
-                    self.add_pair(&member, seventeen_digits(score).as_bytes());
-                }
-            }
             Ok(Decoded::Stream(stream)) => {
                 for entry in &stream.entries {
                     self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
@@ -123,7 +125,7 @@ fn seventeen_digits(score: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyspace::{Entry, Hash, HashLimits, Value};
+    use crate::keyspace::{Entry, Hash, PackedLimits, Value};
 
     #[test]
     fn scores_are_spelled_as_c_spells_them() {
@@ -154,7 +156,7 @@ mod tests {
         };
         assert_eq!(digest(Value::String(b"bar".to_vec())), "68467c70ae30376e7ce005bcc8827f5ba7fd67dc");
         let mut hash = Hash::new();
-        hash.set(b"a", b"b", HashLimits::default());
+        hash.set(b"a", b"b", PackedLimits::default());
         assert_eq!(digest(Value::Hash(Box::new(hash))), "e74b6918422998016f954e98a1a8c89a0e1e4a25");
     }
 }

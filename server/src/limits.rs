@@ -39,6 +39,12 @@ pub const HASH_MAX_LISTPACK_ENTRIES: usize = 128;
 /// See [`HASH_MAX_LISTPACK_ENTRIES`].
 pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 
+/// Members of a set of integers in its compact form, whatever is configured: adding one moves those behind it. Redis's figure.
+pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
+
+/// Bytes of a set in its packed form, whatever is configured: it is searched from its beginning. Redis's figure.
+pub const PACKED_BYTES_MAX: usize = 1 << 30;
+
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
@@ -153,6 +159,17 @@ pub const SLOWLOG_ARGS: usize = 32;
 /// Bytes of an argument that SLOWLOG keeps. Redis's figure.
 pub const SLOWLOG_ARG_BYTES: usize = 128;
 
+/// Bytes of a key, channel or command that ACL LOG keeps: whoever may do nothing at all decides what stands there.
+pub const ACL_LOG_OBJECT_BYTES: usize = 4096;
+
+/// Entries of ACL LOG that a refusal is compared with, and milliseconds after which the same refusal is a new one. Redis's figures.
+pub const ACL_LOG_COMPARED: usize = 10;
+/// See [`ACL_LOG_COMPARED`].
+pub const ACL_LOG_SAME_MS: u64 = 60_000;
+
+/// Bits of the longest password that ACL GENPASS makes. Redis's figure.
+pub const GENPASS_BITS_MAX: i64 = 4096;
+
 /// Seconds that the latency monitor keeps of each event. Redis's figure.
 pub const LATENCY_SAMPLES: usize = 160;
 
@@ -251,6 +268,12 @@ pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
+
+/// SPOP takes members out one by one unless this many times fewer stay than go: then it makes a new set of those. Redis's figure.
+pub const POP_NEARLY_ALL: usize = 5;
+
+/// Members that one command names when what SPOP has taken out is repeated. Redis's figure.
+pub const PROPAGATED_MEMBERS: usize = 1024;
 
 // RDB
 
@@ -408,3 +431,6 @@ pub const FREE_EFFORT: u64 = 256;
 
 /// Bytes of memory up to which the instance for work on single values is kept.
 pub const WORKSHOP_KEPT: usize = 16 << 20;
+
+/// How many bytes are taken from a client while its command waits; what is more stays in the socket. Reading on shows when it leaves.
+pub const WAITING_INPUT_MAX: usize = 64 * 1024;

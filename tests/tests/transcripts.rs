@@ -47,10 +47,13 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    bitmaps,
     connection,
     dump,
     hashes,
+    hyperloglogs,
     keys,
+    lists,
     monitor,
     pubsub,
     server,

@@ -345,13 +345,15 @@ fn unpause(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
-/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]` -- O(1). Whether the client was blocked; no command blocks yet.
+/// `CLIENT UNBLOCK id [TIMEOUT|ERROR]` -- O(N) in those who wait. Whether the client waited in a command.
 fn unblock(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    match argv.get(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
-        None | Some(b"timeout" | b"error") => {}
+    let with_error = match argv.get(3).map(<[u8]>::to_ascii_lowercase).as_deref() {
+        None | Some(b"timeout") => false,
+        Some(b"error") => true,
         _ => return Err(CommandError::line("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
-    }
-    args::integer(argv.at(2))?;
-    ctx.reply.integer(0);
+    };
+    let id = u64::try_from(args::integer(argv.at(2))?).ok();
+    let ended = id.is_some_and(|id| ctx.tenant.blocked.unblock(id, with_error));
+    ctx.reply.integer(i64::from(ended));
     Ok(())
 }

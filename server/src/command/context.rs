@@ -11,6 +11,7 @@ use crate::server::Server;
 use crate::stats::Stats;
 use crate::tenant::Tenant;
 
+use super::blocking::Wait;
 use super::error::CommandError;
 use super::keys::Keys;
 use super::session::Session;
@@ -39,6 +40,8 @@ pub struct CommandContext<'a> {
     pub seed: Option<u64>,
     /// Keys that the command turns out to need and that are not locked: it has done nothing yet, and runs again with them.
     pub more_keys: Vec<Box<[u8]>>,
+    /// It has found nothing and wants to wait.
+    pub wait: Option<Wait>,
     /// What a module's command has had other commands do.
     pub called: Called,
     /// The instances that it has locked.

@@ -4,7 +4,7 @@
 //! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
 //! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await. An instance may stay
 //! locked from one command of a batch to the next.
-//! Undo, effects and refusals are decided here and nowhere else; what a command does is in its family's file.
+//! Undo and effects are decided here and nowhere else; reasons to refuse are in `refusal`, what a command does is in its family's file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -15,8 +15,9 @@ use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
 use crate::effects::tracking::Own;
-use crate::keyspace::{HashLimits, Key};
+use crate::keyspace::{Key, Locked, Thresholds};
 use crate::limits;
+use crate::module::InstanceGuards;
 use crate::net::argv::{Argv, OwnedArgv};
 use crate::net::client::flag;
 use crate::net::reply::ReplyWriter;
@@ -25,12 +26,13 @@ use crate::server::Server;
 use super::args;
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
+pub use super::blocking::Waiter;
 use super::context::{Called, CommandContext};
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
-use super::resolve::allowed_while_subscribed;
+use super::resolve::resolve_original;
 pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
@@ -46,6 +48,8 @@ pub enum Outcome {
     Delay(Duration),
     /// The session has a job, from which the reply comes.
     Job,
+    /// The session waits for something, from which the reply comes.
+    Wait,
 }
 
 /// How a run of a command ended.
@@ -60,7 +64,7 @@ enum Ran {
 
 /// Where a client hears of keys that it tracks.
 #[derive(Clone, Copy)]
-enum Told {
+pub(super) enum Told {
     /// Before its reply: what happened before its command ran.
     Before,
     /// Behind it: what its command did.
@@ -78,9 +82,11 @@ pub struct Executor {
     /// Taken out while a command runs, which borrows from it: a reference count that all workers change would cost
     /// more than the look-up.
     table: Option<Arc<CommandTable>>,
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
+    /// What the configuration says of encodings.
+    thresholds: Thresholds,
     generation: (u64, u64),
-    effects: Effects,
+    pub(super) effects: Effects,
     scratch: Scratch,
     tick: u64,
     /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
@@ -98,6 +104,7 @@ impl Executor {
             now_us: 0,
             table: None,
             config: server.config.current(),
+            thresholds: Thresholds::default(),
             generation: (u64::MAX, u64::MAX),
             effects: Effects::default(),
             scratch: Scratch::default(),
@@ -131,11 +138,11 @@ impl Executor {
 
     #[inline]
     fn refresh(&mut self) {
-        let generation =
-            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        let generation = (self.server.tenant.generation.load(Acquire), self.server.config.generation());
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
+            self.thresholds = self.config.thresholds();
             self.generation = generation;
         }
     }
@@ -205,7 +212,7 @@ impl Executor {
             }
             self.refresh();
         };
-        if outcome != Outcome::Job && !matches!(outcome, Outcome::Delay(_)) {
+        if outcome == Outcome::Done {
             self.apply_reply_mode(session, reply, mark);
             if session.caching && !args::is(&argv[0], "CLIENT") {
                 session.end_caching();
@@ -236,7 +243,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Result<(), CommandError> {
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let result = match resolve(&table, argv) {
+        let result = match resolve_original(&table, argv) {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
@@ -263,6 +270,7 @@ impl Executor {
         if std::mem::take(&mut session.postponed) {
             session.client.set_flag(flag::BLOCKED, false);
         }
+        session.renew_user_as_of(&self.server.tenant, self.generation.0);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -295,7 +303,11 @@ impl Executor {
         if !self.run_to_end(session, command, argv, reply, &plan) {
             return None;
         }
-        Some(if session.job.is_some() { Outcome::Job } else { Outcome::Done })
+        Some(match () {
+            () if session.job.is_some() => Outcome::Job,
+            () if session.waiting.is_some() => Outcome::Wait,
+            () => Outcome::Done,
+        })
     }
 
     /// Run a command, with all the keys that it turns out to need. False if its module has gone meanwhile.
@@ -348,127 +360,6 @@ impl Executor {
         }
     }
 
-    /// Stop 4. `Ok(Some(_))` means not yet.
-    fn reasons_to_refuse(
-        &mut self,
-        session: &mut Session,
-        command: &Command,
-        argv: Argv<'_>,
-    ) -> Result<Option<Duration>, CommandError> {
-        if !command.takes(argv.len()) {
-            return Err(CommandError::WrongArity(command.name.clone()));
-        }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return Err(CommandError::NoAuth);
-        }
-        if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
-            return Err(CommandError::line("ERR Command not allowed inside a transaction"));
-        }
-        if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
-            return Err(CommandError::err(format_args!(
-                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-                command.name
-            )));
-        }
-        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
-            && let Some(wait) = self.file_trouble(session, command)?
-        {
-            return Ok(Some(wait));
-        }
-        if self.config.maxmemory != 0 {
-            self.make_room(session, command)?;
-        }
-        if self.server.tenant.tracking.is_active() {
-            self.server.limit_tracked(&self.config, &mut self.effects);
-            self.deliver(session, Told::Before);
-        }
-        if self.server.tenant.migrations.held.holds_back(command, session, argv) {
-            return Ok(Some(limits::MIGRATE_STEP));
-        }
-        Ok(self.server.paused_for(command, session, self.now_us).inspect(|_| {
-            session.postponed = true;
-            session.client.set_flag(flag::BLOCKED, true);
-        }))
-    }
-
-    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
-    /// case, those that write in the others, and they wait while the disk has to catch up.
-    #[cold]
-    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let runs = queue.filter(|_| command.flags.has(Flags::RUNS_QUEUE)).map(|(queued, _)| queued.flags);
-        let flags = || std::iter::once(command.flags).chain(runs.clone());
-        if self.server.persistence.is_loading() && !flags().all(|flags| flags.has(Flags::LOADING)) {
-            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
-        }
-        let writes = flags().any(|flags| flags.has(Flags::WRITE));
-        // Those who watch the server ask with PING whether it can do its work.
-        if (writes || command.name == "ping")
-            && let Some(reason) = self.server.aof.write_error()
-        {
-            let text = format!("MISCONF Errors writing to the AOF file: {reason}");
-            return Err(CommandError::Other(text.into()));
-        }
-        if writes && self.server.aof.is_full() {
-            return Ok(Some(limits::AOF_FULL_STEP));
-        }
-        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
-            return Err(CommandError::line(
-                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
-                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
-                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
-                 for details about the RDB error.",
-            ));
-        }
-        Ok(None)
-    }
-
-    /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
-    fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
-        // Paused clients are to find the data as it was.
-        let enough = self.server.is_paused(self.now_us)
-            || self.server.evict(&self.config, Some(self.worker), self.now_us / 1000, &mut self.effects);
-        self.deliver(session, Told::Before);
-        let grows = match &session.transaction {
-            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
-                transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
-            }
-            // A transaction is not begun that could not be ended: whatever would be queued is refused.
-            Some(_) if !command.flags.has(Flags::NOT_QUEUED) => true,
-            _ => command.flags.has(Flags::OOM),
-        };
-        if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
-    }
-
-    /// Answer a command that does not run.
-    fn refuse(
-        &mut self,
-        session: &mut Session,
-        command: Option<&Command>,
-        error: &CommandError,
-        reply: &mut ReplyWriter,
-    ) {
-        self.held.release();
-        if let Some(command) = command {
-            command.counters.of(self.worker).rejected.add(1);
-        }
-        // EXEC itself, when refused, ends the transaction.
-        if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
-            let text = error.to_string();
-            let text = text.strip_prefix("ERR ").unwrap_or(&text);
-            session.discard_transaction();
-            self.server.unwatch_all(session);
-            self.server.count_error(self.worker, "EXECABORT");
-            reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
-            return;
-        }
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
-        self.server.count_error(self.worker, &error.code());
-        reply.error(error.wire());
-    }
-
     fn wait_for_fuel(
         &mut self,
         session: &mut Session,
@@ -508,8 +399,56 @@ impl Executor {
         if plan.is_stale() {
             return Ran::Stale;
         }
+        let mut locked = plan.lock_shards(server);
+        let mut tick = self.tick;
+        let mut ctx = self.context(session, reply, &mut locked, command, plan.key());
+        ctx.instances = instances;
+        // Under the locks: whoever turns it on has held them all.
+        ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
+        let mark = ctx.reply.len();
+        run_counted(&mut ctx, command, argv, &mut tick);
+        ctx.keys.collect_expired();
+        let more_keys = std::mem::take(&mut ctx.more_keys);
+        if !ctx.keys.effects.propagation.is_empty() {
+            let together = !command.flags.has(Flags::WALKS_KEYS);
+            let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
+            ctx.session.appended = end;
+        }
+        let instances = std::mem::take(&mut ctx.instances);
+        let wait = ctx.wait.take();
+        drop(ctx);
+        self.tick = tick;
+        if let Some(wait) = wait {
+            let timeout_reply = reply.as_bytes()[mark..].to_vec();
+            reply.truncate(mark);
+            self.enter_queues(session, (command, argv), &mut locked, wait, timeout_reply);
+        }
+        let awaited = server.tenant.blocked.is_any() && locked.is_ready();
+        let later = if awaited { self.serve_waiting(&mut locked) } else { Vec::new() };
+        drop(locked);
+        self.held.keep(instances, &server.clock, self.tick);
+        if session.is_loader {
+            self.effects.discard();
+        }
+        self.after_keys(session);
+        if !later.is_empty() {
+            self.serve_later(session, later);
+        }
+        if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
+    }
+
+    /// What a command runs in.
+    pub(super) fn context<'c>(
+        &'c mut self,
+        session: &'c mut Session,
+        reply: &'c mut ReplyWriter,
+        locked: &'c mut Locked<'static>,
+        command: &Command,
+        known_key: Option<Key<'c>>,
+    ) -> CommandContext<'c> {
+        let server = self.server;
         let (now_us, now_ms) = session.times(self.now_us);
-        let session_seed = session.replay.map(|replay| replay.seed);
         let keys = Keys {
             db: session.db,
             now_ms,
@@ -519,58 +458,41 @@ impl Executor {
             // Nobody hears of what is repeated.
             notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
             lazy_expire: self.config.lazyfree_lazy_expire,
-            hash_limits: HashLimits {
-                entries: self.config.hash_max_listpack_entries,
-                value: self.config.hash_max_listpack_value,
-            },
+            thresholds: &self.thresholds,
             stats: server.stats.of(self.worker),
             effects: &mut self.effects,
-            locked: plan.lock_shards(server),
+            locked,
             scratch: &mut self.scratch,
         };
-        let mut ctx = CommandContext {
+        CommandContext {
             server,
             tenant: &server.tenant,
             config: &self.config,
             worker: self.worker,
+            seed: session.replay.map(|replay| replay.seed),
             session,
             reply,
             now_us,
             command_id: command.id,
             in_transaction: false,
-            seed: session_seed,
             more_keys: Vec::new(),
+            wait: None,
             called: Called::default(),
-            instances,
-            known_key: plan.key(),
+            instances: InstanceGuards::default(),
+            known_key,
             keys,
-        };
-        // Under the locks: whoever turns it on has held them all.
-        ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
-        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
-        run_counted(&mut ctx, command, argv, &mut self.tick);
-        ctx.keys.collect_expired();
-        let more_keys = std::mem::take(&mut ctx.more_keys);
-        if !ctx.keys.effects.propagation.is_empty() {
-            let together = !command.flags.has(Flags::WALKS_KEYS);
-            let end = server.aof.append(&mut ctx.keys.effects.propagation, together);
-            ctx.session.appended = end;
         }
-        // Unlocks.
-        let is_loader = ctx.session.is_loader;
-        let instances = std::mem::take(&mut ctx.instances);
-        drop(ctx);
-        self.held.keep(instances, &server.clock, self.tick);
+    }
+
+    /// No key is locked any more: free what was replaced, and deliver what follows.
+    #[inline]
+    pub(super) fn after_keys(&mut self, session: &Session) {
         self.scratch.clear();
-        if is_loader {
-            self.effects.discard();
-        }
         self.deliver(session, Told::Behind);
-        if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
 
     /// Stop 11: nobody's keys are locked any more.
-    fn deliver(&mut self, session: &Session, place: Told) {
+    pub(super) fn deliver(&mut self, session: &Session, place: Told) {
         if !self.effects.is_empty() {
             self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
             let own = &mut self.told[place as usize];
@@ -613,7 +535,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     } else {
         ctx.propagate_after(effects, command, argv);
     }
-    if ctx.session.is_loader {
+    // One that waits is counted when it has ended.
+    if ctx.session.is_loader || ctx.wait.is_some() {
         return;
     }
     if ctx.session.tracks_reads() && command.flags.has(Flags::READ) {
@@ -645,7 +568,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
     {
-        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+        let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+        ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, ctx.config);
     }
 }
 

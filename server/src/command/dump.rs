@@ -147,7 +147,7 @@ fn restore(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// The value of a payload. What comes out of a file that this server wrote need not be tried.
 fn restored(ctx: &CommandContext<'_>, payload: &[u8]) -> Result<Value, CommandError> {
-    let value = value::restore(payload, ctx.keys.hash_limits, ctx.time_ms());
+    let value = value::restore(payload, ctx.keys.thresholds, ctx.time_ms());
     let value = value.map_err(|error| CommandError::Other(error.to_string().into()))?;
     if let Value::Module(module) = &value
         && !ctx.session.is_loader

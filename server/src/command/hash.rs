@@ -4,7 +4,7 @@
 
 use crate::command;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Expire, Hash, HashLimits, Key, StringRef, Value};
+use crate::keyspace::{Db, Expire, Hash, Key, PackedLimits, StringRef, Value};
 use crate::net::argv::Argv;
 
 use super::args;
@@ -97,7 +97,7 @@ fn set_field(
     value: &[u8],
     event: &'static str,
 ) -> CommandResult {
-    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.hash_limits);
+    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.thresholds.hash);
     let existed = edit(ctx.keys.write_field(key, field)?, key, now_ms, |hash| {
         hash.set(field, value, limits);
     })?;
@@ -111,7 +111,7 @@ fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result
         return Err(CommandError::WrongArity(name.to_owned()));
     }
     let key = ctx.key_at(argv, 1);
-    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.hash_limits);
+    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.thresholds.hash);
     // What is wrong with the type must be found before anything is recorded for undo.
     let db = if ctx.keys.scratch.undo.is_active() {
         ctx.keys.peek_hash(&key)?;
@@ -130,7 +130,7 @@ fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result
     Ok(new)
 }
 
-fn set_all(hash: &mut Hash, pairs: Argv<'_>, limits: HashLimits) -> i64 {
+fn set_all(hash: &mut Hash, pairs: Argv<'_>, limits: PackedLimits) -> i64 {
     let pairs = (0..pairs.len()).step_by(2).map(|at| (pairs.at(at), pairs.at(at + 1)));
     pairs.map(|(field, value)| i64::from(hash.set(field, value, limits))).sum()
 }

@@ -108,7 +108,7 @@ fn info(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let any = |names: [&str; 2]| SECTIONS.iter().zip(wanted).any(|(row, on)| on && names.contains(&row.name));
     let databases = if any(["memory", "keyspace"]) {
         let now_ms = ctx.now_ms();
-        figures::databases(&mut ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?
+        figures::databases(ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?
     } else {
         BTreeMap::new()
     };

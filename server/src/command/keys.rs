@@ -1,17 +1,28 @@
 //! The keys that a running command has locked, and the only way to them: here expiry, statistics, watched keys, events
 //! and undo happen once and for every command. What the values themselves can do is in `keyspace`.
 
+use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Cause, Db, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key, Locked, Overwritten, Place, Shard,
-    StringRef, ValueType,
+    Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
+    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
 use super::undo::Mark;
+
+/// What became of a key whose collection was changed.
+pub struct Changed<R> {
+    /// What the change answered.
+    pub result: R,
+    /// It was not there before, and is now.
+    pub is_new: bool,
+    /// It was there before, and nothing was left.
+    pub is_gone: bool,
+}
 
 /// What a command may do to keys. A field of its own in the context, so that a value can be read while the reply is written.
 pub struct Keys<'a> {
@@ -29,14 +40,14 @@ pub struct Keys<'a> {
     pub notify: Class,
     /// Keys that have expired are unlinked.
     pub lazy_expire: bool,
-    /// The thresholds between the two forms of a hash.
-    pub hash_limits: HashLimits,
+    /// Up to where collections stay compact.
+    pub thresholds: &'a Thresholds,
     /// This worker's counters.
     pub stats: &'static Stats,
     /// What follows from the command.
     pub effects: &'a mut Effects,
     /// The shards that are locked.
-    pub locked: Locked<'a>,
+    pub locked: &'a mut Locked<'static>,
     /// What it must undo, and what is freed after the locks.
     pub scratch: &'a mut Scratch,
 }
@@ -110,12 +121,14 @@ impl Keys<'_> {
         }
     }
 
+    /// The collection under a key, to be changed: counts nothing.
+    pub fn peek_as<T: Collection>(&mut self, key: &Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.peek(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
+    }
+
     /// The hash under a key, to be changed: counts nothing.
     pub fn peek_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
-        match self.peek(key)? {
-            None => Ok(None),
-            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
-        }
+        self.peek_as(key)
     }
 
     /// Whether a key is not there, and somebody listens to keys being made. Asks the table only in that case.
@@ -133,13 +146,93 @@ impl Keys<'_> {
         }
     }
 
+    /// The collection under a key, to be read.
+    #[inline]
+    pub fn read_as<T: Collection>(&mut self, key: &Key<'_>) -> Result<Option<&T>, CommandError> {
+        self.read(key)?.map(|entry| T::of(entry).ok_or(CommandError::WrongType)).transpose()
+    }
+
+    /// The collection under a key that has been read already, beside others. Counts nothing.
+    pub fn beside<T: Collection>(&self, key: &Key<'_>) -> Option<&T> {
+        self.locked.peek(key, self.db, self.now_ms).and_then(T::of)
+    }
+
     /// The hash under a key, to be read.
     #[inline]
     pub fn read_hash(&mut self, key: &Key<'_>) -> Result<Option<&Hash>, CommandError> {
-        match self.read(key)? {
-            None => Ok(None),
-            Some(entry) => entry.hash().map(Some).ok_or(CommandError::WrongType),
+        self.read_as(key)
+    }
+
+    /// Change the collection under a key, which is made if it is not there and goes if nothing is left of it. Nothing is told to
+    /// anybody: call `modified` when something was changed, and record the events of a key that came or went.
+    pub fn change<T: Collection, R>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Changed<R>, CommandError> {
+        self.write(key)?;
+        self.change_recorded(key, change)
+    }
+
+    /// The same for a key whose undo has been recorded, as `write_members` does.
+    pub fn change_recorded<T: Collection, R>(
+        &mut self,
+        key: &Key<'_>,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<Changed<R>, CommandError> {
+        let now_ms = self.now_ms;
+        let db = self.db_of(key)?;
+        let Some(mut entry) = db.get_mut(key, now_ms) else {
+            let mut value = T::default();
+            let result = change(&mut value);
+            let is_new = !value.is_nothing();
+            if is_new {
+                db.set_value(key, value.into_value(), Expire::Clear, now_ms);
+            }
+            return Ok(Changed { result, is_new, is_gone: false });
+        };
+        let value = T::of_mut(&mut entry).ok_or(CommandError::WrongType)?;
+        let result = change(value);
+        let is_gone = value.is_nothing();
+        drop(entry);
+        if is_gone {
+            db.remove(key, now_ms);
         }
+        Ok(Changed { result, is_new: false, is_gone })
+    }
+
+    /// Store a collection in the place of whatever is there, or delete that if the collection is nothing. What was there is freed
+    /// after the locks. The result is whether something was there.
+    pub fn store<T: Collection>(&mut self, key: &Key<'_>, value: T) -> Result<bool, CommandError> {
+        let value = (!value.is_nothing()).then(|| value.into_value());
+        self.replace(key, value, Expire::Clear)
+    }
+
+    /// Put a value in the place of whatever is there, or delete that. What was there is freed after the locks, or goes into the undo
+    /// log as it is, without a copy. The result is whether something was there.
+    pub fn replace(
+        &mut self,
+        key: &Key<'_>,
+        value: Option<Value>,
+        expire: Expire,
+    ) -> Result<bool, CommandError> {
+        if !self.may_write {
+            return Err(CommandError::ReadOnly);
+        }
+        let (index, now_ms) = (self.db, self.now_ms);
+        let db = self.db_of(key)?;
+        let old = match value {
+            None => db.remove(key, now_ms),
+            Some(value) => db.set_value(key, value, expire, now_ms),
+        };
+        let was_there = old.is_some();
+        let undo = &mut self.scratch.undo;
+        if undo.is_active() && !undo.has_key(index, key) {
+            undo.record_entry(index, key, old);
+        } else if let Some(old) = old {
+            self.drop_later(old);
+        }
+        Ok(was_there)
     }
 
     /// The type of the value under a key, without counting anything.
@@ -181,6 +274,28 @@ impl Keys<'_> {
         self.write(key)
     }
 
+    /// Record what undo needs before members are added to the set under a key or taken out of it. Below a module's command that is whether
+    /// they are in it now instead of a copy of the whole set, if that is large; then it does not become empty.
+    pub fn write_members<'m>(
+        &mut self,
+        key: &Key<'_>,
+        members: impl ExactSizeIterator<Item = &'m [u8]>,
+    ) -> Result<(), CommandError> {
+        if self.scratch.undo.is_active() && self.may_write {
+            let (index, now_ms) = (self.db, self.now_ms);
+            self.peek_as::<Set>(key)?;
+            let set = self.locked.peek(key, index, now_ms).and_then(EntryRef::set);
+            let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
+            if let Some(set) = set.filter(is_large) {
+                for member in members {
+                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                }
+                return Ok(());
+            }
+        }
+        self.write(key).map(drop)
+    }
+
     /// A key of the selected database was changed: count it, tell those who watch it, record the event.
     #[inline]
     pub fn modified(&mut self, key: &Key<'_>, class: Class, event: &'static str) {
@@ -198,6 +313,17 @@ impl Keys<'_> {
     #[inline]
     pub fn also_modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.event(self.notify, class, event, index, key.bytes);
+        self.tell_watchers(index, key);
+    }
+
+    /// A key of the selected database was changed in a way that no event tells: count it, tell those who watch it.
+    pub fn modified_silently(&mut self, key: &Key<'_>) {
+        self.effects.dirty += 1;
+        self.tell_watchers(self.db, key);
+    }
+
+    #[inline]
+    fn tell_watchers(&mut self, index: usize, key: &Key<'_>) {
         // Below a module's command this happens when it has succeeded.
         if !self.scratch.undo.is_active()
             && let Some(shard) = self.locked.shard(key)
@@ -247,6 +373,15 @@ impl Keys<'_> {
         Ok(was_there)
     }
 
+    /// Store a string that was made in a buffer of its own, whatever is there. The result is whether the key was there.
+    pub fn set_buffer(&mut self, key: &Key<'_>, bytes: Vec<u8>) -> Result<bool, CommandError> {
+        let now_ms = self.now_ms;
+        let old = self.write(key)?.set_raw(key, bytes, now_ms);
+        let was_there = old.is_some();
+        old.into_iter().for_each(|entry| self.drop_later(entry));
+        Ok(was_there)
+    }
+
     /// Free a value after the locks if that may take long.
     pub fn drop_later(&mut self, entry: Entry) {
         if entry.as_ref().value_type() != ValueType::String {
@@ -288,7 +423,7 @@ impl Expired<'_> {
 }
 
 /// What happens around and after a command.
-impl<'a> Keys<'a> {
+impl Keys<'_> {
     /// Keys that were found expired: raise their events, tell those who watch them, free them later.
     #[inline]
     pub fn collect_expired(&mut self) {
@@ -298,7 +433,7 @@ impl<'a> Keys<'a> {
 
     /// What happens to keys that were found expired, beside the shards that are locked.
     #[inline]
-    pub fn expired(&mut self) -> (Expired<'_>, &mut Locked<'a>) {
+    pub fn expired(&mut self) -> (Expired<'_>, &mut Locked<'static>) {
         let expired = Expired {
             index: self.db,
             notify: self.notify,
@@ -307,7 +442,7 @@ impl<'a> Keys<'a> {
             effects: self.effects,
             garbage: &mut self.scratch.garbage,
         };
-        (expired, &mut self.locked)
+        (expired, self.locked)
     }
 
     /// Look whether a key of any database has expired, and tell those who watch it if so.
@@ -325,245 +460,29 @@ impl<'a> Keys<'a> {
 
     /// Undo what was written since, newest first.
     pub fn undo_to(&mut self, mark: Mark) {
-        self.scratch.undo.undo_to(mark, &mut self.locked);
+        self.scratch.undo.undo_to(mark, self.locked);
     }
 
     /// A module's command has succeeded: what it changed stands, and those who watch it are told.
     pub fn keep_changes(&mut self) {
         let Scratch { undo, garbage, flushed } = &mut *self.scratch;
-        undo.keep(&mut self.locked, garbage, flushed, &mut self.effects.invalidations);
+        undo.keep(self.locked, garbage, flushed, &mut self.effects.invalidations);
+    }
+}
+
+impl Config {
+    /// Up to where collections stay compact.
+    pub fn thresholds(&self) -> Thresholds {
+        let packed = |entries, value| PackedLimits { entries, value };
+        Thresholds {
+            hash: packed(self.hash_max_listpack_entries, self.hash_max_listpack_value),
+            set: packed(self.set_max_listpack_entries, self.set_max_listpack_value),
+            intset_entries: self.set_max_intset_entries,
+            zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
+            list_node: NodeLimit(self.list_max_listpack_size as i32),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::keyspace::{AccessClock, Keyspace, Value};
-
-    const NOW_MS: u64 = 1_000_000;
-
-    fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
-        let keyspace = Keyspace::new(16, 2, AccessClock::Lru, 1);
-        let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
-        let mut keys = Keys {
-            db: 0,
-            now_ms: NOW_MS,
-            no_touch: false,
-            keeps_dead: false,
-            may_write: true,
-            notify: Class::NONE,
-            lazy_expire: false,
-            hash_limits: HashLimits::default(),
-            stats: Box::leak(Box::default()),
-            effects: &mut effects,
-            locked: keyspace.lock_all(),
-            scratch: &mut scratch,
-        };
-        test(&mut keys);
-    }
-
-    fn edit_hash(keys: &mut Keys<'_>, key: &Key<'_>, field: &str, value: Option<&str>) {
-        let limits = keys.hash_limits;
-        let db = keys.write_field(key, field.as_bytes()).expect("all shards are locked");
-        let mut entry = db.get_mut(key, NOW_MS).expect("the hash is there");
-        let hash = entry.hash().expect("it is a hash");
-        match value {
-            Some(value) => {
-                assert!(hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"));
-            }
-            None => assert!(hash.del(field.as_bytes())),
-        }
-    }
-
-    /// Both forms of a hash: a small one is recorded whole, a large one field by field.
-    #[test]
-    fn fields_are_undone_even_if_their_hash_is_gone() {
-        for fields in [3, 500] {
-            with_keys(|keys| {
-                let key = Key::new(b"h");
-                let mut hash = Hash::new();
-                for i in 0..fields {
-                    hash.set(format!("f{i}").as_bytes(), b"old", keys.hash_limits);
-                }
-                let value = Value::Hash(Box::new(hash));
-                keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
-                let mark = keys.scratch.undo.enter();
-                edit_hash(keys, &key, "f1", Some("new"));
-                edit_hash(keys, &key, "f1", Some("newer"));
-                edit_hash(keys, &key, "fresh", Some("new"));
-                edit_hash(keys, &key, "f2", None);
-                drop(keys.write(&key).expect("locked").remove(&key, NOW_MS));
-                keys.undo_to(mark);
-                let hash = keys.peek_hash(&key).expect("it is a hash").expect("it is there again");
-                assert_eq!((hash.len(), hash.exists(b"fresh")), (fields, false));
-                let value = |field: &[u8]| hash.get(field).map(StringRef::to_vec);
-                assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
-            });
-        }
-    }
-
-    fn number(keys: &mut Keys<'_>, key: &Key<'_>) -> Option<i64> {
-        keys.peek_string(key).ok().flatten().and_then(StringRef::int)
-    }
-
-    #[test]
-    fn a_command_that_fails_below_another_is_undone_alone() {
-        for (inner_fails, outer_fails, left) in
-            [(true, false, Some(1)), (false, false, Some(2)), (true, true, Some(0)), (false, true, Some(0))]
-        {
-            with_keys(|keys| {
-                let (key, hash) = (Key::new(b"k"), Key::new(b"h"));
-                keys.set_string(&key, b"0", Expire::Clear).expect("locked");
-                let mut fields = Hash::new();
-                for i in 0..500 {
-                    fields.set(format!("f{i}").as_bytes(), b"0", keys.hash_limits);
-                }
-                let value = Value::Hash(Box::new(fields));
-                keys.write(&hash).expect("locked").set_value(&hash, value, Expire::Clear, NOW_MS);
-                let outer = keys.scratch.undo.enter();
-                keys.set_string(&key, b"1", Expire::Clear).expect("locked");
-                edit_hash(keys, &hash, "f1", Some("1"));
-                let inner = keys.scratch.undo.enter();
-                keys.set_string(&key, b"2", Expire::Clear).expect("locked");
-                edit_hash(keys, &hash, "f1", Some("2"));
-                assert!(!keys.scratch.undo.leave(inner));
-                if inner_fails {
-                    keys.undo_to(inner);
-                    assert_eq!(number(keys, &key), Some(1));
-                }
-                assert!(keys.scratch.undo.leave(outer));
-                if outer_fails {
-                    keys.undo_to(outer);
-                } else {
-                    keys.keep_changes();
-                }
-                assert!(keys.scratch.undo.is_empty());
-                assert_eq!(number(keys, &key), left);
-                let fields = keys.peek_hash(&hash).expect("it is a hash").expect("it is there");
-                assert_eq!(fields.get(b"f1").and_then(StringRef::int), left);
-            });
-        }
-    }
-
-    #[test]
-    fn a_deeper_flush_hides_what_was_recorded_above() {
-        with_keys(|keys| {
-            let key = Key::new(b"k");
-            keys.set_string(&key, b"0", Expire::Clear).expect("locked");
-            let outer = keys.scratch.undo.enter();
-            keys.set_string(&key, b"1", Expire::Clear).expect("locked");
-            let inner = keys.scratch.undo.enter();
-            let old = keys.locked.flush(0);
-            keys.scratch.undo.record_flush(0, old);
-            assert!(!keys.scratch.undo.leave(inner));
-            keys.set_string(&key, b"3", Expire::Clear).expect("locked");
-            assert!(keys.scratch.undo.leave(outer));
-            keys.undo_to(outer);
-            assert_eq!(number(keys, &key), Some(0));
-        });
-    }
-
-    /// SET moves what was there into the log and back: its value, its time, its account of memory and its clock.
-    #[test]
-    fn a_set_is_undone_whatever_was_there() {
-        type Make = fn(&mut Keys<'_>, &Key<'_>);
-        let makes: [Make; 5] = [
-            |_, _| {},
-            |keys, key| drop(keys.set_string(key, b"a string", Expire::Clear)),
-            |keys, key| drop(keys.set_string(key, b"12", Expire::At(NOW_MS + 5000))),
-            |keys, key| drop(keys.set_string(key, &[b'x'; 5000], Expire::Clear)),
-            |keys, key| {
-                let mut hash = Hash::new();
-                hash.set(b"f", b"v", keys.hash_limits);
-                let value = Value::Hash(Box::new(hash));
-                let db = keys.write(key).expect("locked");
-                db.set_value(key, value, Expire::At(NOW_MS + 9000), NOW_MS);
-            },
-        ];
-        for make in makes {
-            for expire in [Expire::Clear, Expire::Keep, Expire::At(NOW_MS + 77_000)] {
-                with_keys(|keys| {
-                    let key = Key::new(b"k");
-                    make(keys, &key);
-                    let seen = |keys: &mut Keys<'_>| {
-                        let entry = keys.peek(&key).expect("locked").map(|entry| {
-                            (entry.value_type(), entry.expire_at(), entry.clock(), entry.memory())
-                        });
-                        let bytes = keys.db_of(&key).expect("locked").used_bytes();
-                        (entry, bytes)
-                    };
-                    let before = seen(keys);
-                    keys.now_ms += 3000;
-                    let mark = keys.scratch.undo.enter();
-                    let was_there = keys.set_string(&key, b"new", expire).expect("locked");
-                    assert_eq!(was_there, before.0.is_some());
-                    keys.set_string(&key, b"newer", expire).expect("locked");
-                    let (set, _) = seen(keys);
-                    let old_expire = before.0.and_then(|(_, expire_at, ..)| expire_at);
-                    let expected = match expire {
-                        Expire::Clear => None,
-                        Expire::Keep => old_expire,
-                        Expire::At(at) => Some(at),
-                    };
-                    assert_eq!(set.map(|(kind, at, ..)| (kind, at)), Some((ValueType::String, expected)));
-                    keys.scratch.undo.leave(mark);
-                    keys.undo_to(mark);
-                    assert_eq!(seen(keys), before);
-                });
-            }
-        }
-    }
-
-    #[test]
-    fn what_takes_long_to_free_is_freed_later() {
-        with_keys(|keys| {
-            let key = Key::new(b"h");
-            let mut hash = Hash::new();
-            hash.set(b"f", b"v", keys.hash_limits);
-            let value = Value::Hash(Box::new(hash));
-            keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
-            let mark = keys.scratch.undo.enter();
-            keys.set_string(&key, b"v", Expire::Clear).expect("locked");
-            let old = keys.locked.flush(0);
-            keys.scratch.undo.record_flush(0, old);
-            keys.scratch.undo.leave(mark);
-            keys.keep_changes();
-            assert_eq!((keys.scratch.garbage.len(), keys.scratch.flushed.is_empty()), (1, false));
-        });
-    }
-
-    #[test]
-    fn flushes_and_swaps_are_undone_in_reverse() {
-        with_keys(|keys| {
-            let (a, b) = (Key::new(b"a"), Key::new(b"b"));
-            keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
-            let mark = keys.scratch.undo.enter();
-            drop(keys.locked.swapdb(0, 1, NOW_MS));
-            keys.scratch.undo.record_swap(0, 1);
-            keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
-            let old = keys.locked.flush(1);
-            keys.scratch.undo.record_flush(1, old);
-            keys.write_in(1, &a).expect("locked").set_string(&a, b"3", Expire::Clear, NOW_MS);
-            keys.write(&b).expect("locked").set_string(&b, b"4", Expire::Clear, NOW_MS);
-            keys.undo_to(mark);
-            assert_eq!(keys.peek_string(&a).ok().flatten().and_then(StringRef::int), Some(1));
-            assert_eq!((keys.locked.dbsize(0), keys.locked.dbsize(1)), (1, 0));
-        });
-    }
-
-    #[test]
-    fn inspecting_counts_but_is_no_access() {
-        with_keys(|keys| {
-            let key = Key::new(b"k");
-            keys.write(&key).expect("locked").set_string(&key, b"v", Expire::Clear, NOW_MS);
-            keys.now_ms += 60_000;
-            let now_ms = keys.now_ms;
-            let idle = |entry: EntryRef<'_>| AccessClock::Lru.idle_ms(entry.clock(), now_ms);
-            assert_eq!(keys.inspect(&key).ok().flatten().map(idle), Some(60_000));
-            assert!(keys.read(&key).is_ok_and(|entry| entry.is_some()));
-            assert_eq!(keys.inspect(&key).ok().flatten().map(idle), Some(0));
-            assert!(keys.inspect(&Key::new(b"missing")).is_ok_and(|entry| entry.is_none()));
-            assert_eq!((keys.stats.keyspace_hits.get(), keys.stats.keyspace_misses.get()), (3, 1));
-        });
-    }
-}
+mod tests;

@@ -149,7 +149,7 @@ fn malloc_stats(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult 
 /// `MEMORY STATS` -- O(1), a walk over the shards included. A map of numbers, those of each database in maps of their own.
 fn stats(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let now_ms = ctx.now_ms();
-    let databases = figures::databases(&mut ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?;
+    let databases = figures::databases(ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?;
     let memory = MemoryFigures::of(ctx.server, &databases);
     let keys: usize = databases.values().map(|db| db.keys).sum();
     let whole = |bytes: usize| Figure::Whole(bytes as i64);
@@ -231,7 +231,7 @@ const LITTLE: usize = 5 << 20;
 /// `MEMORY DOCTOR` -- O(1). What is odd about the use of memory, and what can be done about it.
 fn doctor(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let now_ms = ctx.now_ms();
-    let databases = figures::databases(&mut ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?;
+    let databases = figures::databases(ctx.keys.locked, now_ms).ok_or(CommandError::UndeclaredKey)?;
     let memory = MemoryFigures::of(ctx.server, &databases);
     let maxmemory = ctx.config.maxmemory;
     let mut found = Vec::new();

@@ -77,7 +77,7 @@ impl Keys<'_> {
 
     /// A command has failed, and what it wrote is undone: forget its effects.
     pub fn forget(&mut self, mark: Mark) {
-        let locked = &mut self.locked;
+        let locked = &mut *self.locked;
         self.effects.forget(mark, |index, name| {
             let key = Key::new(name);
             // At time 0 nothing has expired: what is there was put back.
@@ -92,7 +92,14 @@ impl CommandContext<'_> {
     #[inline]
     pub fn propagate_after(&mut self, since: Mark, command: &Command, argv: Argv<'_>) {
         if self.keys.propagates() && self.keys.effects.are_unsaid(since) && command.flags.has(Flags::WRITE) {
-            self.keys.propagate_argv(argv);
+            let name = command.name.split('|').next().unwrap_or_default();
+            if argv.name().eq_ignore_ascii_case(name.as_bytes()) {
+                self.keys.propagate_argv(argv);
+            } else {
+                // Clients call it otherwise since `rename-command`, which need not hold for whoever repeats it.
+                let args: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(argv.iter().skip(1)).collect();
+                self.keys.propagate(&args);
+            }
         }
     }
 

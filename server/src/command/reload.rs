@@ -29,7 +29,7 @@ pub(super) fn reload(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandRes
     }
     if save {
         ctx.server
-            .save_locked(&mut ctx.keys.locked)
+            .save_locked(ctx.keys.locked)
             .map_err(|_| CommandError::line("ERR Error trying to save the RDB dump, check server logs."))?;
     }
     let mut old = Vec::new();
@@ -57,6 +57,6 @@ fn load(ctx: &mut CommandContext<'_>, merge: bool) -> Result<(), LoadFailure> {
     let path = rdb_file::path(ctx.config);
     let file = File::open(&path).map_err(|error| LoadFailure::Open(path.clone(), error))?;
     let options = LoadOptions { preamble: false, merge };
-    let loaded = load_rdb(ctx.server, Target::Locked(&mut ctx.keys.locked), file, options);
+    let loaded = load_rdb(ctx.server, Target::Locked(ctx.keys.locked), file, options);
     loaded.map(drop).map_err(|error| LoadFailure::Load(path, error))
 }

@@ -1,4 +1,4 @@
-//! From arguments to the row of the command table that they name. What happens to it is in `dispatch`.
+//! Which command a request names. Names are looked up in the command table; a container's second word is its subcommand.
 
 use std::sync::Arc;
 
@@ -12,6 +12,17 @@ use super::table::{Command, CommandTable, unknown_command};
 pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
     let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
     resolve_subcommand(command, argv)
+}
+
+/// The same by the names that commands had before `rename-command`: files are read under any configuration.
+pub(super) fn resolve_original<'t>(
+    table: &'t CommandTable,
+    argv: Argv<'_>,
+) -> Result<&'t Arc<Command>, CommandError> {
+    match table.get_original(&argv[0]) {
+        Some(command) => resolve_subcommand(command, argv),
+        None => resolve(table, argv),
+    }
 }
 
 /// The subcommand that the arguments name, or the command itself when it is no container.
@@ -28,20 +39,4 @@ pub fn resolve_subcommand<'t>(
         let container = command.name.to_ascii_uppercase();
         CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
     })
-}
-
-/// Whether a command may be run by a client of RESP2 that is subscribed.
-pub(super) fn allowed_while_subscribed(name: &str) -> bool {
-    matches!(
-        name,
-        "subscribe"
-            | "unsubscribe"
-            | "psubscribe"
-            | "punsubscribe"
-            | "ssubscribe"
-            | "sunsubscribe"
-            | "ping"
-            | "quit"
-            | "reset"
-    )
 }

@@ -265,6 +265,8 @@ pub mod tips {
     pub const SPLIT_OK: &[&str] = &["request_policy:multi_shard", "response_policy:all_succeeded"];
     /// For each shard; the numbers that come back are added up.
     pub const SHARDS_SUM: &[&str] = &["request_policy:all_shards", "response_policy:agg_sum"];
+    /// For each shard; the smallest of the numbers that come back counts.
+    pub const SHARDS_MIN: &[&str] = &["request_policy:all_shards", "response_policy:agg_min"];
     /// For each shard; all must succeed.
     pub const SHARDS_OK: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
     /// For each node, replicas among them; all must succeed.

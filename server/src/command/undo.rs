@@ -1,8 +1,8 @@
 //! How the writes of a module's command are undone when it fails.
 //! Native commands check everything before their first write and need no undo; a module can trap at any moment.
 //!
-//! Before a key is changed for the first time its entry is copied, or moved here if a string replaces it; fields of hashes are
-//! recorded one by one, since a hash may be large, and of a module's value that only its object changes. Undoing walks the records backwards. Those who watch a key are told only
+//! Before a key is changed for the first time its entry is copied, or moved here if another value replaces it; fields of hashes and
+//! members of sets and sorted sets are recorded one by one, since these may be large, and of a module's value that only its object changes. Undoing walks the records backwards. Those who watch a key are told only
 //! when the change stands.
 //!
 //! A command of a module that runs below another one is undone alone when it fails. So what the outer one has recorded says nothing
@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Cause, Db, Entry, Invalidations, Key, Locked, ShardId, ValueType};
+use crate::keyspace::{Cause, Db, Entry, Invalidations, Key, Locked, ShardId, Thresholds, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -19,7 +19,7 @@ pub struct UndoLog {
     /// How many commands of modules run inside each other.
     depth: u32,
     records: Vec<Record>,
-    /// What the records of fields take; unlike those of keys there can be any number of the same.
+    /// What the records of fields and members take; unlike those of keys there can be any number of the same.
     field_bytes: usize,
     /// Positions of whole-key records by key, once there are too many to look through.
     index: HashTable<usize>,
@@ -40,6 +40,10 @@ enum Record {
     Key { db: usize, hash: u64, slot: u16, was: Was },
     /// A field of a hash was like this, or was not there.
     Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
+    /// A member of a sorted set had this score, or was not there.
+    Scored { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, score: Option<f64> },
+    /// This was a member of a set, or was not.
+    Member { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, was_in: bool },
     /// The object of a module's value is being changed; its bytes are as they were.
     Object { db: usize, name: Box<[u8]>, hash: u64, slot: u16 },
     /// The database was like this.
@@ -119,6 +123,28 @@ impl UndoLog {
         }
         let (name, field) = (key.bytes.into(), field.into());
         let record = Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value };
+        self.field_bytes += record.field_bytes();
+        self.records.push(record);
+    }
+
+    /// A member is about to be added to a set that exists, or to be taken out of it.
+    pub fn record_member(&mut self, index: usize, key: &Key<'_>, member: &[u8], was_in: bool) {
+        if self.has_key(index, key) {
+            return;
+        }
+        let (name, member) = (key.bytes.into(), member.into());
+        let record = Record::Member { db: index, name, hash: key.hash, slot: key.slot, member, was_in };
+        self.field_bytes += record.field_bytes();
+        self.records.push(record);
+    }
+
+    /// A member of a sorted set that exists is about to be changed.
+    pub fn record_scored(&mut self, index: usize, key: &Key<'_>, member: &[u8], score: Option<f64>) {
+        if self.has_key(index, key) {
+            return;
+        }
+        let (name, member) = (key.bytes.into(), member.into());
+        let record = Record::Scored { db: index, name, hash: key.hash, slot: key.slot, member, score };
         self.field_bytes += record.field_bytes();
         self.records.push(record);
     }
@@ -242,7 +268,11 @@ impl UndoLog {
 impl Record {
     fn hash(&self) -> u64 {
         match self {
-            Self::Key { hash, .. } | Self::Field { hash, .. } | Self::Object { hash, .. } => *hash,
+            Self::Key { hash, .. }
+            | Self::Field { hash, .. }
+            | Self::Scored { hash, .. }
+            | Self::Member { hash, .. }
+            | Self::Object { hash, .. } => *hash,
             Self::Flush { .. } | Self::Swap(..) => 0,
         }
     }
@@ -251,12 +281,14 @@ impl Record {
         matches!(self, Self::Key { db, was, .. } if *db == index && was.name() == key.bytes)
     }
 
-    /// Bytes of a field's record; those of others do not count.
+    /// Bytes of a field's or member's record; those of others do not count.
     fn field_bytes(&self) -> usize {
         match self {
             Self::Field { name, field, value, .. } => {
                 size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, Vec::len)
             }
+            Self::Scored { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
+            Self::Member { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
             _ => 0,
         }
     }
@@ -283,8 +315,31 @@ impl Record {
                 let Some(hash) = entry.hash() else { return };
                 match value {
                     // With limits that force nothing, a hash stays in the form that it has.
-                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
+                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::PackedLimits::default())),
                     None => drop(hash.del(&field)),
+                }
+            }
+            Self::Scored { db, name, hash, slot, member, score } => {
+                let key = Key { bytes: &name, hash, slot };
+                let Some(keys) = keyspace.db(&key, db) else { return };
+                let Some(mut entry) = keys.revise(&key) else { return };
+                let Some(zset) = entry.zset() else { return };
+                match score {
+                    // It is large, and stays so whatever the limits are.
+                    Some(score) => drop(zset.set(&member, score, crate::keyspace::PackedLimits::default())),
+                    None => drop(zset.remove(&member)),
+                }
+            }
+            Self::Member { db, name, hash, slot, member, was_in } => {
+                let key = Key { bytes: &name, hash, slot };
+                let Some(keys) = keyspace.db(&key, db) else { return };
+                let Some(mut entry) = keys.revise(&key) else { return };
+                let Some(set) = entry.set() else { return };
+                // It is a table, which it stays with any limits.
+                if was_in {
+                    set.insert(&member, &Thresholds::default());
+                } else {
+                    set.remove(&member);
                 }
             }
             Self::Object { db, name, hash, slot } => {
@@ -302,9 +357,10 @@ impl Record {
     fn tell_watchers(&self, keyspace: &mut Locked<'_>, told: &mut Invalidations) {
         let (db, name, hash, slot) = match self {
             Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
-            Self::Field { db, name, hash, slot, .. } | Self::Object { db, name, hash, slot } => {
-                (db, &**name, hash, slot)
-            }
+            Self::Field { db, name, hash, slot, .. }
+            | Self::Scored { db, name, hash, slot, .. }
+            | Self::Member { db, name, hash, slot, .. }
+            | Self::Object { db, name, hash, slot } => (db, &**name, hash, slot),
             Self::Flush { .. } => return keyspace.forget_tracked(told),
             Self::Swap(..) => return,
         };

@@ -14,7 +14,8 @@ use super::events::EventFlags;
 use super::kind::Value;
 use super::params::Param;
 use super::table::{
-    self, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags, TlsAuthClients,
+    self, AclPubsubDefault, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags,
+    TlsAuthClients,
 };
 use super::values::{BindAddress, OutputLimits, SavePoint};
 
@@ -148,6 +149,12 @@ config! {
     maxclients: u32 = "maxclients",
     /// The default user's password; empty is none.
     requirepass: Arc<[u8]> = "requirepass",
+    /// The file of the users.
+    aclfile: Option<PathBuf> = "aclfile",
+    /// The channels of a new user.
+    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default",
+    /// How many refusals ACL LOG keeps.
+    acllog_max_len: u64 = "acllog-max-len",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
     /// Bytes that all clients may use together; 0 is no limit, and a negative number a share of `maxmemory` in percent.
@@ -218,6 +225,20 @@ config! {
     hash_max_listpack_entries: usize = "hash-max-listpack-entries",
     /// The longest field or value of a compact hash.
     hash_max_listpack_value: usize = "hash-max-listpack-value",
+    /// The size of a list's nodes.
+    list_max_listpack_size: i64 = "list-max-listpack-size",
+    /// The most members of a set of integers.
+    set_max_intset_entries: usize = "set-max-intset-entries",
+    /// The most members of a compact set.
+    set_max_listpack_entries: usize = "set-max-listpack-entries",
+    /// The longest member of a compact set.
+    set_max_listpack_value: usize = "set-max-listpack-value",
+    /// The most members of a compact sorted set.
+    zset_max_listpack_entries: usize = "zset-max-listpack-entries",
+    /// The longest member of a compact sorted set.
+    zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

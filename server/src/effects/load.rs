@@ -15,7 +15,7 @@ use super::rdb::{Loaded, RdbError, value};
 use super::rdb_file;
 use super::save::KeyDelay;
 use crate::config::Config;
-use crate::keyspace::{AccessClock, Entry, HashLimits, Key, Keyspace, Locked};
+use crate::keyspace::{AccessClock, Entry, Key, Keyspace, Locked, Thresholds};
 use crate::limits::{KEY_BYTES_MAX, LOAD_BATCH_KEYS, LOAD_BATCHES_LOCKED};
 use crate::persistence::{Kept, KeptAux};
 use crate::server::Server;
@@ -175,7 +175,7 @@ struct Loader<'t, 'k> {
     databases: usize,
     db: usize,
     access: AccessClock,
-    hash_limits: HashLimits,
+    thresholds: Thresholds,
     now_ms: u64,
     batch: Vec<Pending>,
     /// The shards of `Target::Keyspace`, and for how many batches they have been locked.
@@ -197,10 +197,7 @@ impl<'t, 'k> Loader<'t, 'k> {
             databases: server.tenant.keyspace.databases(),
             db: 0,
             access: config.access_clock(),
-            hash_limits: HashLimits {
-                entries: config.hash_max_listpack_entries,
-                value: config.hash_max_listpack_value,
-            },
+            thresholds: config.thresholds(),
             now_ms: server.clock.now_ms(),
             batch: Vec::with_capacity(LOAD_BATCH_KEYS),
             held: None,
@@ -234,7 +231,7 @@ impl<'t, 'k> Loader<'t, 'k> {
         let entry = match value {
             Loaded::String(bytes) => Entry::string(key, &bytes, expire_ms, clock),
             other => {
-                let value = value::decode(other, self.hash_limits);
+                let value = value::decode(other, &self.thresholds);
                 Entry::new(key, value.map_err(|malformed| Problem::Malformed(malformed.0))?, expire_ms, clock)
             }
         };

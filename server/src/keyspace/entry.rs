@@ -9,7 +9,7 @@
 //! `meta` holds the access clock (24 bits, see `evict`), the kind, whether there is an expiry, and a mark for `snapshot`;
 //! `expire at` (ms) stands there only if there is one. `object` depends on the kind: the length of an inline string, whose bytes
 //! follow the key; an integer; the address of a raw string's buffer, whose length and capacity stand before the
-//! key; the address of a hash, of a module's value or of an opaque one. The size of a block follows from these alone: it is always the allocator's size
+//! key; the address of a collection, of a module's value or of an opaque one. The size of a block follows from these alone: it is always the allocator's size
 //! class for what is in it, and a string that is overwritten by one of the same class stays where it is.
 //!
 //! This file and `entry_ref` are about memory and have the `unsafe` in them; what an entry means is in `db`.
@@ -23,12 +23,15 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::block::Block;
 use super::entry_ref::{
-    CLOCK_SHIFT, EntryRef, HAS_EXPIRE, Header, KIND_HASH, KIND_INLINE, KIND_INT, KIND_MASK, KIND_MODULE,
-    KIND_OPAQUE, KIND_RAW, block_bytes, key_offset,
+    CLOCK_SHIFT, EntryRef, HAS_EXPIRE, Header, KIND_HASH, KIND_INLINE, KIND_INT, KIND_LIST, KIND_MASK,
+    KIND_MODULE, KIND_OPAQUE, KIND_RAW, KIND_SET, KIND_ZSET, block_bytes, key_offset,
 };
 use super::hash::Hash;
+use super::list::List;
 use super::module_value::ModuleValue;
+use super::set::Set;
 use super::value::{Opaque, StringRef, Value, canonical_int};
+use super::zset::Zset;
 use crate::limits::{INLINE_VALUE_BYTES_MAX, KEY_BYTES_MAX};
 
 /// What an entry is filled with. An inline string is borrowed: its bytes go straight into the block.
@@ -36,6 +39,9 @@ pub(super) enum Payload<'a> {
     Inline(&'a [u8]),
     Int(i64),
     Raw(Vec<u8>),
+    List(Box<List>),
+    Set(Box<Set>),
+    Zset(Box<Zset>),
     Hash(Box<Hash>),
     Module(Box<ModuleValue>),
     Opaque(Box<Opaque>),
@@ -59,6 +65,9 @@ impl<'a> Payload<'a> {
             Payload::Inline(_) => KIND_INLINE,
             Payload::Int(_) => KIND_INT,
             Payload::Raw(_) => KIND_RAW,
+            Payload::List(_) => KIND_LIST,
+            Payload::Set(_) => KIND_SET,
+            Payload::Zset(_) => KIND_ZSET,
             Payload::Hash(_) => KIND_HASH,
             Payload::Module(_) => KIND_MODULE,
             Payload::Opaque(_) => KIND_OPAQUE,
@@ -113,6 +122,27 @@ impl<'a> EntryMut<'a> {
         unsafe { self.boxed(KIND_HASH) }
     }
 
+    /// The value, if it is a list.
+    #[inline]
+    pub fn list(&mut self) -> Option<&mut List> {
+        // SAFETY: this kind has a list.
+        unsafe { self.boxed(KIND_LIST) }
+    }
+
+    /// The value, if it is a set.
+    #[inline]
+    pub fn set(&mut self) -> Option<&mut Set> {
+        // SAFETY: this kind has a set.
+        unsafe { self.boxed(KIND_SET) }
+    }
+
+    /// The value, if it is a sorted set.
+    #[inline]
+    pub fn zset(&mut self) -> Option<&mut Zset> {
+        // SAFETY: this kind has a sorted set.
+        unsafe { self.boxed(KIND_ZSET) }
+    }
+
     /// The value, if it is of a module's type.
     #[inline]
     pub fn module(&mut self) -> Option<&mut ModuleValue> {
@@ -150,11 +180,19 @@ impl Entry {
         Entry::build(key, clock, expire_at, Payload::of_text(bytes))
     }
 
+    /// An entry with a string value in a buffer of its own.
+    pub fn raw(key: &[u8], bytes: Vec<u8>, expire_at: Option<u64>, clock: u32) -> Entry {
+        Entry::build(key, clock, expire_at, Payload::Raw(bytes))
+    }
+
     /// An entry with any value.
     pub fn new(key: &[u8], value: Value, expire_at: Option<u64>, clock: u32) -> Entry {
         let payload = match value {
             Value::String(bytes) => return Entry::build(key, clock, expire_at, Payload::of_bytes(&bytes)),
             Value::Int(number) => Payload::Int(number),
+            Value::List(list) => Payload::List(list),
+            Value::Set(set) => Payload::Set(set),
+            Value::Zset(zset) => Payload::Zset(zset),
             Value::Hash(hash) => Payload::Hash(hash),
             Value::Module(value) => Payload::Module(value),
             Value::Opaque(value) => Payload::Opaque(value),
@@ -250,6 +288,9 @@ impl Entry {
         match self.as_ref().kind() {
             kind if has_object(kind) => match self.take_object() {
                 Payload::Raw(bytes) => Value::String(bytes),
+                Payload::List(list) => Value::List(list),
+                Payload::Set(set) => Value::Set(set),
+                Payload::Zset(zset) => Value::Zset(zset),
                 Payload::Hash(hash) => Value::Hash(hash),
                 Payload::Module(value) => Value::Module(value),
                 Payload::Opaque(value) => Value::Opaque(value),
@@ -341,6 +382,9 @@ impl Entry {
                 }
                 bytes.as_mut_ptr().expose_provenance() as u64
             }
+            Payload::List(list) => Box::into_raw(list).expose_provenance() as u64,
+            Payload::Set(set) => Box::into_raw(set).expose_provenance() as u64,
+            Payload::Zset(zset) => Box::into_raw(zset).expose_provenance() as u64,
             Payload::Hash(hash) => Box::into_raw(hash).expose_provenance() as u64,
             Payload::Module(value) => Box::into_raw(value).expose_provenance() as u64,
             Payload::Opaque(value) => Box::into_raw(value).expose_provenance() as u64,
@@ -360,6 +404,12 @@ impl Entry {
                 // given another one, so they are used once.
                 Payload::Raw(unsafe { Vec::from_raw_parts(address, len, capacity) })
             }
+            // SAFETY: this kind has a list.
+            KIND_LIST => Payload::List(unsafe { self.take_box() }),
+            // SAFETY: this kind has a set.
+            KIND_SET => Payload::Set(unsafe { self.take_box() }),
+            // SAFETY: this kind has a sorted set.
+            KIND_ZSET => Payload::Zset(unsafe { self.take_box() }),
             // SAFETY: this kind has a hash.
             KIND_HASH => Payload::Hash(unsafe { self.take_box() }),
             // SAFETY: this kind has a module's value.
@@ -398,7 +448,7 @@ impl Entry {
 /// Whether entries of this kind point to something that they own.
 #[inline]
 fn has_object(kind: u32) -> bool {
-    matches!(kind, KIND_RAW | KIND_HASH | KIND_MODULE | KIND_OPAQUE)
+    !matches!(kind, KIND_INLINE | KIND_INT)
 }
 
 fn layout(bytes: usize) -> Layout {

@@ -10,8 +10,11 @@ use super::block::BlockRef;
 use super::entry::{Entry, Payload};
 use super::hash::Hash;
 use super::key;
+use super::list::List;
 use super::module_value::ModuleValue;
+use super::set::Set;
 use super::value::{Encoding, Opaque, StringRef, Value, ValueType};
+use super::zset::Zset;
 use crate::limits::EMBSTR_BYTES_MAX;
 
 /// The part that every block has.
@@ -31,6 +34,9 @@ pub(super) const KIND_RAW: u32 = 2;
 pub(super) const KIND_HASH: u32 = 3;
 pub(super) const KIND_MODULE: u32 = 4;
 pub(super) const KIND_OPAQUE: u32 = 5;
+pub(super) const KIND_LIST: u32 = 6;
+pub(super) const KIND_SET: u32 = 7;
+pub(super) const KIND_ZSET: u32 = 8;
 /// Bit of `meta`: an expiry follows the header.
 pub(super) const HAS_EXPIRE: u32 = 0x10;
 /// Bit of `meta` that means what `snapshot` makes of it. Only a database sets it; an entry of its own has none.
@@ -48,7 +54,7 @@ pub(super) fn key_offset(meta: u32) -> usize {
 /// The allocator's size class for `bytes`: jemalloc has steps of 16 up to 128, then four to a doubling. Asking
 /// for all of it costs nothing and leaves room for the next value.
 #[inline]
-fn size_class(bytes: usize) -> usize {
+pub(super) fn size_class(bytes: usize) -> usize {
     let step = 1usize << (bytes - 1).ilog2().saturating_sub(2).max(4);
     (bytes + step - 1) & !(step - 1)
 }
@@ -122,6 +128,9 @@ impl<'a> EntryRef<'a> {
         match self.kind() {
             KIND_INLINE | KIND_INT | KIND_RAW => ValueType::String,
             KIND_MODULE => ValueType::Module,
+            KIND_LIST => ValueType::List,
+            KIND_SET => ValueType::Set,
+            KIND_ZSET => ValueType::Zset,
             KIND_OPAQUE => self.opaque().map_or(ValueType::Hash, |opaque| opaque.value_type),
             _ => ValueType::Hash,
         }
@@ -142,6 +151,9 @@ impl<'a> EntryRef<'a> {
             KIND_INLINE if self.inline_len() <= EMBSTR_BYTES_MAX => Encoding::Embstr,
             KIND_INLINE | KIND_RAW => Encoding::Raw,
             KIND_MODULE => Encoding::Module,
+            KIND_LIST => self.list().map_or(Encoding::Hashtable, List::encoding),
+            KIND_SET => self.set().map_or(Encoding::Hashtable, Set::encoding),
+            KIND_ZSET => self.zset().map_or(Encoding::Hashtable, Zset::encoding),
             KIND_OPAQUE => self.opaque().map_or(Encoding::Hashtable, Opaque::encoding),
             _ => self.hash().map_or(Encoding::Hashtable, Hash::encoding),
         }
@@ -170,6 +182,27 @@ impl<'a> EntryRef<'a> {
     pub fn hash(self) -> Option<&'a Hash> {
         // SAFETY: this kind has a hash.
         unsafe { self.boxed(KIND_HASH) }
+    }
+
+    /// The value, if it is a list.
+    #[inline]
+    pub fn list(self) -> Option<&'a List> {
+        // SAFETY: this kind has a list.
+        unsafe { self.boxed(KIND_LIST) }
+    }
+
+    /// The value, if it is a set.
+    #[inline]
+    pub fn set(self) -> Option<&'a Set> {
+        // SAFETY: this kind has a set.
+        unsafe { self.boxed(KIND_SET) }
+    }
+
+    /// The value, if it is a sorted set.
+    #[inline]
+    pub fn zset(self) -> Option<&'a Zset> {
+        // SAFETY: this kind has a sorted set.
+        unsafe { self.boxed(KIND_ZSET) }
     }
 
     /// The value, if it is of a module's type.
@@ -259,6 +292,9 @@ impl<'a> EntryRef<'a> {
             + match self.kind() {
                 KIND_RAW => self.raw_parts().2,
                 KIND_HASH => self.hash().map_or(0, Hash::memory),
+                KIND_LIST => self.list().map_or(0, List::memory),
+                KIND_SET => self.set().map_or(0, Set::memory),
+                KIND_ZSET => self.zset().map_or(0, Zset::memory),
                 KIND_MODULE => self.module().map_or(0, ModuleValue::memory),
                 KIND_OPAQUE => self.opaque().map_or(0, Opaque::memory),
                 _ => 0,
@@ -271,6 +307,9 @@ impl<'a> EntryRef<'a> {
             Payload::Int(number) => Value::Int(number),
             Payload::Inline(bytes) => Value::String(bytes.to_vec()),
             Payload::Raw(bytes) => Value::String(bytes),
+            Payload::List(list) => Value::List(list),
+            Payload::Set(set) => Value::Set(set),
+            Payload::Zset(zset) => Value::Zset(zset),
             Payload::Hash(hash) => Value::Hash(hash),
             Payload::Module(value) => Value::Module(value),
             Payload::Opaque(value) => Value::Opaque(value),
@@ -288,6 +327,9 @@ impl<'a> EntryRef<'a> {
         match self.kind() {
             KIND_RAW => Payload::Raw(self.string().map(StringRef::to_vec).unwrap_or_default()),
             KIND_HASH => Payload::Hash(Box::new(self.hash().expect(owned).clone())),
+            KIND_LIST => Payload::List(Box::new(self.list().expect(owned).clone())),
+            KIND_SET => Payload::Set(Box::new(self.set().expect(owned).clone())),
+            KIND_ZSET => Payload::Zset(Box::new(self.zset().expect(owned).clone())),
             KIND_MODULE => Payload::Module(Box::new(self.module().expect(owned).clone())),
             KIND_OPAQUE => Payload::Opaque(Box::new(self.opaque().expect(owned).clone())),
             _ => match self.string().expect(owned) {

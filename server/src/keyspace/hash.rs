@@ -2,10 +2,10 @@
 //! beats any table in memory and up to some hundred fields in time; a large one is a table whose blocks are entries as a
 //! database has them. It never goes back to the packed form, as in Redis.
 //!
-//! The packed form is a run of field, value, field, value ..., each a length (LEB128) and its bytes, in the order of
-//! insertion. A field's own expiry would be the expiry that an entry has already; the packed form then needs a third item.
+//! The packed form (`packed`) is a run of field, value, field, value ..., in the order of insertion. A field's own expiry would be the expiry that an entry has already; the packed form then needs a third item.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
@@ -13,26 +13,10 @@ use smallvec::SmallVec;
 use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::key;
+use super::packed;
 use super::table::{Table, below};
+use super::thresholds::PackedLimits;
 use super::value::{Encoding, StringRef};
-
-/// Up to where a hash stays packed: the directives `hash-max-listpack-entries` and `hash-max-listpack-value`.
-#[derive(Clone, Copy, Debug)]
-pub struct HashLimits {
-    /// Most fields.
-    pub entries: usize,
-    /// Longest field or value, in bytes.
-    pub value: usize,
-}
-
-impl Default for HashLimits {
-    fn default() -> Self {
-        HashLimits {
-            entries: crate::limits::HASH_MAX_LISTPACK_ENTRIES,
-            value: crate::limits::HASH_MAX_LISTPACK_VALUE,
-        }
-    }
-}
 
 /// Fields and their values.
 pub struct Hash(Form);
@@ -63,7 +47,7 @@ impl Hash {
     /// A hash with these fields, made at once; none if a field is there twice.
     pub fn of_fields<'a>(
         fields: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
-        limits: HashLimits,
+        limits: PackedLimits,
     ) -> Option<Hash> {
         let small =
             |(field, value): (&[u8], &[u8])| field.len() <= limits.value && value.len() <= limits.value;
@@ -115,7 +99,7 @@ impl Hash {
     /// The value of a field.
     pub fn get(&self, field: &[u8]) -> Option<StringRef<'_>> {
         match &self.0 {
-            Form::Packed { bytes, .. } => packed::find(bytes, field).map(|item| StringRef::Bytes(item.value)),
+            Form::Packed { bytes, .. } => Items::find(bytes, field).map(|item| StringRef::Bytes(item.value)),
             Form::Table(fields) => fields.table.get(key::hash(field), field).and_then(EntryRef::string),
         }
     }
@@ -131,9 +115,9 @@ impl Hash {
     }
 
     /// Sets a field. True if it is new.
-    pub fn set(&mut self, field: &[u8], value: &[u8], limits: HashLimits) -> bool {
+    pub fn set(&mut self, field: &[u8], value: &[u8], limits: PackedLimits) -> bool {
         if let Form::Packed { bytes, len } = &mut self.0 {
-            let known = packed::find(bytes, field).map(|item| item.value_at);
+            let known = Items::find(bytes, field).map(|item| item.value_at);
             let fits = field.len() <= limits.value && value.len() <= limits.value;
             if fits && (known.is_some() || (*len as usize) < limits.entries) {
                 match &known {
@@ -156,13 +140,10 @@ impl Hash {
     pub fn del(&mut self, field: &[u8]) -> bool {
         match &mut self.0 {
             Form::Packed { bytes, len } => {
-                let Some(item) = packed::find(bytes, field) else { return false };
+                let Some(item) = Items::find(bytes, field) else { return false };
                 let range = item.start..item.end;
-                bytes.drain(range);
+                packed::remove(bytes, range);
                 *len -= 1;
-                if bytes.capacity() > 64 && bytes.len() < bytes.capacity() / 4 {
-                    bytes.shrink_to(bytes.len() * 2);
-                }
                 true
             }
             Form::Table(fields) => fields.del(field),
@@ -172,7 +153,7 @@ impl Hash {
     /// All fields with their values; in the order of insertion while packed.
     pub fn iter(&self) -> HashIter<'_> {
         match &self.0 {
-            Form::Packed { bytes, .. } => HashIter::Packed(packed::Items::new(bytes)),
+            Form::Packed { bytes, .. } => HashIter::Packed(Items::of(bytes)),
             Form::Table(fields) => HashIter::Table(Box::new(fields.table.iter().map(pair))),
         }
     }
@@ -317,7 +298,7 @@ impl Fields {
 /// Iterator over the fields of a hash.
 pub enum HashIter<'a> {
     /// Over a buffer.
-    Packed(packed::Items<'a>),
+    Packed(Items<'a>),
     /// Over a table.
     Table(Box<dyn Iterator<Item = (&'a [u8], StringRef<'a>)> + 'a>),
 }
@@ -327,102 +308,44 @@ impl<'a> Iterator for HashIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            HashIter::Packed(items) => items.next().map(|item| (item.field, StringRef::Bytes(item.value))),
+            HashIter::Packed(items) => {
+                items.next_item().map(|item| (item.field, StringRef::Bytes(item.value)))
+            }
             HashIter::Table(fields) => fields.next(),
         }
     }
 }
 
-/// The packed form.
-mod packed {
-    use std::ops::Range;
+/// A field with its value in the packed form.
+struct Item<'a> {
+    field: &'a [u8],
+    value: &'a [u8],
+    /// Where the item begins, where it ends, and the range of its value with its length.
+    start: usize,
+    end: usize,
+    value_at: Range<usize>,
+}
 
-    /// A field with its value.
-    pub struct Item<'a> {
-        pub(super) field: &'a [u8],
-        pub(super) value: &'a [u8],
-        /// Where the item begins, where it ends, and the range of its value with its length.
-        pub(super) start: usize,
-        pub(super) end: usize,
-        pub(super) value_at: Range<usize>,
+/// The items of the packed form.
+pub struct Items<'a>(packed::Strings<'a>);
+
+impl<'a> Items<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Items(packed::Strings::new(bytes))
     }
 
-    /// Items one after the other.
-    pub struct Items<'a> {
-        bytes: &'a [u8],
-        at: usize,
+    fn find(bytes: &'a [u8], field: &[u8]) -> Option<Item<'a>> {
+        let mut items = Items::of(bytes);
+        std::iter::from_fn(|| items.next_item()).find(|item| item.field == field)
     }
 
-    impl<'a> Items<'a> {
-        pub(super) fn new(bytes: &'a [u8]) -> Self {
-            Items { bytes, at: 0 }
-        }
-
-        fn string(&mut self) -> &'a [u8] {
-            let mut len = 0usize;
-            let mut shift = 0;
-            loop {
-                let byte = self.bytes[self.at];
-                self.at += 1;
-                len |= usize::from(byte & 0x7F) << shift;
-                shift += 7;
-                if byte & 0x80 == 0 {
-                    break;
-                }
-            }
-            self.at += len;
-            &self.bytes[self.at - len..self.at]
-        }
-    }
-
-    impl<'a> Iterator for Items<'a> {
-        type Item = Item<'a>;
-
-        fn next(&mut self) -> Option<Item<'a>> {
-            if self.at == self.bytes.len() {
-                return None;
-            }
-            let start = self.at;
-            let field = self.string();
-            let value_start = self.at;
-            let value = self.string();
-            Some(Item { field, value, start, end: self.at, value_at: value_start..self.at })
-        }
-    }
-
-    pub(super) fn find<'a>(bytes: &'a [u8], field: &[u8]) -> Option<Item<'a>> {
-        Items::new(bytes).find(|item| item.field == field)
-    }
-
-    fn push_len(bytes: &mut Vec<u8>, len: usize) {
-        let mut rest = len;
-        while rest >= 0x80 {
-            bytes.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        bytes.push(rest as u8);
-    }
-
-    /// How many bytes a string takes.
-    pub(super) fn room(string: &[u8]) -> usize {
-        let bits = usize::BITS - string.len().leading_zeros();
-        string.len() + bits.div_ceil(7).max(1) as usize
-    }
-
-    pub(super) fn push(bytes: &mut Vec<u8>, string: &[u8]) {
-        push_len(bytes, string.len());
-        bytes.extend_from_slice(string);
-    }
-
-    pub(super) fn replace(bytes: &mut Vec<u8>, range: Range<usize>, string: &[u8]) {
-        // A value of the same length, as a counter's nearly always is, overwrites the old one.
-        let old_len = Items { bytes, at: range.start }.string().len();
-        if old_len == string.len() {
-            bytes[range.end - old_len..range.end].copy_from_slice(string);
-            return;
-        }
-        let mut fresh = Vec::with_capacity(string.len() + 10);
-        push(&mut fresh, string);
-        bytes.splice(range, fresh);
+    #[inline]
+    fn next_item(&mut self) -> Option<Item<'a>> {
+        let start = self.0.at();
+        let field = self.0.next()?;
+        let value_start = self.0.at();
+        let value = self.0.next()?;
+        let end = self.0.at();
+        Some(Item { field, value, start, end, value_at: value_start..end })
     }
 }

@@ -19,6 +19,7 @@ use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::table::below;
 use super::tracked::{Invalidations, TrackedTotals};
+use super::waiting::ReadyKey;
 use crate::limits::{BATCH_COMMANDS_MAX, HASH_SLOTS};
 
 /// Bits of a SCAN cursor that belong to the walk inside of a shard.
@@ -207,6 +208,28 @@ impl Locked<'_> {
         self.shard(key).map(|shard| shard.db(index))
     }
 
+    /// Whether a key has changed for which somebody waits.
+    pub fn is_ready(&mut self) -> bool {
+        self.shards_mut().any(|(_, shard)| shard.waiting().is_ready())
+    }
+
+    /// Such a key; of one shard the one that changed first.
+    pub fn take_ready(&mut self) -> Option<ReadyKey> {
+        self.shards_mut().find_map(|(_, shard)| shard.waiting().take_ready())
+    }
+
+    /// The entry of a live key in a locked shard, without a trace, so that several can be looked at side by side.
+    pub fn peek(&self, key: &Key<'_>, index: usize, now_ms: u64) -> Option<EntryRef<'_>> {
+        let id = self.keyspace.shard_of(key.slot);
+        let shard: &Shard = match &self.guards {
+            Guards::One(locked, guard) if *locked == id => guard,
+            Guards::One(..) => return None,
+            Guards::Many(guards) => &guards[guards.binary_search_by_key(&id, |(locked, _)| *locked).ok()?].1,
+            Guards::All(guards) => guards.get(usize::from(id))?,
+        };
+        shard.dbs().get(index)?.peek(key, now_ms)
+    }
+
     /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.
     pub fn is_all(&self) -> bool {
         matches!(self.guards, Guards::All(_))
@@ -313,7 +336,12 @@ impl Locked<'_> {
         let mut old = Vec::new();
         for (id, shard) in self.shards_mut() {
             let Some(db) = shard.flush(index) else { continue };
-            shard.touch_all(index, |name| db.peek(&Key::new(name), 0).is_some());
+            for name in shard.heeded(index) {
+                let key = Key::new(&name);
+                if db.peek(&key, 0).is_some() {
+                    shard.tell_heeding(index, &key);
+                }
+            }
             if !db.is_empty() {
                 old.push((id, db));
             }
@@ -346,12 +374,12 @@ impl Locked<'_> {
         for (_, shard) in self.shards_mut() {
             shard.swap(a, b);
             for (here, there) in [(a, b), (b, a)] {
-                for key in shard.watched_keys(here) {
-                    let key = Key::new(&key);
+                for name in shard.heeded(here) {
+                    let key = Key::new(&name);
                     let dbs = shard.dbs();
                     let (was, is) = (dbs[there].peek(&key, 0), dbs[here].peek(&key, now_ms));
                     if was.is_some() || is.is_some() {
-                        shard.touch_watched(here, key.bytes);
+                        shard.tell_heeding(here, &key);
                     } else if let Some(entry) = shard.db(here).remove(&key, 0) {
                         dead.push((here, entry));
                     }

@@ -8,39 +8,56 @@
 //! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
 
 pub mod account;
+pub mod bits;
 pub mod block;
+pub mod collection;
 pub mod db;
 pub mod entry;
 pub mod entry_ref;
 pub mod evict;
 pub mod hash;
+pub mod hyperloglog;
+pub mod intset;
 pub mod journal;
 pub mod key;
+pub mod list;
 mod lock;
+mod member;
 pub mod module_value;
+pub mod packed;
 mod prefetch;
 mod segment;
+pub mod set;
 pub mod shard;
 mod slots;
 pub mod snapshot;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod thresholds;
 pub mod tracked;
 pub mod value;
+pub mod waiting;
+pub mod zset;
 
 pub use account::Account;
+pub use collection::Collection;
 pub use db::{Db, Edited, Expire, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};
-pub use hash::{Hash, HashLimits};
+pub use hash::Hash;
 pub use journal::{Journal, JournalEntry, Revision};
 pub use key::Key;
+pub use list::{End, List, NodeLimit};
 pub use lock::{Keyspace, Locked, ShardId};
 pub use module_value::{Home, Live, ModuleValue, TypeId};
+pub use set::Set;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
 pub use table::Place;
+pub use thresholds::{PackedLimits, Thresholds};
 pub use tracked::{Cause, Invalidated, Invalidations, TrackedTotals};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
+pub use waiting::{ReadyKey, Ticket};
+pub use zset::{LexBound, LexRange, ScoreRange, Zset};

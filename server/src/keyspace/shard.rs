@@ -1,4 +1,4 @@
-//! A shard: what one lock protects. Its part of every database, who watches a key of it, and who may have a copy.
+//! A shard: what one lock protects. Its part of every database, who watches a key of it, who waits for one, and who may have a copy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,6 +10,7 @@ use super::db::Db;
 use super::evict::AccessClock;
 use super::key::Key;
 use super::tracked::{Cause, Invalidated, Invalidations, Readers, Tracked, TrackedTotals};
+use super::waiting::Waiting;
 
 /// Set when a key that its owner WATCHes was written. The owner keeps one for all its keys.
 pub type WatchFlag = Arc<AtomicBool>;
@@ -23,14 +24,15 @@ pub struct Shard {
     seed: u64,
     /// By database and key. Empty nearly always, and then nobody pays for it.
     watched: HashMap<usize, HashMap<Box<[u8]>, Vec<WatchFlag>>>,
+    waiting: Waiting,
     /// Just so.
     tracked: Tracked,
 }
 
 impl Shard {
     pub(super) fn new(access: AccessClock, seed: u64, totals: Arc<TrackedTotals>) -> Self {
-        let tracked = Tracked::new(totals);
-        Shard { dbs: SmallVec::new(), access, seed, watched: HashMap::new(), tracked }
+        let (watched, waiting, tracked) = (HashMap::new(), Waiting::default(), Tracked::new(totals));
+        Shard { dbs: SmallVec::new(), access, seed, watched, waiting, tracked }
     }
 
     /// This shard's part of a database. The caller has checked the index.
@@ -78,7 +80,7 @@ impl Shard {
         std::mem::replace(self.db(index), db)
     }
 
-    /// Swaps two databases. To tell those who watch is the caller's part.
+    /// Swaps two databases. Those who heed their keys are told by the caller.
     pub fn swap(&mut self, a: usize, b: usize) {
         self.open(a.max(b));
         self.dbs.swap(a, b);
@@ -106,19 +108,34 @@ impl Shard {
         }
     }
 
+    /// Who waits for keys of this shard.
+    #[inline]
+    pub fn waiting(&mut self) -> &mut Waiting {
+        &mut self.waiting
+    }
+
     /// The keys of which clients may have copies.
     pub fn tracked(&mut self) -> &mut Tracked {
         &mut self.tracked
     }
 
-    /// Tells those who watch a key that it was written, and puts into `told` who may have a copy of it.
+    /// Tells those who watch a key or wait for it that it was written, and puts into `told` who may have a copy of it.
     #[inline]
     pub fn touch(&mut self, db: usize, key: &Key<'_>, cause: Cause, told: &mut Invalidations) {
+        self.tell_heeding(db, key);
+        if told.of_all_keys || !self.tracked.is_empty() {
+            self.touch_tracked(key.bytes, cause, told);
+        }
+    }
+
+    /// Tells those who watch a key or wait for it. Who has copies is told of flushes and swaps as a whole.
+    #[inline]
+    pub fn tell_heeding(&mut self, db: usize, key: &Key<'_>) {
         if !self.watched.is_empty() {
             self.touch_watched(db, key.bytes);
         }
-        if told.of_all_keys || !self.tracked.is_empty() {
-            self.touch_tracked(key.bytes, cause, told);
+        if !self.waiting.is_empty() {
+            self.waiting.mark_ready(db, key.bytes);
         }
     }
 
@@ -143,11 +160,9 @@ impl Shard {
         flags.into_iter().flatten().for_each(|flag| flag.store(true, Relaxed));
     }
 
-    /// Tells those who watch keys of a database for which `changed` holds.
-    pub fn touch_all(&self, db: usize, mut changed: impl FnMut(&[u8]) -> bool) {
-        let keys = self.watched.get(&db).into_iter().flatten();
-        for (_, flags) in keys.filter(|(key, _)| changed(key)) {
-            flags.iter().for_each(|flag| flag.store(true, Relaxed));
-        }
+    /// The keys of a database that somebody watches or waits for: few, where FLUSHDB and SWAPDB change many.
+    pub fn heeded(&self, db: usize) -> Vec<Box<[u8]>> {
+        let watched = self.watched.get(&db).into_iter().flat_map(HashMap::keys).map(|key| &**key);
+        watched.chain(self.waiting.keys(db)).map(Box::from).collect()
     }
 }

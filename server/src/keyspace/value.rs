@@ -4,9 +4,12 @@
 use std::fmt;
 
 use super::hash::Hash;
+use super::list::List;
 use super::module_value::ModuleValue;
+use super::set::Set;
+use super::zset::Zset;
 
-/// The type of a value, as TYPE names it. Lists, sets, sorted sets and streams are kept and have no commands yet.
+/// The type of a value, as TYPE names it. Streams are kept and have no commands yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// Bytes or an integer.
@@ -51,6 +54,8 @@ pub enum Encoding {
     Raw,
     /// A small collection in one packed buffer.
     Listpack,
+    /// A small set of integers.
+    Intset,
     /// A large collection in a table.
     Hashtable,
     /// A list.
@@ -71,6 +76,7 @@ impl Encoding {
             Encoding::Embstr => "embstr",
             Encoding::Raw => "raw",
             Encoding::Listpack => "listpack",
+            Encoding::Intset => "intset",
             Encoding::Hashtable => "hashtable",
             Encoding::Quicklist => "quicklist",
             Encoding::Skiplist => "skiplist",
@@ -88,6 +94,12 @@ pub enum Value {
     String(Vec<u8>),
     /// A string that is an integer.
     Int(i64),
+    /// A list.
+    List(Box<List>),
+    /// A set.
+    Set(Box<Set>),
+    /// A sorted set.
+    Zset(Box<Zset>),
     /// A hash.
     Hash(Box<Hash>),
     /// A value of a module's own type.
@@ -129,6 +141,9 @@ impl Value {
     pub fn value_type(&self) -> ValueType {
         match self {
             Value::String(_) | Value::Int(_) => ValueType::String,
+            Value::List(_) => ValueType::List,
+            Value::Set(_) => ValueType::Set,
+            Value::Zset(_) => ValueType::Zset,
             Value::Hash(_) => ValueType::Hash,
             Value::Module(_) => ValueType::Module,
             Value::Opaque(opaque) => opaque.value_type,

@@ -126,6 +126,18 @@ impl<'a> Argv<'a> {
         Self { data: self.data, bounds }
     }
 
+    /// The first `len` arguments; all if there are fewer.
+    #[inline]
+    #[must_use]
+    pub fn head(&self, len: usize) -> Self {
+        let len = len.min(self.len());
+        let bounds = match self.bounds {
+            Bounds::Ranges(ranges) => Bounds::Ranges(&ranges[..len]),
+            Bounds::Ends { first, ends } => Bounds::Ends { first, ends: &ends[..len] },
+        };
+        Self { data: self.data, bounds }
+    }
+
     /// The bytes of all arguments together, without anything between them.
     #[must_use]
     pub fn total_len(&self) -> usize {

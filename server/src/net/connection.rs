@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::command::dispatch::{Executor, Outcome, Prepared};
+use crate::command::dispatch::{Executor, Outcome, Prepared, Waiter};
 use crate::command::session::Session;
 use crate::config::OutputLimit;
 use crate::limits;
@@ -60,11 +60,16 @@ enum Turn {
     Sleep(Duration),
     /// The reply of the last command comes from a job, and the next command has to wait for it.
     Job,
+    /// The last command waits for something, and the next one for it.
+    Wait,
     /// All is answered, and this other worker is to go on.
     Move(usize),
     /// It is over.
     Close,
 }
+
+/// The client has left, or was ended.
+struct Gone;
 
 /// One connection, on the worker that serves it.
 struct Connection<'s, S> {
@@ -100,9 +105,8 @@ impl ConnectionState {
         let mut executor = worker.executor.borrow_mut();
         // A password that was set a moment ago holds for this connection.
         executor.begin();
-        let authenticated = executor.config().requirepass.is_empty();
         Self {
-            session: Session::new(client, authenticated),
+            session: Session::new(client, executor.server.tenant.acl.default_user()),
             parser: Parser::new(),
             input: Vec::new(),
             deferred: VecDeque::new(),
@@ -134,6 +138,8 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Turn::Yield => tokio::task::yield_now().await,
             Turn::Sleep(time) => tokio::time::sleep(time).await,
             Turn::Job => connection.await_job().await,
+            Turn::Wait if connection.await_answer().await.is_err() => return None,
+            Turn::Wait => {}
             Turn::Move(to) => return Some((connection.stream, to)),
             Turn::Close => return None,
         }
@@ -264,7 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let rest = &received[offset..];
             let limits = RequestLimits {
                 bulk_len_max: executor.config().proto_max_bulk_len as u64,
-                unauthenticated: !self.state.session.authenticated,
+                unauthenticated: self.state.session.must_authenticate(),
             };
             let parsed = self.state.parser.parse(rest, batch, &limits);
             if parsed.stop == Stop::CrossProtocol {
@@ -289,6 +295,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 match executor.execute_prepared(&mut self.state.session, argv, prepared.key(i), reply) {
                     Outcome::Done => {}
                     Outcome::Job => turn = Some(Turn::Job),
+                    Outcome::Wait => turn = Some(Turn::Wait),
                     Outcome::Delay(time) => {
                         turn = Some(Turn::Sleep(time));
                         self.state.deferred.push_back(OwnedArgv::from(argv));
@@ -361,6 +368,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     turn = Some(Turn::Job);
                     break;
                 }
+                Outcome::Wait => {
+                    turn = Some(Turn::Wait);
+                    break;
+                }
                 Outcome::Delay(time) => {
                     self.state.deferred.push_front(argv);
                     turn = Some(Turn::Sleep(time));
@@ -413,6 +424,55 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             Err(_) => self.state.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
         }
+    }
+
+    /// Wait until the session's command is answered, and put its reply behind those that are on their way. An error is the end of the
+    /// connection.
+    async fn await_answer(&mut self) -> Result<(), Gone> {
+        let Some(waiter) = self.state.session.waiting.clone() else { return Ok(()) };
+        let answered = poll_fn(|cx| self.poll_answer(&waiter, cx));
+        match waiter.deadline {
+            None => answered.await?,
+            Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
+                Ok(answered) => answered?,
+                Err(_) => waiter.time_out(self.worker.executor.borrow().server),
+            },
+        }
+        let server = self.worker.executor.borrow().server;
+        let answer = server.end_wait(&mut self.state.session);
+        if self.state.session.takes_reply() {
+            self.state.output.extend_from_slice(&answer.reply);
+        }
+        Ok(())
+    }
+
+    /// Whether the answer has come. Meanwhile messages are written, and what the client sends is kept: whether it has left shows there
+    /// alone.
+    fn poll_answer(&mut self, waiter: &Waiter, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.state.session.client.register(cx.waker());
+        if self.state.session.client.is_killed() {
+            return Poll::Ready(Err(Gone));
+        }
+        if waiter.is_answered() {
+            return Poll::Ready(Ok(()));
+        }
+        self.state.session.client.collect_mail(&mut self.state.output);
+        if self.poll_synced(cx).is_ready()
+            && let Poll::Ready(Err(_)) = self.poll_flush(cx)
+        {
+            return Poll::Ready(Err(Gone));
+        }
+        while self.state.input.len() < limits::WAITING_INPUT_MAX {
+            self.state.input.reserve(limits::READ_BUFFER);
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
+                Ok(n) if n > 0 => {
+                    self.worker.executor.borrow().count_input(n as u64);
+                    self.state.unparsed = true;
+                }
+                _ => return Poll::Ready(Err(Gone)),
+            }
+        }
+        Poll::Pending
     }
 
     /// Write the replies at once if nothing waits before them, and keep what the socket does not take.

@@ -40,8 +40,17 @@ const UNSAFE: &[(&str, &str)] = &[
         "a key with its value and expiry in one heap block: 89 bytes a key instead of 110",
     ),
     ("server/src/keyspace/entry_ref.rs", "the same block, as its readers see it"),
+    (
+        "server/src/keyspace/member.rs",
+        "a member of a set with its length in one heap block: half of what an entry takes",
+    ),
     ("server/src/keyspace/prefetch.rs", "a hint to the processor has no safe form"),
     ("server/src/keyspace/tests/table.rs", "a block of the tests' own"),
+    (
+        "server/src/keyspace/zset/large.rs",
+        "the order of a sorted set has the addresses of its members: their bytes are in memory once",
+    ),
+    ("server/src/keyspace/zset/member.rs", "such an address"),
     ("server/src/keyspace/slots.rs", "a slot is one word, and the block's address is in it"),
     (
         "tests/preload/synced.rs",

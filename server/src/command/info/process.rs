@@ -70,6 +70,7 @@ fn listeners(lines: &mut Lines, facts: &Facts<'_, '_>) {
 
 pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_, '_>) {
     let clients = figures::clients(facts.ctx.server);
+    let blocked = facts.ctx.tenant.blocked.figures();
     lines.put("connected_clients", clients.connected);
     lines.put("cluster_connections", 0);
     lines.put("maxclients", facts.ctx.config.maxclients);
@@ -79,9 +80,10 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("tracking_clients", facts.ctx.tenant.tracking.clients());
     lines.put("pubsub_clients", clients.pubsub);
     lines.put("watching_clients", clients.watching);
-    lines.put("clients_in_timeout_table", 0);
+    lines.put("clients_in_timeout_table", blocked.timeouts);
     lines.put("total_watched_keys", clients.watched_keys);
-    lines.put_all(&["total_blocking_keys", "total_blocking_keys_on_nokey"], 0);
+    lines.put("total_blocking_keys", blocked.keys);
+    lines.put("total_blocking_keys_on_nokey", blocked.keys_until_changed);
 }
 
 pub(super) fn cpu(lines: &mut Lines, _: &Facts<'_, '_>) {

@@ -8,9 +8,10 @@ use crate::clock;
 use crate::effects::propagate::{put_command, put_select};
 use crate::effects::rdb::{dump, kind, value, writer};
 use crate::effects::save::SaveError;
-use crate::keyspace::{Entry, EntryRef, Hash, Snapshot, StringRef};
+use crate::keyspace::{Entry, EntryRef, Hash, Snapshot, StringRef, Zset};
 use crate::limits;
 use crate::module;
+use crate::net::double::DoubleText;
 use crate::persistence::Progress;
 use crate::server::Server;
 
@@ -60,6 +61,12 @@ fn put_entry(server: &'static Server, out: &mut Vec<u8>, entry: &Entry) -> Resul
         put_command(out, [&b"SET"[..], entry.key(), string.bytes(&mut digits)].into_iter());
     } else if let Some(hash) = entry.hash() {
         put_hash(out, entry.key(), hash);
+    } else if let Some(list) = entry.list() {
+        put_elements(out, b"RPUSH", entry.key(), list.iter());
+    } else if let Some(set) = entry.set() {
+        put_items(out, b"SADD", entry.key(), set.iter().map(|member| [StringRef::to_vec(member)]));
+    } else if let Some(zset) = entry.zset() {
+        put_zset(out, entry.key(), zset);
     } else if !put_rewritten(server, out, entry)? {
         let payload = payload(server, entry)?;
         put_command(out, [&b"RESTORE"[..], entry.key(), b"0", &payload].into_iter());
@@ -70,15 +77,41 @@ fn put_entry(server: &'static Server, out: &mut Vec<u8>, entry: &Entry) -> Resul
     Ok(())
 }
 
+/// What a list or a set consists of, with a command for so many of them.
+fn put_elements<'a>(out: &mut Vec<u8>, name: &[u8], key: &[u8], elements: impl Iterator<Item = &'a [u8]>) {
+    put_items(out, name, key, elements.map(|element| [element.to_vec()]));
+}
+
 fn put_hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
-    let mut pairs = hash.iter();
-    let mut left = hash.len();
-    while left > 0 {
-        let count = left.min(limits::AOF_ITEMS_PER_COMMAND);
-        left -= count;
-        let mut args: Vec<Vec<u8>> = vec![b"HSET".to_vec(), key.to_vec()];
-        for (field, value) in pairs.by_ref().take(count) {
-            args.extend([field.to_vec(), StringRef::to_vec(value)]);
+    put_items(
+        out,
+        b"HSET",
+        key,
+        hash.iter().map(|(field, value)| [field.to_vec(), StringRef::to_vec(value)]),
+    );
+}
+
+fn put_zset(out: &mut Vec<u8>, key: &[u8], zset: &Zset) {
+    put_items(
+        out,
+        b"ZADD",
+        key,
+        zset.iter().map(|(member, score)| [DoubleText::new(score).as_bytes().to_vec(), member.to_vec()]),
+    );
+}
+
+/// Commands that make a collection, each with so many of its items.
+fn put_items<const N: usize>(
+    out: &mut Vec<u8>,
+    name: &[u8],
+    key: &[u8],
+    mut items: impl Iterator<Item = [Vec<u8>; N]>,
+) {
+    loop {
+        let mut args = vec![name.to_vec(), key.to_vec()];
+        args.extend(items.by_ref().take(limits::AOF_ITEMS_PER_COMMAND).flatten());
+        if args.len() == 2 {
+            return;
         }
         put_command(out, args.iter().map(Vec::as_slice));
     }

@@ -214,6 +214,11 @@ impl Aof {
         Poll::Pending
     }
 
+    /// Whether all that was appended up to `end` is on disk.
+    pub fn is_on_disk(&self, end: u64) -> bool {
+        end <= self.synced.load(Acquire)
+    }
+
     /// Follow the configuration.
     pub fn configure(&self, config: &Config) {
         let mut stream = self.stream.lock();

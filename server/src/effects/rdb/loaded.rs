@@ -1,5 +1,5 @@
-//! A value as it comes out of a file. Strings and the fields of hashes are lent where they were read, since most of
-//! a file is these; they are copied once, into the keyspace. The other types are not looked into any further than needed.
+//! A value as it comes out of a file. Strings and the elements of collections are lent where they were read; they are copied
+//! once, into the keyspace. A stream is not looked into any further than needed.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,13 @@ use crate::limits::RDB_SCRATCH_KEPT;
 pub enum Loaded<'a> {
     /// A string; owned if it is long.
     String(Cow<'a, [u8]>),
-    /// The fields of a hash; the same field may be there twice, which nobody may accept.
+    /// The elements of a list.
+    List(&'a Pairs),
+    /// The members of a set; the same one may be there twice, which nobody may accept.
+    Set(&'a Pairs),
+    /// The members of a sorted set with their scores; the same goes for them.
+    Zset(&'a Pairs),
+    /// The fields of a hash; the same goes for them.
     Hash(&'a Pairs),
     /// A value of a module's type: the type's id, and what the module saved, byte for byte and without its end.
     Module {
@@ -46,7 +52,7 @@ pub(super) enum Found {
     InInput(usize),
     InScratch,
     Long(Vec<u8>),
-    Pairs,
+    Pairs(Kind),
     Module {
         id: u64,
         fields: Vec<u8>,
@@ -71,13 +77,12 @@ impl Loader {
         let at = input.offset();
         match Kind::of(rdb_type, version).map_err(|kind| RdbError { offset: at, kind })? {
             Kind::String => self.string(input),
-            Kind::Hash => {
-                self.pairs.clear();
-                walk::fields(input, (rdb_type, version), &mut self.scratch, &mut self.pairs)?;
+            kind @ (Kind::Hash | Kind::List | Kind::Set | Kind::Zset) => {
+                self.elements(input, kind, (rdb_type, version))?;
                 if self.pairs.is_empty() {
                     return Err(RdbError { offset: at, kind: ErrorKind::Empty });
                 }
-                Ok(Found::Pairs)
+                Ok(Found::Pairs(kind))
             }
             Kind::Module => {
                 let id = length::read_len(input)?;
@@ -86,9 +91,23 @@ impl Loader {
                 fields.shrink_to_fit();
                 Ok(Found::Module { id, fields })
             }
-            Kind::List | Kind::Set | Kind::Zset | Kind::Stream => {
-                Canonical::read(input, rdb_type, version, &mut self.scratch).map(Found::Other)
-            }
+            Kind::Stream => Canonical::read(input, rdb_type, version, &mut self.scratch).map(Found::Other),
+        }
+    }
+
+    /// Reads the elements of a collection into `pairs`.
+    fn elements<I: Input>(&mut self, input: &mut I, kind: Kind, form: (u8, u32)) -> Result<()> {
+        let (scratch, pairs) = (&mut self.scratch, &mut self.pairs);
+        pairs.clear();
+        let mut digits = itoa::Buffer::new();
+        match kind {
+            Kind::Hash => walk::fields(input, form, scratch, pairs),
+            Kind::Zset => walk::scored(input, form.0, scratch, &mut |member, score| {
+                pairs.push(member.bytes(&mut digits), &score.to_le_bytes());
+            }),
+            _ => walk::elements(input, form.0, scratch, &mut |element| {
+                pairs.push(element.bytes(&mut digits), b"");
+            }),
         }
     }
 
@@ -121,7 +140,10 @@ impl Loader {
             Found::InInput(len) => Loaded::String(Cow::Borrowed(input.take(len)?)),
             Found::InScratch => Loaded::String(Cow::Borrowed(&self.scratch.bytes)),
             Found::Long(bytes) => Loaded::String(Cow::Owned(bytes)),
-            Found::Pairs => Loaded::Hash(&self.pairs),
+            Found::Pairs(Kind::List) => Loaded::List(&self.pairs),
+            Found::Pairs(Kind::Set) => Loaded::Set(&self.pairs),
+            Found::Pairs(Kind::Zset) => Loaded::Zset(&self.pairs),
+            Found::Pairs(_) => Loaded::Hash(&self.pairs),
             Found::Module { id, fields } => Loaded::Module { id, fields },
             Found::Other(canonical) => Loaded::Other(canonical),
         })

@@ -1,18 +1,21 @@
-//! The fields of a hash on their way from a file into the keyspace: all their bytes in one buffer and where each ends in
-//! another, both used again for the next hash. Two vectors for a field would cost more than everything else that is done to it.
+//! The elements of a collection on their way from a file into the keyspace: all their bytes in one buffer and where each ends in
+//! another, both used again for the next value. Two vectors for an element would cost more than everything else that is done to it.
+//!
+//! An element has two parts: a field and its value, a member and its score (eight bytes, little endian), or for lists and sets
+//! itself and nothing.
 
 use crate::limits::RDB_SCRATCH_KEPT;
 
-/// Fields with their values, in the order of the file.
+/// Elements in the order of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pairs {
     bytes: Vec<u8>,
-    /// Where a field and where its value ends.
+    /// Where a first part and where its second part ends.
     ends: Vec<(usize, usize)>,
 }
 
 impl Pairs {
-    /// How many fields there are.
+    /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -22,7 +25,7 @@ impl Pairs {
         self.ends.is_empty()
     }
 
-    /// The fields with their values.
+    /// Both parts of each.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> + Clone {
         let mut start = 0;
         self.ends.iter().map(move |&(field_end, end)| {
@@ -30,6 +33,17 @@ impl Pairs {
             start = end;
             pair
         })
+    }
+
+    /// The first parts.
+    pub fn firsts(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        self.iter().map(|(first, _)| first)
+    }
+
+    /// Members with their scores.
+    pub fn scored(&self) -> impl ExactSizeIterator<Item = (&[u8], f64)> + Clone {
+        let score = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+        self.iter().map(move |(member, bytes)| (member, score(bytes)))
     }
 
     /// Forgets all, and most of the room that they took.
@@ -40,7 +54,7 @@ impl Pairs {
         self.ends.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, usize)>());
     }
 
-    /// Adds a field.
+    /// Adds one with both parts.
     pub fn push(&mut self, field: &[u8], value: &[u8]) {
         self.bytes.extend_from_slice(field);
         let field_end = self.bytes.len();
@@ -48,7 +62,7 @@ impl Pairs {
         self.ends.push((field_end, self.bytes.len()));
     }
 
-    /// Adds a field, whose value must follow.
+    /// Adds the first part of one, whose second part must follow.
     #[inline]
     pub(super) fn push_field<E>(
         &mut self,
@@ -59,7 +73,7 @@ impl Pairs {
         Ok(())
     }
 
-    /// Adds the value of the field that was added last.
+    /// Adds the second part of the one that was added last.
     #[inline]
     pub(super) fn push_value<E>(
         &mut self,
@@ -72,7 +86,7 @@ impl Pairs {
         Ok(())
     }
 
-    /// Takes the last field back.
+    /// Takes the last one back.
     pub(super) fn pop(&mut self) {
         self.ends.pop();
         self.bytes.truncate(self.ends.last().map_or(0, |&(_, end)| end));

@@ -6,9 +6,12 @@ use super::error::Malformed;
 use super::kind::{self, Kind};
 use super::length::put_len;
 use super::loaded::Loaded;
+use super::pairs::Pairs;
 use super::string::{put_int, put_string};
 use super::writer::{Meta, put_key, put_meta, put_module};
-use crate::keyspace::{EntryRef, Hash, HashLimits, ModuleValue, Opaque, StringRef, TypeId, Value, ValueType};
+use crate::keyspace::{
+    EntryRef, Hash, List, ModuleValue, Opaque, Set, StringRef, Thresholds, TypeId, Value, ValueType, Zset,
+};
 use crate::limits::KEY_BYTES_MAX;
 
 /// Appends a key with its value, its expiry, and what else is known of it. A module's value must be folded.
@@ -22,9 +25,12 @@ pub fn put_entry(out: &mut Vec<u8>, entry: EntryRef<'_>, meta: Meta, compress: b
 pub fn rdb_type(entry: EntryRef<'_>) -> u8 {
     match entry.value_type() {
         ValueType::String => kind::STRING,
-        ValueType::Hash if entry.hash().is_some() => kind::HASH,
+        ValueType::List => kind::LIST,
+        ValueType::Set => kind::SET,
+        ValueType::Zset => kind::ZSET_2,
+        ValueType::Hash => kind::HASH,
         ValueType::Module => kind::MODULE_2,
-        _ => entry.opaque().map_or(kind::STRING, |opaque| opaque.rdb_type),
+        ValueType::Stream => entry.opaque().map_or(kind::STRING, |opaque| opaque.rdb_type),
     }
 }
 
@@ -39,6 +45,17 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
             put_string(out, field, compress);
             put_text(out, value, compress);
         }
+    } else if let Some(list) = entry.list() {
+        put_strings(out, list.len(), list.iter(), compress);
+    } else if let Some(set) = entry.set() {
+        put_len(out, set.len() as u64);
+        set.iter().for_each(|member| put_text(out, member, compress));
+    } else if let Some(zset) = entry.zset() {
+        put_len(out, zset.len() as u64);
+        for (member, score) in zset.iter() {
+            put_string(out, member, compress);
+            out.extend_from_slice(&score.to_le_bytes());
+        }
     } else if let Some(module) = entry.module() {
         put_module(out, module.id().bits(), module.saved());
     } else if let Some(opaque) = entry.opaque() {
@@ -50,6 +67,11 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     }
 }
 
+fn put_strings<'a>(out: &mut Vec<u8>, len: usize, strings: impl Iterator<Item = &'a [u8]>, compress: bool) {
+    put_len(out, len as u64);
+    strings.for_each(|string| put_string(out, string, compress));
+}
+
 #[inline]
 fn put_text(out: &mut Vec<u8>, string: StringRef<'_>, compress: bool) {
     match string {
@@ -59,15 +81,26 @@ fn put_text(out: &mut Vec<u8>, string: StringRef<'_>, compress: bool) {
 }
 
 /// The value as the keyspace has it.
-pub fn decode(loaded: Loaded<'_>, limits: HashLimits) -> Result<Value, Malformed> {
+pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malformed> {
     Ok(match loaded {
         Loaded::String(bytes) => Value::String(bytes.into_owned()),
+        Loaded::List(elements) => {
+            Value::List(Box::new(List::of_elements(elements.firsts(), thresholds.list_node)))
+        }
+        Loaded::Set(members) => {
+            check_lengths(members)?;
+            let set = Set::of_members(members.firsts(), thresholds);
+            Value::Set(Box::new(set.ok_or(Malformed("a set with the same member twice"))?))
+        }
+        Loaded::Zset(members) => {
+            check_lengths(members)?;
+            let zset = Zset::of_members(members.scored(), thresholds);
+            Value::Zset(Box::new(zset.ok_or(Malformed("a sorted set with the same member twice"))?))
+        }
         Loaded::Hash(pairs) => {
-            if pairs.iter().any(|(field, _)| field.len() > KEY_BYTES_MAX) {
-                return Err(Malformed("a hash with a field that is longer than fields may be"));
-            }
-            let hash =
-                Hash::of_fields(pairs.iter(), limits).ok_or(Malformed("a hash with the same field twice"))?;
+            check_lengths(pairs)?;
+            let hash = Hash::of_fields(pairs.iter(), thresholds.hash)
+                .ok_or(Malformed("a hash with the same field twice"))?;
             Value::Hash(Box::new(hash))
         }
         Loaded::Module { id, fields } => {
@@ -79,6 +112,14 @@ pub fn decode(loaded: Loaded<'_>, limits: HashLimits) -> Result<Value, Malformed
             bytes: canonical.bytes.into_boxed_slice(),
         })),
     })
+}
+
+/// Names within a collection are bounded as keys are.
+fn check_lengths(elements: &Pairs) -> Result<(), Malformed> {
+    if elements.firsts().any(|name| name.len() > KEY_BYTES_MAX) {
+        return Err(Malformed("a collection with a field or member that is longer than they may be"));
+    }
+    Ok(())
 }
 
 fn value_type(kind: Kind) -> ValueType {
@@ -102,6 +143,6 @@ pub fn dump(entry: EntryRef<'_>, compress: bool) -> Vec<u8> {
 }
 
 /// The value of a payload.
-pub fn restore(payload: &[u8], limits: HashLimits, now_ms: u64) -> Result<Value, DumpError> {
-    dump::load(payload, now_ms, |loaded| decode(loaded, limits).ok())
+pub fn restore(payload: &[u8], thresholds: &Thresholds, now_ms: u64) -> Result<Value, DumpError> {
+    dump::load(payload, now_ms, |loaded| decode(loaded, thresholds).ok())
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::keyspace::{
-    AccessClock, Choose, Db, EditError, Encoding, Entry, EntryRef, Expire, Hash, HashLimits, Key,
-    Overwritten, StringRef, Value,
+    AccessClock, Choose, Db, EditError, Encoding, Entry, EntryRef, Expire, Hash, Key, Overwritten,
+    PackedLimits, StringRef, Value,
 };
 
 fn db() -> Db {
@@ -26,7 +26,7 @@ fn text(db: &mut Db, name: &str, now_ms: u64) -> Option<String> {
 fn hash(n: usize) -> Value {
     let mut hash = Hash::new();
     (0..n).for_each(|i| {
-        hash.set(i.to_string().as_bytes(), b"v", HashLimits::default());
+        hash.set(i.to_string().as_bytes(), b"v", PackedLimits::default());
     });
     Value::Hash(Box::new(hash))
 }
@@ -148,7 +148,7 @@ fn a_collection_grows_in_place_and_is_accounted_for() {
         let mut edited = db.get_mut(&k("h"), 0).expect("it is there");
         let hash = edited.hash().expect("it is a hash");
         (0..1000).for_each(|i: i32| {
-            hash.set(i.to_string().as_bytes(), &[b'v'; 30], HashLimits::default());
+            hash.set(i.to_string().as_bytes(), &[b'v'; 30], PackedLimits::default());
         });
     }
     assert!(db.used_bytes() > before + 30_000);

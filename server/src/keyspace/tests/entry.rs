@@ -3,13 +3,14 @@
 use proptest::prelude::*;
 
 use crate::keyspace::{
-    Encoding, Entry, Hash, HashLimits, ModuleValue, Opaque, StringRef, TypeId, Value, ValueType,
+    Collection, Encoding, Entry, Hash, List, ModuleValue, Opaque, PackedLimits, Set, StringRef, Thresholds,
+    TypeId, Value, ValueType, Zset,
 };
 
 fn hash_of(n: usize) -> Value {
     let mut hash = Hash::new();
     for i in 0..n {
-        hash.set(format!("field {i}").as_bytes(), b"value", HashLimits::default());
+        hash.set(format!("field {i}").as_bytes(), b"value", PackedLimits::default());
     }
     Value::Hash(Box::new(hash))
 }
@@ -24,15 +25,28 @@ fn bytes_of(value: Value) -> Vec<u8> {
             fields.concat()
         }
         Value::Module(value) => value.saved().to_vec(),
+        Value::List(list) => list.iter().collect::<Vec<_>>().concat(),
+        Value::Set(set) => set.iter().flat_map(StringRef::to_vec).collect(),
+        Value::Zset(zset) => zset.iter().map(|(member, _)| member).collect::<Vec<_>>().concat(),
         Value::Opaque(value) => value.bytes.into_vec(),
     }
 }
 
-/// A value of a module, and one of a type without commands.
-fn boxed_values() -> [Value; 2] {
+/// A value of each type that has a box of its own, and one of a type without commands.
+fn boxed_values() -> Vec<Value> {
     let id = TypeId::new("test___dt", 1).expect("the name is good");
-    let opaque = Opaque { value_type: ValueType::List, rdb_type: 1, bytes: b"\x01\x01a".as_slice().into() };
-    [Value::Module(Box::new(ModuleValue::new(id, b"\x02\x07".to_vec()))), Value::Opaque(Box::new(opaque))]
+    let opaque = Opaque { value_type: ValueType::Stream, rdb_type: 1, bytes: b"\x01\x01a".as_slice().into() };
+    let (element, thresholds) = (&b"an element"[..], &Thresholds::default());
+    let list = List::of_elements(std::iter::once(element), thresholds.list_node);
+    let set = Set::of_members([element].into_iter(), thresholds).expect("one member");
+    let zset = Zset::of_members([(element, 1.5)].into_iter(), thresholds).expect("one member");
+    vec![
+        Value::Module(Box::new(ModuleValue::new(id, b"\x02\x07".to_vec()))),
+        Value::Opaque(Box::new(opaque)),
+        list.into_value(),
+        set.into_value(),
+        zset.into_value(),
+    ]
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::keyspace::{Encoding, Hash, HashLimits, StringRef};
+use crate::keyspace::{Encoding, Hash, PackedLimits, StringRef};
 
 fn contents(hash: &Hash) -> BTreeMap<Vec<u8>, Vec<u8>> {
     hash.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect()
@@ -13,7 +13,7 @@ fn contents(hash: &Hash) -> BTreeMap<Vec<u8>, Vec<u8>> {
 
 fn filled(n: usize) -> Hash {
     let mut hash = Hash::new();
-    (0..n).for_each(|i| assert!(hash.set(i.to_string().as_bytes(), b"v", HashLimits::default())));
+    (0..n).for_each(|i| assert!(hash.set(i.to_string().as_bytes(), b"v", PackedLimits::default())));
     hash
 }
 
@@ -32,7 +32,7 @@ proptest! {
         entries in 0usize..200,
         value in 0usize..500,
     ) {
-        let limits = HashLimits { entries, value };
+        let limits = PackedLimits { entries, value };
         let (mut hash, mut model) = (Hash::new(), BTreeMap::new());
         for (set, field, value) in steps {
             if set || model.len() < 5 {
@@ -61,7 +61,7 @@ proptest! {
 
 #[test]
 fn a_hash_leaves_the_packed_form_at_its_limits() {
-    let limits = HashLimits::default();
+    let limits = PackedLimits::default();
     let mut hash = filled(128);
     assert_eq!(hash.encoding(), Encoding::Listpack);
     assert!(!hash.set(b"5", b"again", limits), "an old field needs no room");
@@ -84,7 +84,7 @@ fn a_hash_leaves_the_packed_form_at_its_limits() {
 #[test]
 fn the_packed_form_keeps_the_order_of_insertion() {
     let mut hash = filled(5);
-    hash.set(b"1", b"changed", HashLimits::default());
+    hash.set(b"1", b"changed", PackedLimits::default());
     hash.del(b"3");
     let fields: Vec<_> = hash.iter().map(|(field, _)| field.to_vec()).collect();
     assert_eq!(fields, [b"0", b"1", b"2", b"4"]);
@@ -129,7 +129,7 @@ fn a_scan_reports_every_field() {
 
 #[test]
 fn a_hash_that_is_made_at_once_is_like_one_that_was_filled() {
-    let limits = HashLimits::default();
+    let limits = PackedLimits::default();
     for size in [0, 1, 20, 128, 129, 1000] {
         for len in [1, 64, 65, 300] {
             let fields: Vec<(Vec<u8>, Vec<u8>)> =

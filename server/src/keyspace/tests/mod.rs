@@ -4,5 +4,6 @@ mod db;
 mod entry;
 mod hash;
 mod lock;
+mod set;
 mod snapshot;
 mod table;

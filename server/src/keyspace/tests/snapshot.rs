@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use crate::keyspace::{
-    AccessClock, Busy, Db, Entry, EntryRef, Expire, Hash, HashLimits, Key, Keyspace, Locked, ModuleValue,
+    AccessClock, Busy, Db, Entry, EntryRef, Expire, Hash, Key, Keyspace, Locked, ModuleValue, PackedLimits,
     Revision, ShardId, Snapshot, TypeId, Value,
 };
 
@@ -102,7 +102,7 @@ impl Writer<'_> {
     fn hash(&mut self) -> Value {
         let mut hash = Hash::new();
         for i in 0..self.rng.random_range(1..200) {
-            hash.set(format!("f{i}").as_bytes(), b"value", HashLimits::default());
+            hash.set(format!("f{i}").as_bytes(), b"value", PackedLimits::default());
         }
         Value::Hash(Box::new(hash))
     }
@@ -180,7 +180,7 @@ impl Writer<'_> {
     fn edit(db: &mut Db, key: &Key<'_>, now_ms: u64) {
         let Some(mut entry) = db.get_mut(key, now_ms) else { return };
         if let Some(hash) = entry.hash() {
-            hash.set(b"f1", &now_ms.to_le_bytes(), HashLimits::default());
+            hash.set(b"f1", &now_ms.to_le_bytes(), PackedLimits::default());
         }
         if let Some(value) = entry.module() {
             value.journal_mut().push(Revision::default(), now_ms, 1, [b"t.add".as_slice(), b"1"].into_iter());

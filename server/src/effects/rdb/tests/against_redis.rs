@@ -9,7 +9,7 @@ use super::super::walk::Scratch;
 use super::super::writer::{self, Header};
 use super::super::{Canonical, Loaded, Reader, Writer, dump, kind, value};
 use super::redis::{Redis, Reply, check};
-use crate::keyspace::{self, HashLimits};
+use crate::keyspace::{self, Thresholds};
 
 /// Fills a server so that its file has every form of a value that it writes.
 fn fill(redis: &mut Redis) {
@@ -92,7 +92,7 @@ fn read(file: &[u8]) -> (Keys, u32) {
                 let canonical = match value {
                     Loaded::Other(canonical) => canonical,
                     native => {
-                        let native = value::decode(native, HashLimits::default()).expect("a native value");
+                        let native = value::decode(native, &Thresholds::default()).expect("a native value");
                         let entry = keyspace::Entry::new(key, native, None, 0);
                         let (rdb_type, mut bytes) = (value::rdb_type(entry.as_ref()), Vec::new());
                         value::put_value(&mut bytes, entry.as_ref(), true);
@@ -255,7 +255,7 @@ fn compressed_strings_are_read_by_both() {
         let ours = value::dump(entry.as_ref(), true);
         redis.do_it(&[b"RESTORE", b"copy", b"0", &ours, b"REPLACE"]);
         assert!(redis.do_it(&[b"GET", b"copy"]).text() == text, "{} bytes", text.len());
-        let Ok(keyspace::Value::String(back)) = value::restore(&theirs, HashLimits::default(), 0) else {
+        let Ok(keyspace::Value::String(back)) = value::restore(&theirs, &Thresholds::default(), 0) else {
             panic!("a string")
         };
         assert!(back == text, "{} bytes", text.len());

@@ -6,7 +6,7 @@ use super::super::fields::{Field, Fields};
 use super::super::input::{Input, Slice};
 use super::super::walk::Scratch;
 use super::super::{Canonical, Loaded, value};
-use crate::keyspace::{Entry, Hash, HashLimits, ModuleValue, TypeId, Value};
+use crate::keyspace::{Entry, Hash, ModuleValue, PackedLimits, Thresholds, TypeId, Value};
 
 pub(super) fn unhex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
@@ -47,12 +47,14 @@ fn a_module_value_of_valkey_is_read_and_written_again() {
 
 #[test]
 fn strings_and_hashes_come_back() {
-    let limits = HashLimits::default();
+    let limits = PackedLimits::default();
     for text in [&b""[..], b"0", b"-123456", b"99999999999", b"text", &[b'x'; 1000], &b"abc".repeat(200_000)]
     {
         for compress in [false, true] {
             let payload = value::dump(Entry::string(b"key", text, None, 0).as_ref(), compress);
-            let Ok(Value::String(back)) = value::restore(&payload, limits, 0) else { panic!("a string") };
+            let Ok(Value::String(back)) = value::restore(&payload, &Thresholds::default(), 0) else {
+                panic!("a string")
+            };
             assert_eq!(back, text);
         }
     }
@@ -62,7 +64,9 @@ fn strings_and_hashes_come_back() {
             hash.set(format!("field {n}").as_bytes(), n.to_string().as_bytes(), limits);
         }
         let entry = Entry::new(b"key", Value::Hash(Box::new(hash)), None, 0);
-        let Ok(Value::Hash(back)) = value::restore(&value::dump(entry.as_ref(), true), limits, 0) else {
+        let Ok(Value::Hash(back)) =
+            value::restore(&value::dump(entry.as_ref(), true), &Thresholds::default(), 0)
+        else {
             panic!("a hash")
         };
         assert_eq!(back.len(), fields);
@@ -107,7 +111,7 @@ fn a_wrong_value_with_a_right_checksum_is_refused() {
     ] {
         let mut payload = unhex(value);
         dump::seal(&mut payload);
-        let restored = value::restore(&payload, HashLimits::default(), 0).map(|value| value.value_type());
+        let restored = value::restore(&payload, &Thresholds::default(), 0).map(|value| value.value_type());
         assert_eq!(restored, Err(DumpError::BadData), "{value}");
     }
 }

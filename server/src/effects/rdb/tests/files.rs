@@ -4,7 +4,7 @@ use super::super::reader::{Checksum, Entry, Item, ModuleAux};
 use super::super::writer::{self, Header, Meta, Replication};
 use super::super::{Canonical, ErrorKind, Loaded, RdbError, Reader, Writer, kind, value};
 use super::dumps::unhex;
-use crate::keyspace::{self, Hash, HashLimits, ModuleValue, Opaque, TypeId, Value, ValueType};
+use crate::keyspace::{self, Hash, List, ModuleValue, NodeLimit, PackedLimits, TypeId, Value};
 use crate::limits::RDB_BUFFER;
 
 /// A file with an item of every kind.
@@ -40,18 +40,17 @@ fn sample(checksum: bool) -> Vec<u8> {
 
 fn values() -> Vec<(&'static str, Value, Option<u64>)> {
     let mut hash = Hash::new();
-    hash.set(b"field", b"value", HashLimits::default());
-    hash.set(b"number", b"-5", HashLimits::default());
+    hash.set(b"field", b"value", PackedLimits::default());
+    hash.set(b"number", b"-5", PackedLimits::default());
     let id = TypeId::new("test___dt", 1).expect("nine characters");
-    let list =
-        Opaque { value_type: ValueType::List, rdb_type: kind::LIST, bytes: unhex("02 c001 0161").into() };
+    let list = List::of_elements([&b"1"[..], b"a"].into_iter(), NodeLimit(-2));
     vec![
         ("text", Value::String(b"some text".to_vec()), None),
         ("number", Value::Int(123_456), Some(1_700_000_000_123)),
         ("repeats", Value::String(b"again and ".repeat(20)), None),
         ("hash", Value::Hash(Box::new(hash)), None),
         ("module", Value::Module(Box::new(ModuleValue::new(id, vec![2, 0x40, 0x6F]))), None),
-        ("list", Value::Opaque(Box::new(list)), None),
+        ("list", Value::List(Box::new(list)), None),
     ]
 }
 
@@ -70,6 +69,11 @@ fn told(bytes: &[u8]) -> Result<Vec<String>, RdbError> {
                         let pairs =
                             pairs.iter().map(|(f, v)| format!("{}={}", f.escape_ascii(), v.escape_ascii()));
                         format!("hash {}", pairs.collect::<Vec<_>>().join(" "))
+                    }
+                    Loaded::List(elements) | Loaded::Set(elements) | Loaded::Zset(elements) => {
+                        let elements: Vec<_> =
+                            elements.firsts().map(|element| element.escape_ascii().to_string()).collect();
+                        format!("elements {}", elements.join(" "))
                     }
                     Loaded::Module { id, fields } => {
                         format!("module {:?} {fields:x?}", TypeId::from_bits(id))
@@ -111,7 +115,7 @@ fn a_file_says_what_was_written() {
         &format!("key repeats None None None string {}", "again and ".repeat(20)),
         "key hash None None Some(5) hash field=value number=-5",
         "key module None None None module test___dt.1 [2, 40, 6f]",
-        "key list None None None List 1 [2, c0, 1, 1, 61]",
+        "key list None None None elements 1 a",
         "ModuleAux(ModuleAux { id: 77, when: 2, fields: [] })",
         "end Right",
     ];

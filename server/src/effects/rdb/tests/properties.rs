@@ -11,7 +11,7 @@ use crate::effects::rdb::lzf;
 use crate::effects::rdb::reader::{Item, Reader};
 use crate::effects::rdb::value;
 use crate::effects::rdb::{Decoded, decoded, kind};
-use crate::keyspace::{Entry, HashLimits};
+use crate::keyspace::{Entry, Thresholds};
 
 /// Gives a few bytes at a time, as a socket may.
 struct Dribble<'a>(&'a [u8]);
@@ -62,11 +62,11 @@ pub fn check_value(rdb_type: u8, bytes: &[u8]) {
     }
     let mut payload = [&[rdb_type], bytes].concat();
     dump::seal(&mut payload);
-    let limits = HashLimits::default();
-    match value::restore(&payload, limits, 0) {
+    let thresholds = &Thresholds::default();
+    match value::restore(&payload, thresholds, 0) {
         Ok(restored) => {
             let first = value::dump(Entry::new(b"key", restored, None, 0).as_ref(), true);
-            let again = value::restore(&first, limits, 0).expect("ours");
+            let again = value::restore(&first, thresholds, 0).expect("ours");
             let second = value::dump(Entry::new(b"key", again, None, 0).as_ref(), true);
             assert_eq!(of_payload(&first), of_payload(&second));
         }
@@ -74,13 +74,21 @@ pub fn check_value(rdb_type: u8, bytes: &[u8]) {
     }
 }
 
-/// The value of a payload of ours, without the order of a hash's fields.
+/// The value of a payload of ours, without the order of what has none.
 fn of_payload(payload: &[u8]) -> Decoded {
     let (_, bytes) = dump::open(payload).expect("ours");
     match decoded::decode(bytes[0], &bytes[1..]) {
         Ok(Decoded::Hash(mut fields)) => {
             fields.sort();
             Decoded::Hash(fields)
+        }
+        Ok(Decoded::Set(mut members)) => {
+            members.sort();
+            Decoded::Set(members)
+        }
+        Ok(Decoded::Zset(mut members)) => {
+            members.sort_by(|a, b| a.0.cmp(&b.0));
+            Decoded::Zset(members)
         }
         Ok(decoded) => decoded,
         // A module's strings may be damaged: nobody reads them but the module.

@@ -1,0 +1,105 @@
+//! How commands change sorted sets: below a module's command the members that change are recorded for undo one by one, since
+//! the whole may be large, and everywhere the events of a key that came or went are the same.
+
+use crate::effects::notify::Class;
+use crate::keyspace::{Db, Encoding, EntryRef, Key, Zset};
+
+use super::error::CommandError;
+use super::keys::{Changed, Keys};
+
+impl Keys<'_> {
+    /// The database of a key, to change a member of its sorted set. Below a module's command the member's old score is kept
+    /// instead of a copy of the whole if that is large. The sorted set must not become empty.
+    pub fn write_member(&mut self, key: &Key<'_>, member: &[u8]) -> Result<&mut Db, CommandError> {
+        if self.scratch.undo.is_active() && self.may_write {
+            let zset = self.peek(key)?.and_then(EntryRef::zset);
+            if let Some(zset) = zset.filter(|zset| zset.encoding() == Encoding::Skiplist) {
+                let old = zset.score(member);
+                self.scratch.undo.record_scored(self.db, key, member, old);
+                return self.db_of(key);
+            }
+        }
+        self.write(key)
+    }
+
+    /// Change these members of the sorted set under a key, which is made if it is not there and does not become empty. There is
+    /// one at least. Nothing is told to anybody, as with `change`.
+    pub fn change_members<'m, R>(
+        &mut self,
+        key: &Key<'_>,
+        members: impl Iterator<Item = &'m [u8]>,
+        change: impl FnOnce(&mut Zset) -> R,
+    ) -> Result<Changed<R>, CommandError> {
+        if !self.scratch.undo.is_active() {
+            return self.change(key, change);
+        }
+        // What is wrong with the type must be found before anything is recorded.
+        self.peek_as::<Zset>(key)?;
+        for member in members {
+            self.write_member(key, member)?;
+        }
+        self.change_recorded(key, change)
+    }
+
+    /// Remove the members with these ranks from the sorted set under a key, which is there, and tell everybody. If nothing is
+    /// left, the key goes.
+    pub fn remove_ranks(
+        &mut self,
+        key: &Key<'_>,
+        ranks: std::ops::Range<usize>,
+        event: &'static str,
+    ) -> Result<(), CommandError> {
+        let removed = ranks.len();
+        if removed == 0 {
+            return Ok(());
+        }
+        let is_recorded = self.scratch.undo.is_active();
+        let members: Vec<Box<[u8]>> = match self.peek_as::<Zset>(key)? {
+            // What goes as a whole must be recorded as a whole.
+            Some(zset) if is_recorded && zset.len() > removed => {
+                zset.range(ranks.clone(), false).map(|(member, _)| member.into()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let remove = |zset: &mut Zset| zset.remove_range(ranks);
+        let changed = if members.is_empty() {
+            self.change(key, remove)?
+        } else {
+            self.change_members(key, members.iter().map(|member| &**member), remove)?
+        };
+        self.tell_removed(key, removed, changed.is_gone, event);
+        Ok(())
+    }
+
+    /// Tell that so many members were removed, one at least, and possibly the key with them.
+    pub fn tell_removed(&mut self, key: &Key<'_>, removed: usize, is_gone: bool, event: &'static str) {
+        self.modified(key, Class::ZSET, event);
+        self.effects.dirty += removed as u64 - 1;
+        if is_gone {
+            self.event(key, Class::GENERIC, "del");
+        }
+    }
+
+    /// Store the sorted set that a command has made, and tell everybody. The result is how many members it has.
+    pub fn store_zset(
+        &mut self,
+        key: &Key<'_>,
+        zset: Zset,
+        event: &'static str,
+    ) -> Result<usize, CommandError> {
+        let len = zset.len();
+        if len == 0 && self.peek(key)?.is_none() {
+            return Ok(0);
+        }
+        let was_there = self.store(key, zset)?;
+        if len == 0 {
+            self.modified(key, Class::GENERIC, "del");
+            return Ok(0);
+        }
+        if !was_there {
+            self.event(key, Class::NEW, "new");
+        }
+        self.modified(key, Class::ZSET, event);
+        Ok(len)
+    }
+}
