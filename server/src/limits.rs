@@ -149,9 +149,9 @@ pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// tables of both sides occupy.
 pub const NAME_OVERHEAD_BYTES: usize = 64;
 
-/// Prefixes of one client that tracks keys in broadcast mode. Each change is compared with each prefix, and two of one client may
-/// not overlap, which is checked in pairs.
-pub const TRACKING_PREFIXES_MAX: usize = 1024;
+/// Prefixes of one client that tracks keys in broadcast mode: far more than clients have kinds of keys. Each is told of by a message
+/// of its own.
+pub const TRACKING_PREFIXES_MAX: usize = 64 * 1024;
 
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);

@@ -17,12 +17,8 @@ struct Row {
 
 /// Commands that only one of the two servers has, and why. `|*` stands for all subcommands.
 const ONE_SIDED: &[(&str, &str)] = &[
-    ("client|caching", "there is no client-side caching"),
-    ("client|getredir", "there is no client-side caching"),
     ("client|no-touch", "newer than 7.0"),
     ("client|setinfo", "newer than 7.0"),
-    ("client|tracking", "there is no client-side caching"),
-    ("client|trackinginfo", "there is no client-side caching"),
     ("cluster|*", "there is no cluster mode, and CLUSTER says so whatever is asked"),
     ("hexpire", "newer than 7.0"),
     ("hexpireat", "newer than 7.0"),
