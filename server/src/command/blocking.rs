@@ -135,6 +135,8 @@ pub struct Answer {
     pub reply: Vec<u8>,
     /// Where in the append-only file the change that it made ends.
     pub appended: u64,
+    /// The command ran to its end, and was counted when it did.
+    ran: bool,
 }
 
 /// What INFO says of those who wait.
@@ -211,7 +213,7 @@ impl Waiter {
         if answer.is_some() {
             return false;
         }
-        *answer = Some(Answer { reply, appended: 0 });
+        *answer = Some(Answer { reply, appended: 0, ran: false });
         drop(answer);
         self.client.remind();
         true
@@ -323,6 +325,9 @@ impl Server {
         session.client.set_flag(flag::BLOCKED, false);
         let answer = waiter.take_answer();
         session.appended = session.appended.max(answer.appended);
+        if !answer.ran {
+            waiter.command.counters.of(session.client.worker.load(Relaxed)).calls.add(1);
+        }
         answer
     }
 }
@@ -369,6 +374,8 @@ impl Executor {
     /// Serve those who wait for keys that have just changed. The result is the keys whose queues need more shards than these.
     #[cold]
     pub(super) fn serve_waiting(&mut self, locked: &mut Locked<'static>) -> Vec<ReadyKey> {
+        // What was there when the command began may have died while it ran.
+        self.now_us = self.server.clock.now_us();
         let mut later = Vec::new();
         while let Some((db, name)) = locked.take_ready() {
             let key = Key::new(&name);
@@ -438,7 +445,7 @@ impl Executor {
         if waits_on {
             return;
         }
-        *answer = Some(Answer { reply: reply.into_inner(), appended });
+        *answer = Some(Answer { reply: reply.into_inner(), appended, ran: true });
         drop(answer);
         self.leave(waiter, locked);
     }
