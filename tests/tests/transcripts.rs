@@ -58,6 +58,7 @@ transcripts! {
     pubsub,
     server,
     sets,
+    sort,
     strings,
     transactions,
 }

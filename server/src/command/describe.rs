@@ -124,6 +124,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         Find::Keyword { word, from } => write_keyword(word, from as i64, reply),
         // Looked for from the end, by those who cannot skip what an option is followed by.
         Find::Trailing { word, .. } => write_keyword(word, -2, reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
     reply.bulk("find_keys");
     let range = |last: i64, step: i64| [("lastkey", last), ("keystep", step), ("limit", 0)];
@@ -139,6 +140,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         ),
         Find::Keyword { .. } => write_search("range", &range(0, 1), reply),
         Find::Trailing { .. } => write_search("range", &range(-1, 1), reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
 }
 

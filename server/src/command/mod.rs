@@ -55,6 +55,7 @@ pub mod set_algebra;
 pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
+pub mod sort;
 #[macro_use]
 pub mod spec;
 pub mod string;
@@ -111,6 +112,7 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    sort::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
