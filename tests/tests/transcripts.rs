@@ -60,6 +60,7 @@ transcripts! {
     pubsub,
     server,
     sets,
+    sort,
     streams,
     strings,
     transactions,

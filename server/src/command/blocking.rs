@@ -425,7 +425,7 @@ impl Executor {
             waiter.command.counters.of(self.worker).rejected.add(1);
             self.server.count_error(self.worker, &error.code());
             reply.error(error.wire());
-            *answer = Some(Answer { reply: reply.into_inner(), appended: 0 });
+            *answer = Some(Answer { reply: reply.into_inner(), appended: 0, ran: false });
             drop(answer);
             return self.leave(waiter, locked);
         }
