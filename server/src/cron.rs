@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::effects::{Effects, Gone};
-use crate::keyspace::{Key, ShardId};
+use crate::keyspace::{Cause, Key, ShardId};
 use crate::limits;
 use crate::net::client::flag;
 use crate::server::Server;
@@ -20,13 +20,20 @@ pub fn spawn(server: &'static Server) {
         loop {
             let config = server.config.current();
             tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
+            if server.cron_paused.load(Relaxed) {
+                continue;
+            }
             server.memory.publish_main();
             server.sample_rates();
-            if server.active_expire.load(Relaxed) && !server.persistence.is_loading() {
+            let is_paused = server.is_paused(server.clock.now_us());
+            if server.active_expire.load(Relaxed) && !server.persistence.is_loading() && !is_paused {
                 expiry.cycle(server, &config);
             }
             server.save_if_due(&config);
             server.rewrite_if_due(&config);
+            server.serve_on_disk();
+            expiry.limit(server, &config, is_paused);
+            server.evict_clients(&config);
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
             server.tenant.migrations.links.close_idle();
@@ -80,7 +87,17 @@ impl ActiveExpiry {
             server.latency.record("expire-cycle", millis, server.clock.now_ms() / 1000);
         }
         server.cron_expired.fetch_add(dead as u64, Relaxed);
-        self.effects.deliver(&server.tenant.pubsub);
+        self.effects.deliver(&server.tenant.pubsub, &server.tenant.tracking, None);
+    }
+
+    /// Evict what is beyond `maxmemory`, although no client asks for room, and forget keys that clients may have copies of beyond
+    /// `tracking-table-max-keys`: a limit that was lowered holds soon.
+    fn limit(&mut self, server: &'static Server, config: &Config, is_paused: bool) {
+        if config.maxmemory != 0 && !is_paused && !server.persistence.is_loading() {
+            server.evict(config, None, server.clock.now_ms(), &mut self.effects);
+        }
+        server.limit_tracked(config, &mut self.effects);
+        self.effects.deliver(&server.tenant.pubsub, &server.tenant.tracking, None);
     }
 
     /// Look at a bounded number of keys of one shard.
@@ -89,6 +106,7 @@ impl ActiveExpiry {
         let mut garbage = Vec::new();
         let mut locked = server.tenant.keyspace.lock_one(self.shard);
         self.effects.propagation.begin(server.aof.is_on());
+        self.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         let Some(shard) = locked.shard_by_id(self.shard) else { return 0 };
         let mut next = 0;
         for index in 0..shard.dbs().len() {
@@ -103,7 +121,7 @@ impl ActiveExpiry {
             next = next.max(cursor);
             for entry in &garbage[from..] {
                 let key = Key::new(entry.as_ref().key());
-                shard.touch(index, &key);
+                shard.touch(index, &key, Cause::Server, &mut self.effects.invalidations);
                 let gone = Gone::expired(index, key.bytes, config.lazyfree_lazy_expire);
                 self.effects.key_gone(config.notify_keyspace_events, &gone);
             }

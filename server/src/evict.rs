@@ -2,11 +2,13 @@
 //! Each victim is the best of a few keys drawn from shards at random: an approximation of LRU, LFU or TTL that costs the
 //! same however many keys there are. Which of two keys is better is decided in `keyspace::evict`.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use rand::RngExt;
 
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::effects::{Effects, Gone};
-use crate::keyspace::{AccessClock, Choose, Key};
+use crate::keyspace::{AccessClock, Cause, Choose, Key};
 use crate::limits;
 use crate::server::Server;
 
@@ -47,9 +49,9 @@ impl Config {
 }
 
 impl Server {
-    /// Evict until less than `maxmemory` is used. The answer is whether that was possible.
-    pub fn evict(&self, config: &Config, worker: usize, now_ms: u64, effects: &mut Effects) -> bool {
-        self.memory.publish(worker);
+    /// Evict until less than `maxmemory` is used. The answer is whether that was possible. Cron does so as well, which is no worker.
+    pub fn evict(&self, config: &Config, worker: Option<usize>, now_ms: u64, effects: &mut Effects) -> bool {
+        self.publish_memory(worker);
         if self.memory.used() as u64 <= config.maxmemory {
             return true;
         }
@@ -62,10 +64,17 @@ impl Server {
         possible
     }
 
+    fn publish_memory(&self, worker: Option<usize>) {
+        match worker {
+            Some(worker) => self.memory.publish(worker),
+            None => self.memory.publish_main(),
+        }
+    }
+
     fn evict_until(
         &self,
         config: &Config,
-        worker: usize,
+        worker: Option<usize>,
         now_ms: u64,
         began_ns: u64,
         effects: &mut Effects,
@@ -76,8 +85,11 @@ impl Server {
             if !self.evict_one(config, choose, volatile_only, now_ms, effects) {
                 return false;
             }
-            self.stats.of(worker).evicted_keys.add(1);
-            self.memory.publish(worker);
+            match worker {
+                Some(worker) => self.stats.of(worker).evicted_keys.add(1),
+                None => drop(self.cron_evicted.fetch_add(1, Relaxed)),
+            }
+            self.publish_memory(worker);
             // One command must not pay for everybody's: the rest is left to the next ones.
             if self.clock.now_ns() >= end_ns {
                 return true;
@@ -124,7 +136,8 @@ impl Server {
         let Some(shard) = locked.shard(&key) else { return false };
         // 0: dead or alive, it goes.
         let removed = shard.db(index).remove(&key, 0);
-        shard.touch(index, &key);
+        effects.invalidations.of_all_keys = self.tenant.tracking.prefixes() != 0;
+        shard.touch(index, &key, Cause::Server, &mut effects.invalidations);
         effects.propagation.begin(self.aof.is_on());
         let gone = Gone::evicted(index, &name, config.lazyfree_lazy_eviction);
         effects.key_gone(config.notify_keyspace_events, &gone);

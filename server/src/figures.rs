@@ -9,7 +9,7 @@ use tikv_jemalloc_ctl::{epoch, stats};
 use crate::keyspace::{Account, Locked};
 use crate::limits;
 use crate::memory;
-use crate::net::client::{Client, flag};
+use crate::net::client::flag;
 use crate::server::Server;
 
 /// One database.
@@ -92,7 +92,7 @@ pub fn clients(server: &Server) -> ClientFigures {
         figures.watched_keys += watched;
         figures.max_input = figures.max_input.max(input);
         figures.max_output = figures.max_output.max(output);
-        figures.bytes += input + output + size_of::<Client>();
+        figures.bytes += client.memory();
     }
     figures
 }

@@ -1,6 +1,7 @@
 //! Sandkey: a key-value server that speaks the Redis protocol and that anyone may extend safely.
 //! This library is the server; `main` is its command line. docs/architecture.md follows a command through it.
 
+pub mod acl;
 pub mod allocator;
 pub mod balance;
 pub mod clock;
@@ -10,6 +11,7 @@ pub mod cron;
 pub mod digest;
 pub mod effects;
 pub mod evict;
+mod evict_clients;
 pub mod figures;
 pub mod histogram;
 pub mod keyspace;
@@ -29,4 +31,5 @@ pub mod shutdown;
 pub mod start;
 pub mod stats;
 pub mod tenant;
+pub mod users;
 pub mod version;

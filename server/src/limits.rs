@@ -122,6 +122,14 @@ pub const OUTPUT_KEPT: usize = 16 * 1024;
 /// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
+/// Bytes that a name costs which a client watches or is subscribed to, beside those of the name: about what its places in the
+/// tables of both sides occupy.
+pub const NAME_OVERHEAD_BYTES: usize = 64;
+
+/// Prefixes of one client that tracks keys in broadcast mode. Each change is compared with each prefix, and two of one client may
+/// not overlap, which is checked in pairs.
+pub const TRACKING_PREFIXES_MAX: usize = 1024;
+
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
@@ -150,6 +158,17 @@ pub const SLOWLOG_ARGS: usize = 32;
 
 /// Bytes of an argument that SLOWLOG keeps. Redis's figure.
 pub const SLOWLOG_ARG_BYTES: usize = 128;
+
+/// Bytes of a key, channel or command that ACL LOG keeps: whoever may do nothing at all decides what stands there.
+pub const ACL_LOG_OBJECT_BYTES: usize = 4096;
+
+/// Entries of ACL LOG that a refusal is compared with, and milliseconds after which the same refusal is a new one. Redis's figures.
+pub const ACL_LOG_COMPARED: usize = 10;
+/// See [`ACL_LOG_COMPARED`].
+pub const ACL_LOG_SAME_MS: u64 = 60_000;
+
+/// Bits of the longest password that ACL GENPASS makes. Redis's figure.
+pub const GENPASS_BITS_MAX: i64 = 4096;
 
 /// Seconds that the latency monitor keeps of each event. Redis's figure.
 pub const LATENCY_SAMPLES: usize = 160;

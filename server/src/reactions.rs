@@ -7,6 +7,7 @@ use crate::config::{Change, Config, Hook};
 use crate::listen::Listening;
 use crate::logging;
 use crate::server::Server;
+use crate::users;
 
 /// Directives that say where the server listens.
 const ADDRESSES: &[&str] = &["bind", "port", "tls-port"];
@@ -31,12 +32,22 @@ pub fn install(server: &'static Server, listening: Listening) {
     server
         .config
         .on_change(ADDRESSES, Box::new(move |change: &Change<'_>| listening.move_to(change.old, change.new)));
+    let password: Hook = Box::new(move |change: &Change<'_>| {
+        users::set_default_password(server, change.new);
+        Ok(())
+    });
+    server.config.on_change(&["requirepass"], password);
     apply_output_limit(server, &server.config.current());
     let limit: Hook = Box::new(move |change: &Change<'_>| {
         apply_output_limit(server, change.new);
         Ok(())
     });
     server.config.on_change(&["client-output-buffer-limit"], limit);
+    let clients: Hook = Box::new(move |change: &Change<'_>| {
+        server.evict_clients(change.new);
+        Ok(())
+    });
+    server.config.on_change(&["maxmemory-clients", "maxmemory"], clients);
     server.aof.configure(&server.config.current());
     let policy: Hook = Box::new(move |change: &Change<'_>| {
         server.aof.configure(change.new);
@@ -60,6 +71,9 @@ pub fn install(server: &'static Server, listening: Listening) {
 
 /// Publishers look at the limit for each message, and know no configuration.
 fn apply_output_limit(server: &Server, config: &Config) {
-    let hard_bytes = config.client_output_buffer_limit.pubsub.hard_bytes;
-    server.tenant.pubsub.set_hard_limit(usize::try_from(hard_bytes).unwrap_or(usize::MAX));
+    let limits = config.client_output_buffer_limit;
+    let [normal, pubsub] =
+        [limits.normal, limits.pubsub].map(|limit| usize::try_from(limit.hard_bytes).unwrap_or(usize::MAX));
+    server.tenant.pubsub.set_hard_limit(pubsub);
+    server.tenant.tracking.set_hard_limits(normal, pubsub);
 }

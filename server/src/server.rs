@@ -17,6 +17,7 @@ use crate::command::slowlog::Slowlog;
 use crate::command::spec::Flags;
 use crate::command::table::Command;
 use crate::config::{Config, ConfigStore};
+use crate::effects::Effects;
 use crate::effects::aof::Aof;
 use crate::effects::pubsub::Kind;
 use crate::latency::LatencyMonitor;
@@ -47,6 +48,10 @@ pub struct Server {
     pub clients: Clients,
     /// Connections taken in, and refused because of `maxclients`.
     pub accepted: AtomicU64,
+    /// Clients that were disconnected because of `maxmemory-clients`.
+    pub evicted_clients: AtomicU64,
+    /// About what all clients occupy, while that is limited.
+    pub client_memory: AtomicUsize,
     /// See `accepted`.
     pub rejected: AtomicU64,
     /// How many of them are in MONITOR.
@@ -77,10 +82,14 @@ pub struct Server {
     pub started_us: u64,
     /// Whether keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: AtomicBool,
+    /// Whether cron stands still; DEBUG PAUSE-CRON.
+    pub cron_paused: AtomicBool,
     /// Whether what changes a module's value is kept; DEBUG MODULE-JOURNAL.
     pub keeps_journals: AtomicBool,
     /// Keys that expired without being asked for.
     pub cron_expired: AtomicU64,
+    /// Keys that were evicted without a client's asking for room.
+    pub cron_evicted: AtomicU64,
     pause: Mutex<Pause>,
     paused: AtomicBool,
     stop: tokio::sync::watch::Sender<bool>,
@@ -100,6 +109,8 @@ impl Server {
             clients: Clients::default(),
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
+            evicted_clients: AtomicU64::new(0),
+            client_memory: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             balance: Balance::new(workers),
             stats: PerWorker::new(workers),
@@ -114,8 +125,10 @@ impl Server {
             clock,
             run_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
             active_expire: AtomicBool::new(true),
+            cron_paused: AtomicBool::new(false),
             keeps_journals: AtomicBool::new(true),
             cron_expired: AtomicU64::new(0),
+            cron_evicted: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
             stop: tokio::sync::watch::Sender::new(false),
@@ -162,18 +175,27 @@ impl Server {
             command.counters.iter().for_each(CommandCounters::reset);
         }
         self.error_stats.lock().clear();
-        for counter in [&self.accepted, &self.rejected, &self.cron_expired] {
+        self.tenant.acl.log.reset_counts();
+        let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
+        for counter in counters.into_iter().chain([&self.cron_expired, &self.cron_evicted]) {
             counter.store(0, Relaxed);
         }
         *self.rates.lock() = Rates::default();
     }
 
-    /// Pause clients until a time, or for longer if they are paused already.
-    pub fn pause(&self, until_us: u64, writes_only: bool) {
+    /// Pause clients until a time. Those that are paused already stay so at least as long, and as strictly, as they were to.
+    pub fn pause(&self, until_us: u64, writes_only: bool, now_us: u64) {
         let mut pause = self.pause.lock();
+        let is_paused = pause.until_us > now_us;
+        pause.writes_only = writes_only && (pause.writes_only || !is_paused);
         pause.until_us = pause.until_us.max(until_us);
-        pause.writes_only = writes_only;
         self.paused.store(true, Relaxed);
+    }
+
+    /// Whether clients are paused: then nothing expires and nothing is evicted, so that the data stays as it is.
+    #[inline]
+    pub fn is_paused(&self, now_us: u64) -> bool {
+        self.paused.load(Relaxed) && self.pause.lock().until_us > now_us
     }
 
     /// Let clients go on.
@@ -198,15 +220,13 @@ impl Server {
         let affected = !pause.writes_only
             || writes(command)
             || command.flags.has(Flags::RUNS_QUEUE) && queued.into_iter().any(|(queued, _)| writes(queued));
-        // Whoever ended the pause must still be heard.
-        let exempt = command.name.starts_with("client|")
-            || session.transaction.is_some() && !command.flags.has(Flags::RUNS_QUEUE);
-        (affected && !exempt).then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
+        affected.then(|| Duration::from_micros(pause.until_us - now_us).min(limits::PAUSE_STEP))
     }
 
     /// Forget what a session watches.
     pub fn unwatch_all(&self, session: &mut Session) {
         for watched in session.watched.drain(..) {
+            session.client.let_go(watched.bytes());
             let key = crate::keyspace::Key::new(&watched.key);
             let shard = self.tenant.keyspace.shard_of(key.slot);
             let mut locked = self.tenant.keyspace.lock_one(shard);
@@ -218,10 +238,19 @@ impl Server {
         session.client.watch.store(0, Relaxed);
     }
 
+    /// Have no more keys remembered for clients that may have copies of them than `tracking-table-max-keys` says.
+    pub fn limit_tracked(&self, config: &Config, effects: &mut Effects) {
+        let max = config.tracking_table_max_keys;
+        if max != 0 && self.tenant.keyspace.tracked().keys() > max {
+            self.tenant.keyspace.limit_tracked(max, &mut effects.invalidations);
+        }
+    }
+
     /// A connection has ended: take the client out of everything that it was in.
     pub fn disconnect(&self, session: &mut Session) {
         self.end_wait(session);
         self.unwatch_all(session);
+        self.tenant.tracking.end(&session.client);
         self.unsubscribe_all(session);
         self.set_monitor(session, false);
         self.clients.leave(session.client.id);

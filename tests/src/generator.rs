@@ -195,6 +195,8 @@ impl Generator {
             b"FLUSHALL" | b"HELLO" => 1,
             // Without WITHVALUES redis-server begins to draw however many fields are asked for.
             b"HRANDFIELD" => 3,
+            // Only keys of their own.
+            b"PFADD" | b"PFMERGE" => 1,
             _ => 0,
         };
         match self.rng.random_range(0..4) {
@@ -233,6 +235,21 @@ impl Generator {
             match kind {
                 "sv" => args.extend([self.key(b"s:"), self.value()]),
                 "fv" => args.extend([self.field(), self.value()]),
+                "elems" => {
+                    let first = self.rng.random_range(0..5000);
+                    let last = first + self.rng.random_range(1..400);
+                    args.extend((first..last).map(|n: u32| n.to_string().into_bytes()));
+                }
+                "field" => {
+                    let template = self.pick(&[
+                        "GET $bits $bitoff",
+                        "SET $bits $bitoff $i",
+                        "INCRBY $bits $bitoff $i",
+                        "OVERFLOW $overflow INCRBY $bits $bitoff $i",
+                        "OVERFLOW $overflow SET $bits $bitoff $i",
+                    ]);
+                    template.split(' ').for_each(|word| self.expand(word, args));
+                }
                 _ => args.push([prefix.as_bytes().to_vec(), self.argument(kind)].concat()),
             }
         }
@@ -247,6 +264,8 @@ impl Generator {
             "v" => return self.value(),
             "fld" => return self.field(),
             "junk" => return self.junk(),
+            "elem" => return self.value(),
+            "p" => format!("p:{}", self.rng.random_range(0..6)),
             "nfld" => format!("c{}", self.rng.random_range(0..4)),
             "i" => self.integer().to_string(),
             "f" => self.pick(FLOATS).to_owned(),
@@ -255,6 +274,20 @@ impl Generator {
                 _ => self.rng.random_range(-12..30).to_string(),
             },
             "offset" => self.rng.random_range(0..200).to_string(),
+            "bit" => self.rng.random_range(0..2).to_string(),
+            "bitidx" => self.rng.random_range(-90..200).to_string(),
+            "bitoff" => match self.rng.random_range(0..8) {
+                0 => format!("#{}", self.rng.random_range(0..20)),
+                1 => self.rng.random_range(0..20_000).to_string(),
+                _ => self.rng.random_range(0..200).to_string(),
+            },
+            "bits" => match self.rng.random_range(0..20) {
+                0 => self.pick(&["u64", "i65", "u0", "x8", "u", "8"]).to_owned(),
+                n if n % 2 == 0 => format!("i{}", self.rng.random_range(1..=64)),
+                _ => format!("u{}", self.rng.random_range(1..=63)),
+            },
+            "bitop" => self.pick(&["AND", "OR", "XOR", "and", "xor", "NOT", "NAND"]).to_owned(),
+            "overflow" => self.pick(&["WRAP", "SAT", "FAIL", "fail", "sat", "NONE"]).to_owned(),
             "small" => self.rng.random_range(0..12).to_string(),
             "rel" => self.distinct_seconds().to_string(),
             "relms" => (self.distinct_seconds() * 1000).to_string(),

@@ -188,7 +188,8 @@ fn every_element_is_delivered_once() {
 /// What somebody was served with is in the file like any other change.
 #[test]
 fn what_was_delivered_does_not_come_back() {
-    let mut server = Server::start(&["--appendonly", "yes"]);
+    let args = ["--appendonly", "yes", "--appendfsync", "always", "--enable-debug-command", "yes"];
+    let mut server = Server::start(&args);
     let mut control = server.client();
     let mut first = waiting(&server, &mut control, &["BLPOP", "queue", "0"]);
     let mut second = waiting(&server, &mut control, &["BLMOVE", "queue", "done", "RIGHT", "LEFT", "0"]);
@@ -204,6 +205,21 @@ fn what_was_delivered_does_not_come_back() {
     assert_eq!(control.value("DEBUG DIGEST").text(), before);
     assert_eq!(texts(&control.value("LRANGE queue 0 -1")), ["4"]);
     assert_eq!(texts(&control.value("LRANGE done 0 -1")), ["5"]);
+}
+
+#[test]
+fn the_disk_can_be_waited_for() {
+    let server = Server::start(&["--appendonly", "yes"]);
+    let mut client = server.client();
+    client.run("SET a 1");
+    assert_eq!(client.run("WAITAOF 1 0 0"), "1) (integer) 1\n2) (integer) 0");
+    let began = Instant::now();
+    assert_eq!(client.run("WAITAOF 1 1 200"), "1) (integer) 1\n2) (integer) 0", "there are no replicas");
+    assert!(began.elapsed() >= Duration::from_millis(200));
+    let server = Server::start(&[]);
+    let error = server.client().run("WAITAOF 1 0 0");
+    assert!(error.contains("appendonly is disabled"), "{error}");
+    assert_eq!(server.client().run("WAITAOF 0 0 0"), "1) (integer) 0\n2) (integer) 0");
 }
 
 /// The order in which two servers serve, and what they answer.

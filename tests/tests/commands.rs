@@ -28,6 +28,7 @@ const ONE_SIDED: &[(&str, &str)] = &[
     ("module|limits", "our own"),
     ("module|loadbytes", "our own"),
     ("module|upgrade", "our own"),
+    ("waitaof", "newer than 7.0"),
 ];
 
 /// Compiling a module happens beside the workers, so our MULTI cannot queue these; redis-server's can.

@@ -47,9 +47,11 @@ macro_rules! transcripts {
 }
 
 transcripts! {
+    bitmaps,
     connection,
     dump,
     hashes,
+    hyperloglogs,
     keys,
     lists,
     monitor,

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::acl::User;
+use crate::acl::log::Context;
 use crate::command;
 use crate::keyspace::{EntryRef, Key, Locked, ReadyKey, Ticket, ValueType};
 use crate::net::argv::{Argv, OwnedArgv};
@@ -24,10 +26,12 @@ use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
 use crate::server::Server;
 
+use super::args;
 use super::context::CommandContext;
 use super::dispatch::{Executor, run_counted};
 use super::error::{CommandError, CommandResult};
 use super::lock_plan::for_each_key;
+use super::permission::Question;
 use super::session::Session;
 use super::spec::{Family, Flags, tips};
 use super::table::Command;
@@ -41,6 +45,11 @@ pub const FAMILY: Family = Family {
             "3.0.0", "O(1)",
             "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.",
             "numreplicas timeout",
+            categories: &["connection"], tips: tips::SHARDS_MIN),
+        command!("WAITAOF", 4, NOSCRIPT, [], waitaof,
+            "7.2.0", "O(1)",
+            "Blocks until all of the preceding write commands sent by the connection are written to the append-only file of the master and/or replicas.",
+            "numlocal numreplicas timeout",
             categories: &["connection"], tips: tips::SHARDS_MIN),
     ],
 };
@@ -56,6 +65,13 @@ pub struct Wait {
     pub until: Until,
 }
 
+impl Wait {
+    /// For no key.
+    fn without_keys(timeout: Option<Duration>, until: Until) -> Self {
+        Self { keys: Vec::new(), timeout, until }
+    }
+}
+
 /// When somebody is served who waits for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -63,6 +79,28 @@ pub enum Until {
     Holds(ValueType),
     /// With any change: that the key is gone is news, too.
     Changed,
+    /// When the append-only file is on disk up to here, and as many replicas have it.
+    OnDisk(u64, u64),
+}
+
+impl Until {
+    /// How far WAITAOF has come.
+    fn on_disk(self, server: &Server) -> Option<OnDisk> {
+        let Self::OnDisk(end, replicas) = self else { return None };
+        Some(OnDisk { here: server.aof.is_on() && server.aof.is_on_disk(end), wanted_replicas: replicas })
+    }
+}
+
+/// Whether what was appended is on the disk here, and on how many replicas it is to be.
+struct OnDisk {
+    here: bool,
+    wanted_replicas: u64,
+}
+
+impl OnDisk {
+    fn reply(&self) -> Vec<u8> {
+        format!("*2\r\n:{}\r\n:0\r\n", u8::from(self.here)).into_bytes()
+    }
 }
 
 /// A client that waits in a command.
@@ -73,6 +111,8 @@ pub struct Waiter {
     pub client: Arc<Client>,
     command: Arc<Command>,
     argv: OwnedArgv,
+    /// On whose behalf it runs.
+    user: Arc<User>,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -176,8 +216,9 @@ impl Waiter {
     }
 
     /// Its time is over.
-    pub fn time_out(&self) {
-        self.end(self.timeout_reply.clone());
+    pub fn time_out(&self, server: &Server) {
+        let reached = self.until.on_disk(server).map(|on_disk| on_disk.reply());
+        self.end(reached.unwrap_or_else(|| self.timeout_reply.clone()));
     }
 
     /// Whether the wait is over.
@@ -212,14 +253,14 @@ impl Waiter {
 
 /// How long a command may wait: seconds, 0 for ever.
 pub fn timeout(seconds: &[u8]) -> Result<Option<Duration>, CommandError> {
-    let seconds = super::args::parse_f64(seconds)
-        .ok_or(CommandError::line("ERR timeout is not a float or out of range"))?;
+    let seconds =
+        args::parse_f64(seconds).ok_or(CommandError::line("ERR timeout is not a float or out of range"))?;
     of_ms(seconds * 1000.0)
 }
 
 /// The same in whole milliseconds.
 pub fn timeout_ms(milliseconds: &[u8]) -> Result<Option<Duration>, CommandError> {
-    let milliseconds = super::args::parse_i64(milliseconds)
+    let milliseconds = args::parse_i64(milliseconds)
         .ok_or(CommandError::line("ERR timeout is not an integer or out of range"))?;
     of_ms(milliseconds as f64)
 }
@@ -244,9 +285,13 @@ impl CommandContext<'_> {
         timeout: Option<Duration>,
         until: Until,
     ) {
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until });
+    }
+
+    fn wait(&mut self, wait: Wait) {
         let may_wait = !self.in_transaction && !self.session.is_loader && self.keys.scratch.undo.depth() == 0;
         if may_wait {
-            self.wait = Some(Wait { keys: keys.map(Box::from).collect(), timeout, until });
+            self.wait = Some(wait);
         }
     }
 }
@@ -287,6 +332,7 @@ impl Executor {
             client: Arc::clone(&session.client),
             command: Arc::clone(command),
             argv: OwnedArgv::from(argv),
+            user: Arc::clone(session.user()),
             db: session.db,
             protocol: session.protocol,
             no_touch: session.no_touch,
@@ -333,7 +379,7 @@ impl Executor {
 
     /// The same for queues that need more shards: no shard is locked.
     #[cold]
-    pub(super) fn serve_later(&mut self, keys: Vec<ReadyKey>) {
+    pub(super) fn serve_later(&mut self, session: &Session, keys: Vec<ReadyKey>) {
         let mut locked = self.server.tenant.keyspace.lock_all();
         for (db, name) in keys {
             if let Some(shard) = locked.shard(&Key::new(&name)) {
@@ -343,7 +389,7 @@ impl Executor {
         let left = self.serve_waiting(&mut locked);
         debug_assert!(left.is_empty(), "all shards are locked");
         drop(locked);
-        self.after_keys();
+        self.after_keys(session);
     }
 
     /// Run the command of somebody who waits. It is served, or waits on.
@@ -352,13 +398,22 @@ impl Executor {
         if answer.is_some() {
             return;
         }
-        let mut session = Session::new(Arc::clone(&waiter.client), true);
+        let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
+        if let Err(error) = self.may_still_run(&mut session, waiter) {
+            waiter.command.counters.of(self.worker).rejected.add(1);
+            self.server.count_error(self.worker, &error.code());
+            reply.error(error.wire());
+            *answer = Some(Answer { reply: reply.into_inner(), appended: 0 });
+            drop(answer);
+            return self.leave(waiter, locked);
+        }
         let (server, mut tick) = (self.server, self.server.clock.ticks());
         let together = !waiter.command.flags.has(Flags::WALKS_KEYS);
         let mut ctx = self.context(&mut session, &mut reply, locked, &waiter.command, None);
         ctx.keys.effects.propagation.begin(server.aof.is_on());
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         run_counted(&mut ctx, &waiter.command, waiter.argv.as_argv(), &mut tick);
         ctx.keys.collect_expired();
         let waits_on = ctx.wait.is_some();
@@ -372,19 +427,72 @@ impl Executor {
         }
         *answer = Some(Answer { reply: reply.into_inner(), appended });
         drop(answer);
+        self.leave(waiter, locked);
+    }
+
+    /// Somebody who waits has an answer.
+    fn leave(&self, waiter: &Waiter, locked: &mut Locked<'static>) {
         waiter.leave(locked);
-        server.tenant.blocked.remove(waiter.ticket);
+        self.server.tenant.blocked.remove(waiter.ticket);
         waiter.client.remind();
     }
+
+    /// Whether the user of somebody who waits may still do what it might when the wait began.
+    fn may_still_run(&self, session: &mut Session, waiter: &Waiter) -> CommandResult {
+        session.renew_user(&self.server.tenant);
+        if session.is_free() {
+            return Ok(());
+        }
+        if session.must_authenticate() {
+            return Err(CommandError::NoAuth);
+        }
+        let now_ms = self.now_us / 1000;
+        let question = Question { server: self.server, config: self.config(), session, now_ms };
+        question.ask(&waiter.command, waiter.argv.as_argv(), Context::Toplevel)
+    }
+}
+
+impl Server {
+    /// Serve those who wait for the disk.
+    pub fn serve_on_disk(&self) {
+        if !self.tenant.blocked.is_any() {
+            return;
+        }
+        let waiters: Vec<_> = self.tenant.blocked.waiters.lock().values().cloned().collect();
+        for waiter in waiters {
+            let reached = waiter.until.on_disk(self).filter(|disk| disk.here && disk.wanted_replicas == 0);
+            reached.map(|on_disk| waiter.end(on_disk.reply()));
+        }
+    }
+}
+
+/// `WAITAOF numlocal numreplicas timeout` -- O(1). How many disks here, and how many replicas, have what this client wrote.
+fn waitaof(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let local = args::integer_in(argv.at(1), 0, 1)?;
+    let replicas = args::unsigned(argv.at(2), "ERR value is out of range, must be positive")?;
+    let timeout = timeout_ms(argv.at(3))?;
+    if local == 1 && !ctx.server.aof.is_on() {
+        return Err(CommandError::line(
+            "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+        ));
+    }
+    let here = ctx.server.aof.is_on() && ctx.server.aof.is_on_disk(ctx.session.appended);
+    ctx.reply.array_header(2);
+    ctx.reply.integer(i64::from(here));
+    ctx.reply.integer(0);
+    if replicas > 0 || (local == 1 && !here) {
+        ctx.wait(Wait::without_keys(timeout, Until::OnDisk(ctx.session.appended, replicas)));
+    }
+    Ok(())
 }
 
 /// `WAIT numreplicas timeout` -- O(1). How many replicas have what this client wrote: there are none.
 fn wait(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let wanted = super::args::integer(argv.at(1))?;
+    let wanted = args::integer(argv.at(1))?;
     let timeout = timeout_ms(argv.at(2))?;
     ctx.reply.integer(0);
     if wanted > 0 {
-        ctx.wait_for(std::iter::empty(), timeout, Until::Changed);
+        ctx.wait(Wait::without_keys(timeout, Until::Changed));
     }
     Ok(())
 }

@@ -102,6 +102,9 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
     } else {
         ctx.keys.scratch.flushed.extend(flushed);
     }
+    if !ctx.keys.scratch.undo.is_active() {
+        ctx.keys.locked.forget_tracked(&mut ctx.keys.effects.invalidations);
+    }
     // Even if there was nothing: so does Redis, whose replicas may have keys that it has not.
     ctx.keys.propagate_argv(argv);
     ctx.reply.ok();
@@ -136,7 +139,7 @@ fn swapdb(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Err(CommandError::ReadOnly);
     }
     if a != b {
-        ctx.keys.locked.swapdb(a, b);
+        ctx.keys.locked.swapdb(a, b, ctx.keys.now_ms);
         if ctx.keys.scratch.undo.is_active() {
             ctx.keys.scratch.undo.record_swap(a, b);
         }

@@ -8,7 +8,7 @@ use crate::command;
 use crate::config::{glob, units};
 use crate::digest::Digest;
 use crate::effects::notify::Class;
-use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, StringRef};
+use crate::keyspace::{Encoding, EntryRef, Expire, Key, ModuleValue, StringRef};
 use crate::module;
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -61,20 +61,25 @@ const fn row(
 #[rustfmt::skip]
 const SUBCOMMANDS: &[Subcommand] = &[
     row("CHANGE-REPL-ID", (2, 2), "", "Does nothing: there are no replicas yet.", accept),
+    row("DICT-RESIZING", (3, 3), "<0|1>", "Does nothing: tables grow and shrink in pieces, and never all at once.", switch),
     row("DIGEST", (2, 2), "", "Returns a fingerprint of all data, the same as redis-server's of the same data.", digest),
     row("DIGEST-VALUE", (2, usize::MAX), "<key> [<key> ...]", "Returns a fingerprint of each value.", digest_value),
     row("ERROR", (3, 3), "<string>", "Returns an error with this text.", error),
     row("HELP", (2, 2), "", "Returns this text.", debug_help),
+    row("HTSTATS", (3, 4), "<dbid> [full]", "Shows how many keys a database has and how large their tables are.", htstats),
+    row("HTSTATS-KEY", (3, 4), "<key> [full]", "Shows the same of a value that is a table.", htstats_key),
     row("LOADAOF", (2, 2), "", "Loads the append-only file in place of what is in memory.", load_aof),
     row("LOG", (3, 3), "<message>", "Writes a message into the server's log.", log),
     row("MODULE-JOURNAL", (3, 3), "<0|1>",
         "With 0, changes of modules' values are lost with the instance that made them: what journals cost is measured so.",
         module_journal),
     row("OBJECT", (3, 3), "<key>", "Shows how a value is stored.", object),
+    row("PAUSE-CRON", (3, 3), "<0|1>", "Says whether what happens without a client's asking does not.", pause_cron),
     row("POPULATE", (3, 5), "<count> [<prefix>] [<size>]",
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
     row("PROTOCOL", (3, 3), "<type>", "Returns a value of this type of the protocol.", protocol),
     row("QUICKLIST-PACKED-THRESHOLD", (3, 3), "<size>", "Does nothing: there are no lists yet.", packed_threshold),
+    row("REPLYBUFFER", (4, 4), "<subcommand> <argument>", "Does nothing: a connection that waits keeps no buffer for replies.", accept),
     row("RELOAD", (2, usize::MAX), "[MERGE] [NOFLUSH] [NOSAVE]",
         "Saves all data and loads it again; without saving, without forgetting what is there, or over it.", reload::reload),
     row("SET-ACTIVE-EXPIRE", (3, 3), "<0|1>", "Says whether keys expire without being asked for.", set_active_expire),
@@ -107,6 +112,47 @@ fn debug_help(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 
 fn accept(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     ctx.reply.ok();
+    Ok(())
+}
+
+/// What takes a number and does nothing.
+fn switch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    args::integer(argv.at(2))?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn pause_cron(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    ctx.server.cron_paused.store(args::integer(argv.at(2))? != 0, Relaxed);
+    ctx.reply.ok();
+    Ok(())
+}
+
+fn htstats(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let index = args::database(argv.at(2), ctx.config.databases)
+        .map_err(|_| CommandError::line("ERR Out of range database"))?;
+    let shards = ctx.keys.locked.shards_mut().filter_map(|(_, shard)| shard.dbs().get(index));
+    let mut sums = [0; 3];
+    for db in shards {
+        let figures = [db.len(), db.volatile_len(), db.table_bytes()];
+        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
+    }
+    let [keys, volatile, bytes] = sums;
+    ctx.reply.verbatim(format!(
+        "[Dictionary HT]\n number of elements: {keys}\n bytes of tables: {bytes}\n[Expires HT]\n number of elements: {volatile}\n"
+    ));
+    Ok(())
+}
+
+fn htstats_key(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let entry = ctx.keys.peek(&Key::new(argv.at(2)))?.ok_or(CommandError::NoSuchKey)?;
+    if !matches!(entry.encoding(), Encoding::Hashtable | Encoding::Skiplist) {
+        return Err(CommandError::line(
+            "ERR The value stored at the specified key is not represented using an hash table",
+        ));
+    }
+    let bytes = entry.memory();
+    ctx.reply.verbatim(format!("[Dictionary HT]\n bytes of the value: {bytes}\n"));
     Ok(())
 }
 

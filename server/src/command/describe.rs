@@ -1,36 +1,12 @@
 //! How COMMAND INFO and COMMAND DOCS tell of a command: the shapes that clients and redis-cli know from redis-server 7.0.
 //! What is told is in the command table; `syntax` reads its lines.
 
+use crate::acl::category::CATEGORIES;
 use crate::net::reply::{Aggregate, ReplyWriter};
 
 use super::spec::{Access, Find, Flags, KeySpec};
 use super::syntax::{self, Argument, Kind};
 use super::table::Command;
-
-/// ACL categories in the order in which Redis lists them; others, which modules may have, follow.
-const CATEGORIES: [&str; 21] = [
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-];
 
 /// The array of COMMAND INFO.
 pub(super) fn write_info(command: &Command, reply: &mut ReplyWriter) {
@@ -45,6 +21,7 @@ pub(super) fn write_info(command: &Command, reply: &mut ReplyWriter) {
         reply.integer(position);
     }
     let mut categories: Vec<&str> = command.categories.iter().map(String::as_str).collect();
+    // Those that modules have follow.
     let rank = |name: &&str| CATEGORIES.iter().position(|known| known == name).unwrap_or(CATEGORIES.len());
     categories.sort_by_key(rank);
     write_words(&categories, "@", reply);

@@ -4,7 +4,7 @@
 //! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
 //! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await. An instance may stay
 //! locked from one command of a batch to the next.
-//! Undo, effects and refusals are decided here and nowhere else; what a command does is in its family's file.
+//! Undo and effects are decided here and nowhere else; reasons to refuse are in `refusal`, what a command does is in its family's file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -14,13 +14,16 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
+use crate::effects::tracking::Own;
 use crate::keyspace::{Key, Locked, Thresholds};
 use crate::limits;
 use crate::module::InstanceGuards;
 use crate::net::argv::{Argv, OwnedArgv};
+use crate::net::client::flag;
 use crate::net::reply::ReplyWriter;
 use crate::server::Server;
 
+use super::args;
 pub use super::batch::Prepared;
 use super::batch::{Held, InBatch};
 pub use super::blocking::Waiter;
@@ -29,10 +32,12 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::resolve::resolve_original;
+pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
-use super::table::{Command, CommandTable, unknown_command};
+use super::table::{Command, CommandTable};
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,15 @@ enum Ran {
     NeedsKeys(Vec<Box<[u8]>>),
 }
 
+/// Where a client hears of keys that it tracks.
+#[derive(Clone, Copy)]
+pub(super) enum Told {
+    /// Before its reply: what happened before its command ran.
+    Before,
+    /// Behind it: what its command did.
+    Behind,
+}
+
 /// What one worker needs to execute commands.
 pub struct Executor {
     /// The server.
@@ -68,13 +82,15 @@ pub struct Executor {
     /// Taken out while a command runs, which borrows from it: a reference count that all workers change would cost
     /// more than the look-up.
     table: Option<Arc<CommandTable>>,
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     /// What the configuration says of encodings.
     thresholds: Thresholds,
     generation: (u64, u64),
-    effects: Effects,
+    pub(super) effects: Effects,
     scratch: Scratch,
     tick: u64,
+    /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
+    told: [Own; 2],
     /// For the length of a batch.
     pub(super) held: Held,
 }
@@ -93,6 +109,7 @@ impl Executor {
             effects: Effects::default(),
             scratch: Scratch::default(),
             tick: 0,
+            told: Default::default(),
             held: Held::default(),
         };
         executor.begin();
@@ -121,8 +138,7 @@ impl Executor {
 
     #[inline]
     fn refresh(&mut self) {
-        let generation =
-            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        let generation = (self.server.tenant.generation.load(Acquire), self.server.config.generation());
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
@@ -135,6 +151,12 @@ impl Executor {
     #[inline]
     pub fn poll_synced(&self, session: &Session, waker: &Waker) -> Poll<()> {
         self.server.aof.poll_synced(session.appended, waker)
+    }
+
+    /// What a client occupies has changed.
+    #[inline]
+    pub fn note_client_memory(&self, session: &Session) {
+        self.server.note_client_memory(&self.config, &session.client);
     }
 
     /// Count what was read from a client.
@@ -192,10 +214,25 @@ impl Executor {
         };
         if outcome == Outcome::Done {
             self.apply_reply_mode(session, reply, mark);
+            if session.caching && !args::is(&argv[0], "CLIENT") {
+                session.end_caching();
+            }
             // CONFIG SET, MODULE LOAD and their like hold for the next command of the same batch.
             self.refresh();
         }
+        if !self.told.iter().all(|told| told.bytes.is_empty()) {
+            self.tell_own(reply, mark);
+        }
         outcome
+    }
+
+    /// Put what the client is told of its keys around its reply, which begins at `mark`. CLIENT REPLY does not silence it.
+    #[cold]
+    fn tell_own(&mut self, reply: &mut ReplyWriter, mark: usize) {
+        let [before, behind] = &mut self.told;
+        reply.insert(mark, &before.bytes);
+        reply.raw(&behind.bytes);
+        self.told.iter_mut().for_each(|told| told.bytes = Vec::new());
     }
 
     /// Execute what has been executed before, by this server or another one: nothing refuses it for now, and nobody hears of it.
@@ -206,7 +243,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Result<(), CommandError> {
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let result = match resolve(&table, argv) {
+        let result = match resolve_original(&table, argv) {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
@@ -230,6 +267,10 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Option<Outcome> {
         session.client.last_command.store(command.id, Relaxed);
+        if std::mem::take(&mut session.postponed) {
+            session.client.set_flag(flag::BLOCKED, false);
+        }
+        session.renew_user_as_of(&self.server.tenant, self.generation.0);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -242,7 +283,10 @@ impl Executor {
             && !command.flags.has(Flags::NOT_QUEUED)
         {
             self.held.release();
-            transaction.bytes += argv.total_len();
+            let bytes = argv.total_len() + size_of::<(Arc<Command>, OwnedArgv)>();
+            transaction.bytes += bytes;
+            session.client.hold(bytes);
+            self.server.note_client_memory(&self.config, &session.client);
             transaction.queue.push((Arc::clone(command), OwnedArgv::from(argv)));
             session.client.multi.store(transaction.queue.len() as u32, Relaxed);
             reply.simple("QUEUED");
@@ -316,118 +360,6 @@ impl Executor {
         }
     }
 
-    /// Stop 4. `Ok(Some(_))` means not yet.
-    fn reasons_to_refuse(
-        &mut self,
-        session: &Session,
-        command: &Command,
-        argv: Argv<'_>,
-    ) -> Result<Option<Duration>, CommandError> {
-        if !command.takes(argv.len()) {
-            return Err(CommandError::WrongArity(command.name.clone()));
-        }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return Err(CommandError::NoAuth);
-        }
-        if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
-            return Err(CommandError::line("ERR Command not allowed inside a transaction"));
-        }
-        if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
-            return Err(CommandError::err(format_args!(
-                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-                command.name
-            )));
-        }
-        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
-            && let Some(wait) = self.file_trouble(session, command)?
-        {
-            return Ok(Some(wait));
-        }
-        if self.config.maxmemory != 0 {
-            self.make_room(session, command)?;
-        }
-        if self.server.tenant.migrations.held.holds_back(command, session, argv) {
-            return Ok(Some(limits::MIGRATE_STEP));
-        }
-        Ok(self.server.paused_for(command, session, self.now_us))
-    }
-
-    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
-    /// case, those that write in the others, and they wait while the disk has to catch up.
-    #[cold]
-    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let runs = queue.filter(|_| command.flags.has(Flags::RUNS_QUEUE)).map(|(queued, _)| queued.flags);
-        let flags = || std::iter::once(command.flags).chain(runs.clone());
-        if self.server.persistence.is_loading() && !flags().all(|flags| flags.has(Flags::LOADING)) {
-            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
-        }
-        let writes = flags().any(|flags| flags.has(Flags::WRITE));
-        // Those who watch the server ask with PING whether it can do its work.
-        if (writes || command.name == "ping")
-            && let Some(reason) = self.server.aof.write_error()
-        {
-            let text = format!("MISCONF Errors writing to the AOF file: {reason}");
-            return Err(CommandError::Other(text.into()));
-        }
-        if writes && self.server.aof.is_full() {
-            return Ok(Some(limits::AOF_FULL_STEP));
-        }
-        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
-            return Err(CommandError::line(
-                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
-                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
-                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
-                 for details about the RDB error.",
-            ));
-        }
-        Ok(None)
-    }
-
-    /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
-    fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
-        let enough = self.server.evict(&self.config, self.worker, self.now_us / 1000, &mut self.effects);
-        self.deliver();
-        let grows = match &session.transaction {
-            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
-                transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
-            }
-            // A transaction is not begun that could not be ended: whatever would be queued is refused.
-            Some(_) if !command.flags.has(Flags::NOT_QUEUED) => true,
-            _ => command.flags.has(Flags::OOM),
-        };
-        if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
-    }
-
-    /// Answer a command that does not run.
-    fn refuse(
-        &mut self,
-        session: &mut Session,
-        command: Option<&Command>,
-        error: &CommandError,
-        reply: &mut ReplyWriter,
-    ) {
-        self.held.release();
-        if let Some(command) = command {
-            command.counters.of(self.worker).rejected.add(1);
-        }
-        // EXEC itself, when refused, ends the transaction.
-        if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
-            let text = error.to_string();
-            let text = text.strip_prefix("ERR ").unwrap_or(&text);
-            session.discard_transaction();
-            self.server.unwatch_all(session);
-            self.server.count_error(self.worker, "EXECABORT");
-            reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
-            return;
-        }
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
-        self.server.count_error(self.worker, &error.code());
-        reply.error(error.wire());
-    }
-
     fn wait_for_fuel(
         &mut self,
         session: &mut Session,
@@ -473,6 +405,7 @@ impl Executor {
         ctx.instances = instances;
         // Under the locks: whoever turns it on has held them all.
         ctx.keys.effects.propagation.begin(server.aof.is_on() && !ctx.session.is_loader);
+        ctx.keys.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         let mark = ctx.reply.len();
         run_counted(&mut ctx, command, argv, &mut tick);
         ctx.keys.collect_expired();
@@ -498,9 +431,9 @@ impl Executor {
         if session.is_loader {
             self.effects.discard();
         }
-        self.after_keys();
+        self.after_keys(session);
         if !later.is_empty() {
-            self.serve_later(later);
+            self.serve_later(session, later);
         }
         if more_keys.is_empty() { Ran::Done } else { Ran::NeedsKeys(more_keys) }
     }
@@ -520,6 +453,7 @@ impl Executor {
             db: session.db,
             now_ms,
             no_touch: session.no_touch,
+            keeps_dead: server.is_paused(self.now_us),
             may_write: true,
             // Nobody hears of what is repeated.
             notify: if session.is_loader { Class::NONE } else { self.config.notify_keyspace_events },
@@ -552,22 +486,26 @@ impl Executor {
 
     /// No key is locked any more: free what was replaced, and deliver what follows.
     #[inline]
-    pub(super) fn after_keys(&mut self) {
+    pub(super) fn after_keys(&mut self, session: &Session) {
         self.scratch.clear();
-        self.deliver();
+        self.deliver(session, Told::Behind);
     }
 
     /// Stop 11: nobody's keys are locked any more.
-    fn deliver(&mut self) {
+    pub(super) fn deliver(&mut self, session: &Session, place: Told) {
         if !self.effects.is_empty() {
             self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
-            self.effects.deliver(&self.server.tenant.pubsub);
+            let own = &mut self.told[place as usize];
+            own.client = session.client.id;
+            self.effects.deliver(&self.server.tenant.pubsub, &self.server.tenant.tracking, Some(own));
         }
     }
 
     fn apply_reply_mode(&self, session: &mut Session, reply: &mut ReplyWriter, mark: usize) {
+        let is_heard = std::mem::take(&mut session.is_heard);
         match session.reply_mode {
             ReplyMode::On => {}
+            _ if is_heard => {}
             ReplyMode::Off => reply.truncate(mark),
             ReplyMode::SkipNext => {
                 reply.truncate(mark);
@@ -579,43 +517,6 @@ impl Executor {
             }
         }
     }
-}
-
-/// Which command the arguments name: a subcommand if the first word is a container.
-pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
-    resolve_subcommand(command, argv)
-}
-
-/// The subcommand that the arguments name, or the command itself when it is no container.
-pub fn resolve_subcommand<'t>(
-    command: &'t Arc<Command>,
-    argv: Argv<'_>,
-) -> Result<&'t Arc<Command>, CommandError> {
-    if command.subcommands.is_empty() || argv.len() < 2 {
-        return Ok(command);
-    }
-    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
-    command.subcommands.get(&name).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
-        let container = command.name.to_ascii_uppercase();
-        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
-    })
-}
-
-fn allowed_while_subscribed(name: &str) -> bool {
-    matches!(
-        name,
-        "subscribe"
-            | "unsubscribe"
-            | "psubscribe"
-            | "punsubscribe"
-            | "ssubscribe"
-            | "sunsubscribe"
-            | "ping"
-            | "quit"
-            | "reset"
-    )
 }
 
 /// Run a command, count it, and answer its error if it fails. `tick` is when it began, and then when it ended.
@@ -638,6 +539,9 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     if ctx.session.is_loader || ctx.wait.is_some() {
         return;
     }
+    if ctx.session.tracks_reads() && command.flags.has(Flags::READ) {
+        ctx.record_reads(command, argv);
+    }
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
     // Afterwards, and while the keys are locked: MONITOR shows commands in the order in which they took effect.
@@ -654,6 +558,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         counters.latency.record(nanos);
     }
     ctx.server.stats.of(ctx.worker).commands.add(1);
+    ctx.session.client.count_command();
     let threshold_ms = ctx.config.latency_monitor_threshold;
     if threshold_ms != 0 && nanos / 1_000_000 >= threshold_ms {
         let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
@@ -663,7 +568,8 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
         && !command.flags.has(Flags::SKIP_SLOWLOG)
     {
-        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+        let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+        ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, ctx.config);
     }
 }
 

@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
             "key [count [WITHVALUES]]", tips: tips::VARIES),
         command!("HSCAN", -3, READ, [key(1, access::READ)], hscan,
             "2.8.0", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
-            "Iterates over fields and values of a hash.", "key cursor [MATCH pattern] [COUNT count]", tips: tips::VARIES),
+            "Iterates over fields and values of a hash.", "key cursor [MATCH pattern] [COUNT count] [NOVALUES]", tips: tips::VARIES),
     ],
 };
 
@@ -92,7 +92,8 @@ fn reply_field(reply: &mut ReplyWriter, (field, value): (&[u8], StringRef<'_>), 
     }
 }
 
-/// `HSCAN key cursor [MATCH pattern] [COUNT count]` -- O(1) a call. The next cursor, and fields with their values.
+/// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]` -- O(1) a call. The next cursor, and fields with their values, or
+/// alone.
 fn hscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let cursor = parse_cursor(argv.at(2))?;
     let key = ctx.key_at(argv, 1);
@@ -108,8 +109,11 @@ fn hscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         let next = hash.scan(cursor, options.count, |field, value| {
             if options.matches(field) {
                 reply.bulk(field);
-                reply_string(reply, value);
-                reported += 2;
+                reported += 1;
+                if !options.names_only {
+                    reply_string(reply, value);
+                    reported += 1;
+                }
             }
         });
         Ok((next, reported))

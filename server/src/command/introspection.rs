@@ -9,6 +9,7 @@ use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
 use super::args;
+use super::bitfield;
 use super::context::CommandContext;
 use super::describe::{access_flags, write_docs, write_info};
 use super::dispatch::resolve;
@@ -247,10 +248,12 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
 }
 
 /// What a command does to a key when that depends on its other arguments.
-fn access_of(name: &str, declared: Access, argv: Argv<'_>) -> Access {
+pub(super) fn access_of(name: &str, declared: Access, argv: Argv<'_>) -> Access {
     match name {
         "set" if argv.iter().skip(3).any(|arg| args::is(arg, "GET")) => access::MODIFY,
         "set" => access::OVERWRITE,
+        "bitfield" if bitfield::only_reads(argv.tail(2)) => access::READ,
+        "bitfield" => access::MODIFY,
         _ => declared,
     }
 }

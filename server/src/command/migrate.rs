@@ -23,7 +23,7 @@ use hashbrown::HashMap;
 use crate::command;
 use crate::effects::Effects;
 use crate::effects::notify::Class;
-use crate::keyspace::{EntryRef, Key, WatchFlag};
+use crate::keyspace::{Cause, EntryRef, Key, WatchFlag};
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -252,14 +252,15 @@ impl Migration {
         }
         let removed = shard.db(self.index).remove(&key, now_ms);
         if removed.is_some() {
-            shard.touch(self.index, &key);
+            effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
+            shard.touch(self.index, &key, Cause::Server, &mut effects.invalidations);
             effects.propagation.begin(server.aof.is_on());
             effects.propagation.record(self.index, [&b"DEL"[..], name].into_iter());
             effects.event(config.notify_keyspace_events, Class::GENERIC, "del", self.index, name);
             *appended = server.aof.append(&mut effects.propagation, false).max(*appended);
         }
         drop(locked);
-        effects.deliver(&server.tenant.pubsub);
+        effects.deliver(&server.tenant.pubsub, &server.tenant.tracking, None);
         // Freed here, after the lock.
         drop(removed);
         Ok(None)

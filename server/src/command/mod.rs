@@ -1,11 +1,15 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod acl_command;
 pub mod admin;
 pub mod aof;
 pub mod args;
 mod batch;
+pub mod bitfield;
+pub mod bitmap;
 pub mod blocking;
 pub mod client;
+mod client_list;
 pub mod cluster;
 pub mod config_command;
 pub mod connection;
@@ -21,9 +25,11 @@ pub mod generic;
 pub mod hash;
 pub mod hash_walk;
 mod help;
+pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
+pub mod key_access;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
@@ -37,12 +43,16 @@ pub mod module;
 pub mod monitor;
 mod name_key;
 pub mod object;
+mod permission;
 mod propagate;
 pub mod pubsub;
+mod refusal;
 mod reload;
+mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;
+pub mod scripting;
 pub mod secrets;
 pub mod session;
 pub mod set;
@@ -56,6 +66,7 @@ pub mod string;
 pub mod substring;
 pub mod syntax;
 pub mod table;
+mod tracking;
 pub mod transaction;
 pub mod undo;
 pub mod zset;
@@ -70,9 +81,12 @@ use spec::Family;
 
 /// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
+    acl_command::FAMILY,
     admin::FAMILY,
     aof::FAMILY,
     blocking::FAMILY,
+    bitfield::FAMILY,
+    bitmap::FAMILY,
     cluster::FAMILY,
     config_command::FAMILY,
     connection::FAMILY,
@@ -83,6 +97,7 @@ pub const FAMILIES: &[Family] = &[
     generic::FAMILY,
     hash::FAMILY,
     hash_walk::FAMILY,
+    hyperloglog::FAMILY,
     increment::FAMILY,
     info::FAMILY,
     introspection::FAMILY,
@@ -100,6 +115,7 @@ pub const FAMILIES: &[Family] = &[
     set::FAMILY,
     set_algebra::FAMILY,
     set_walk::FAMILY,
+    scripting::FAMILY,
     slowlog_command::FAMILY,
     string::FAMILY,
     substring::FAMILY,

@@ -9,7 +9,7 @@ use rand::RngExt;
 
 use crate::command;
 use crate::config::glob;
-use crate::keyspace::{Db, Locked, ShardId};
+use crate::keyspace::{Db, Key, Locked, ShardId};
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
@@ -63,11 +63,13 @@ pub(super) struct ScanOptions<'a> {
     /// How many elements to look at.
     pub(super) count: usize,
     kind: Option<&'a [u8]>,
+    /// NOVALUES: of a hash, the fields alone.
+    pub(super) names_only: bool,
 }
 
 impl Default for ScanOptions<'_> {
     fn default() -> Self {
-        Self { pattern: None, count: 10, kind: None }
+        Self { pattern: None, count: 10, kind: None, names_only: false }
     }
 }
 
@@ -77,6 +79,10 @@ impl<'a> ScanOptions<'a> {
         let mut parsed = Self::default();
         let mut words = options.iter();
         while let Some(word) = words.next() {
+            if !keys && args::is(word, "NOVALUES") {
+                parsed.names_only = true;
+                continue;
+            }
             let argument = words.next().ok_or(CommandError::Syntax)?;
             if args::is(word, "COUNT") {
                 let count = args::integer(argument)?;
@@ -129,23 +135,41 @@ fn scan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Err(CommandError::UndeclaredKey);
     }
     let (index, now_ms) = (ctx.keys.db, ctx.keys.now_ms);
+    // A command of a module may still be undone, and paused clients are to find the data as it was.
+    let keeps_dead = ctx.keys.keeps_dead || ctx.keys.scratch.undo.is_active();
     let keyspace = &ctx.tenant.keyspace;
-    let locked = &mut *ctx.keys.locked;
+    let (aof, appended) = (&ctx.server.aof, &mut ctx.session.appended);
+    let (mut expired, locked) = ctx.keys.expired();
     let shards = keyspace.shards() as u64;
     reply_step(ctx.reply, |reply| {
         let (mut shard, mut position) = (cursor % shards, cursor / shards);
         let (mut seen, mut reported) = (0, 0);
         let mut walk = |locked: &mut Locked<'_>, shard: ShardId, position: u64, seen: &mut usize| {
-            let db = locked.shard_by_id(shard).and_then(|shard| shard.dbs().get(index))?;
+            let shard = locked.shard_by_id(shard)?;
             let count = options.count - *seen;
-            Some(db.scan(position, count, now_ms, |entry| {
+            let mut dead: Vec<Box<[u8]>> = Vec::new();
+            // At time 0 nothing has expired: what has is met here, too.
+            let next = shard.dbs().get(index)?.scan(position, count, 0, |entry| {
                 *seen += 1;
                 let wanted = options.kind.is_none_or(|kind| args::is(kind, &entry.type_name()));
-                if wanted && options.matches(entry.key()) {
-                    reply.bulk(entry.key());
-                    reported += 1;
+                match wanted && options.matches(entry.key()) {
+                    true if !entry.is_expired(now_ms) => {
+                        reply.bulk(entry.key());
+                        reported += 1;
+                    }
+                    true if !keeps_dead => dead.push(entry.key().into()),
+                    _ => {}
                 }
-            }))
+            });
+            for name in dead {
+                shard.db(index).contains(&Key::new(&name), now_ms);
+            }
+            expired.collect(shard);
+            if !everything && !expired.effects.propagation.is_empty() {
+                // Here, while the shard is locked, since the next command may make the key anew.
+                *appended = aof.append(&mut expired.effects.propagation, false);
+            }
+            Some(next)
         };
         while shard < shards {
             let id = shard as ShardId;

@@ -64,6 +64,8 @@ flags! {
     NO_ASYNC_LOADING = 17 "no_async_loading";
     /// Allowed while a script runs for too long. Here nothing holds up other clients like that; proxies read it.
     ALLOW_BUSY = 18 "allow_busy";
+    /// It may be called without any key, although its key specs tell of some.
+    NO_MANDATORY_KEYS = 19 "no_mandatory_keys";
     /// It runs at once inside MULTI instead of being queued (EXEC, DISCARD, WATCH, ...).
     NOT_QUEUED = 24 "";
     /// It touches keys that it does not name: it runs with the whole keyspace locked.

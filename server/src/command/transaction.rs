@@ -106,6 +106,11 @@ fn exec(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let mut tick = ctx.server.clock.ticks();
     ctx.in_transaction = true;
     for (queued, argv) in transaction.queue {
+        if let Err(error) = ctx.may_still_run(&queued, argv.as_argv()) {
+            ctx.server.count_error(ctx.worker, &error.code());
+            ctx.reply.error(error.wire());
+            continue;
+        }
         let outer = std::mem::replace(&mut ctx.command_id, queued.id);
         run_counted(ctx, &queued, argv.as_argv(), &mut tick);
         ctx.command_id = outer;
@@ -141,6 +146,7 @@ fn watch(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         if let Some(shard) = ctx.keys.locked.shard(&key) {
             shard.watch(watched.db, &key, &ctx.session.watch_dirty);
         }
+        ctx.session.client.hold(watched.bytes());
         ctx.session.watched.push(watched);
     }
     ctx.session.client.watch.store(ctx.session.watched.len() as u32, Relaxed);
@@ -169,6 +175,7 @@ impl CommandContext<'_> {
     /// Take the watches out of the shards, which are locked.
     fn unwatch_all(&mut self) {
         for watched in std::mem::take(&mut self.session.watched) {
+            self.session.client.let_go(watched.bytes());
             let key = Key::new(&watched.key);
             if let Some(shard) = self.keys.locked.shard(&key) {
                 shard.unwatch(watched.db, &key, &self.session.watch_dirty);

@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Db, Entry, Key, Locked, ShardId, Thresholds, ValueType};
+use crate::keyspace::{Cause, Db, Entry, Invalidations, Key, Locked, ShardId, Thresholds, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -225,9 +225,10 @@ impl UndoLog {
         keyspace: &mut Locked<'_>,
         garbage: &mut Vec<Entry>,
         flushed: &mut Vec<(ShardId, Db)>,
+        told: &mut Invalidations,
     ) {
         for record in self.records.drain(..) {
-            record.tell_watchers(keyspace);
+            record.tell_watchers(keyspace, told);
             match record {
                 Record::Key { was: Was::Entry(entry), .. }
                     if entry.as_ref().value_type() != ValueType::String =>
@@ -348,22 +349,23 @@ impl Record {
                 }
             }
             Self::Flush { db, old } => keyspace.unflush(db, old),
-            Self::Swap(a, b) => keyspace.swapdb(a, b),
+            Self::Swap(a, b) => keyspace.swapdb(a, b, 0),
         }
     }
 
-    fn tell_watchers(&self, keyspace: &mut Locked<'_>) {
+    fn tell_watchers(&self, keyspace: &mut Locked<'_>, told: &mut Invalidations) {
         let (db, name, hash, slot) = match self {
             Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
             Self::Field { db, name, hash, slot, .. }
             | Self::Scored { db, name, hash, slot, .. }
             | Self::Member { db, name, hash, slot, .. }
             | Self::Object { db, name, hash, slot } => (db, &**name, hash, slot),
-            Self::Flush { .. } | Self::Swap(..) => return,
+            Self::Flush { .. } => return keyspace.forget_tracked(told),
+            Self::Swap(..) => return,
         };
         let key = Key { bytes: name, hash: *hash, slot: *slot };
         if let Some(shard) = keyspace.shard(&key) {
-            shard.touch(*db, &key);
+            shard.touch(*db, &key, Cause::Client, told);
         }
     }
 }

@@ -14,7 +14,8 @@ use super::events::EventFlags;
 use super::kind::Value;
 use super::params::Param;
 use super::table::{
-    self, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags, TlsAuthClients,
+    self, AclPubsubDefault, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags,
+    TlsAuthClients,
 };
 use super::values::{BindAddress, OutputLimits, SavePoint};
 
@@ -148,8 +149,18 @@ config! {
     maxclients: u32 = "maxclients",
     /// The default user's password; empty is none.
     requirepass: Arc<[u8]> = "requirepass",
+    /// The file of the users.
+    aclfile: Option<PathBuf> = "aclfile",
+    /// The channels of a new user.
+    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default",
+    /// How many refusals ACL LOG keeps.
+    acllog_max_len: u64 = "acllog-max-len",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
+    /// Bytes that all clients may use together; 0 is no limit, and a negative number a share of `maxmemory` in percent.
+    maxmemory_clients: i64 = "maxmemory-clients",
+    /// The most keys that are remembered for clients that may have copies of them; 0 is no limit.
+    tracking_table_max_keys: usize = "tracking-table-max-keys",
     /// The most that is read of a client before it is run.
     client_query_buffer_limit: usize = "client-query-buffer-limit",
     /// The most output that waits for a client.
@@ -226,6 +237,8 @@ config! {
     zset_max_listpack_entries: usize = "zset-max-listpack-entries",
     /// The longest member of a compact sorted set.
     zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The longest sparse HyperLogLog.
+    hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 
     /// Whether changes are appended to a file.
     appendonly: bool = "appendonly",

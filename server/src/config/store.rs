@@ -375,9 +375,13 @@ fn find_settings<'a, N: AsRef<[u8]>, V: AsRef<[u8]>>(
         let lower = String::from_utf8_lossy(name).to_ascii_lowercase();
         let refuse =
             |why: &str| Err(ConfigError::Failed(String::from_utf8_lossy(name).into_owned(), why.to_owned()));
-        let (immutable, protected, no_loading) = if let Some((_, directive)) = table::lookup(name) {
+        let (immutable, protected, no_loading) = if let Some((place, directive)) = table::lookup(name) {
             let flag = |flag| directive.flags.has(flag);
-            (flag(Flags::IMMUTABLE), flag(Flags::PROTECTED), flag(Flags::DENY_LOADING))
+            let is_kept = || {
+                let current = &config.values[place];
+                flag(Flags::FIXED) && parse_set(directive, value, current).is_ok_and(|new| new == *current)
+            };
+            (flag(Flags::IMMUTABLE) && !is_kept(), flag(Flags::PROTECTED), flag(Flags::DENY_LOADING))
         } else if let Some(param) = config.params.get(&lower) {
             (param.spec.immutable, false, false)
         } else {

@@ -11,12 +11,15 @@ pub mod pubsub;
 pub mod rdb;
 pub mod rdb_file;
 pub mod save;
+pub mod tracking;
 
+use crate::keyspace::Invalidations;
 use crate::limits;
 use crate::net::argv::Argv;
 use notify::{Class, KeyEvent};
 use propagate::Propagation;
 use pubsub::{Kind, PubSub};
+use tracking::{Own, Tracking};
 
 /// What one command, or one transaction, has recorded.
 #[derive(Debug, Default)]
@@ -25,6 +28,8 @@ pub struct Effects {
     pub dirty: u64,
     /// The commands that repeat them.
     pub propagation: Propagation,
+    /// What has become of copies that clients may hold.
+    pub invalidations: Invalidations,
     events: Vec<KeyEvent>,
     messages: Vec<Message>,
 }
@@ -144,7 +149,7 @@ impl Effects {
     /// Whether there is something to deliver.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.dirty == 0 && self.events.is_empty() && self.messages.is_empty()
+        self.dirty == 0 && self.events.is_empty() && self.messages.is_empty() && self.invalidations.is_empty()
     }
 
     /// Forget everything.
@@ -152,16 +157,22 @@ impl Effects {
         self.dirty = 0;
         self.events.clear();
         self.messages.clear();
+        self.invalidations = Invalidations::default();
     }
 
-    /// Deliver everything, in order, and be empty again. No lock on keys may be held.
-    pub fn deliver(&mut self, pubsub: &PubSub) {
+    /// Deliver everything, in order, and be empty again. No lock on keys may be held. `own` is the client whose command ran,
+    /// if one did.
+    pub fn deliver(&mut self, pubsub: &PubSub, tracking: &Tracking, own: Option<&mut Own>) {
         self.dirty = 0;
         for event in self.events.drain(..) {
             event.publish(pubsub);
         }
         for message in self.messages.drain(..) {
             pubsub.publish(message.kind, &message.channel, &message.payload);
+        }
+        if !self.invalidations.is_empty() {
+            tracking.deliver(&mut self.invalidations, own);
+            self.invalidations.keys.shrink_to(limits::EFFECTS_KEPT);
         }
         self.events.shrink_to(limits::EFFECTS_KEPT);
         self.messages.shrink_to(limits::EFFECTS_KEPT);

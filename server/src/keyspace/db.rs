@@ -8,6 +8,7 @@ use std::ops::{Deref, DerefMut};
 use rand::Rng;
 
 use super::account::Account;
+use super::bits;
 use super::entry::{Entry, EntryMut};
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
@@ -199,6 +200,13 @@ impl Db {
         self.find(key, now_ms)
     }
 
+    /// The same, but a dead key stays where it is.
+    #[inline]
+    pub fn locate_only(&self, key: &Key<'_>, now_ms: u64) -> Option<Place> {
+        let place = self.table.find(key.hash, key.bytes)?;
+        (!self.table.at(place).is_expired(now_ms)).then_some(place)
+    }
+
     /// The entry at a place that `locate` has just found. Counts as an access.
     #[inline]
     pub fn use_at(&mut self, place: Place, now_ms: u64) -> EntryRef<'_> {
@@ -355,6 +363,12 @@ impl Db {
         true
     }
 
+    /// Stores a string that was made in a buffer of its own, and not as an integer. Returns the entry that was there, if it was alive.
+    pub fn set_raw(&mut self, key: &Key<'_>, bytes: Vec<u8>, now_ms: u64) -> Option<Entry> {
+        self.find(key, now_ms);
+        self.restore(Entry::raw(key.bytes, bytes, None, self.access.initial(now_ms)))
+    }
+
     /// Stores any value under a key. Returns the entry that was there, if it was alive.
     pub fn set_value(&mut self, key: &Key<'_>, value: Value, expire: Expire, now_ms: u64) -> Option<Entry> {
         let clock = self.access.initial(now_ms);
@@ -429,25 +443,34 @@ impl Db {
         bytes: &[u8],
         now_ms: u64,
     ) -> Result<usize, EditError> {
-        let place = match self.find_string(key, now_ms)? {
-            Some(place) if bytes.is_empty() => {
-                return Ok(self.table.at(place).string().map_or(0, super::value::StringRef::len));
-            }
-            Some(place) => place,
-            None if bytes.is_empty() => return Ok(0),
-            None => self.add(key.hash, Entry::string(key.bytes, b"", None, self.access.initial(now_ms))),
+        if bytes.is_empty() {
+            let place = self.find_string(key, now_ms)?;
+            let string = place.and_then(|place| self.table.at(place).string());
+            return Ok(string.map_or(0, super::value::StringRef::len));
+        }
+        self.edit_string(key, now_ms, |string| {
+            let end = offset + bytes.len();
+            bits::grow(string, end);
+            string[offset..end].copy_from_slice(bytes);
+            string.len()
+        })
+    }
+
+    /// Lets `edit` change the bytes of a string where they are; none if it is not there, which makes it. The caller has checked the
+    /// size that results.
+    pub fn edit_string<R>(
+        &mut self,
+        key: &Key<'_>,
+        now_ms: u64,
+        edit: impl FnOnce(&mut Vec<u8>) -> R,
+    ) -> Result<R, EditError> {
+        let Some(place) = self.find_string(key, now_ms)? else {
+            let mut bytes = Vec::new();
+            let result = edit(&mut bytes);
+            self.add(key.hash, Entry::raw(key.bytes, bytes, None, self.access.initial(now_ms)));
+            return Ok(result);
         };
-        let len = self.edit(place, |entry| {
-            entry.edit_string(|string| {
-                let end = offset + bytes.len();
-                if string.len() < end {
-                    string.resize(end, 0);
-                }
-                string[offset..end].copy_from_slice(bytes);
-                string.len()
-            })
-        });
-        len.ok_or(EditError::WrongType)
+        self.edit(place, |entry| entry.edit_string(edit)).ok_or(EditError::WrongType)
     }
 
     /// Adds to an integer, or makes it from 0. Returns the sum.

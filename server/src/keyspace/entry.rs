@@ -180,6 +180,11 @@ impl Entry {
         Entry::build(key, clock, expire_at, Payload::of_text(bytes))
     }
 
+    /// An entry with a string value in a buffer of its own.
+    pub fn raw(key: &[u8], bytes: Vec<u8>, expire_at: Option<u64>, clock: u32) -> Entry {
+        Entry::build(key, clock, expire_at, Payload::Raw(bytes))
+    }
+
     /// An entry with any value.
     pub fn new(key: &[u8], value: Value, expire_at: Option<u64>, clock: u32) -> Entry {
         let payload = match value {

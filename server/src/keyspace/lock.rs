@@ -1,6 +1,7 @@
 //! The shards and their locks. A command locks once, everything it needs and in ascending order, so that two commands
 //! can never wait for each other.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -17,6 +18,7 @@ use super::module_value::ModuleValue;
 use super::prefetch::prefetch;
 use super::shard::Shard;
 use super::table::below;
+use super::tracked::{Invalidations, TrackedTotals};
 use super::waiting::ReadyKey;
 use crate::limits::{BATCH_COMMANDS_MAX, HASH_SLOTS};
 
@@ -39,6 +41,7 @@ pub struct Keyspace {
     shift: u32,
     /// Whether a snapshot is under way.
     pub(super) in_snapshot: AtomicBool,
+    tracked: Arc<TrackedTotals>,
 }
 
 impl Keyspace {
@@ -48,12 +51,15 @@ impl Keyspace {
             shards.is_power_of_two() && shards <= usize::from(HASH_SLOTS),
             "a shard is a run of whole slots"
         );
-        let padded = |id: usize| Padded(Mutex::new(Shard::new(access, seed ^ (id as u64) << 32)));
+        let tracked = Arc::<TrackedTotals>::default();
+        let shard = |id: usize| Shard::new(access, seed ^ (id as u64) << 32, Arc::clone(&tracked));
+        let padded = |id: usize| Padded(Mutex::new(shard(id)));
         Keyspace {
             shards: (0..shards).map(padded).collect(),
             databases,
             shift: usize::from(HASH_SLOTS).ilog2() - shards.ilog2(),
             in_snapshot: AtomicBool::new(false),
+            tracked,
         }
     }
 
@@ -138,6 +144,26 @@ impl Keyspace {
         }
     }
 
+    /// How many keys clients may have copies of.
+    pub fn tracked(&self) -> &TrackedTotals {
+        &self.tracked
+    }
+
+    /// Takes keys out of the table of those that clients may have copies of, until there are no more than `max`. One shard is
+    /// locked at a time, and each gives up the same share.
+    pub fn limit_tracked(&self, max: usize, told: &mut Invalidations) {
+        // Shards are visited in turn and each rounds up: two rounds are enough even if others read meanwhile.
+        for shard in self.shards.iter().chain(self.shards.iter()) {
+            let total = self.tracked.keys();
+            if total <= max {
+                return;
+            }
+            let mut shard = shard.0.lock();
+            let share = (shard.tracked().len() * (total - max)).div_ceil(total);
+            shard.tracked().evict(share.min(total - max), told);
+        }
+    }
+
     /// Changes what access clocks record: `maxmemory-policy` and the LFU directives.
     pub fn set_access(&self, access: AccessClock) {
         self.shards.iter().for_each(|shard| shard.0.lock().set_access(access));
@@ -182,6 +208,16 @@ impl Locked<'_> {
         self.shard(key).map(|shard| shard.db(index))
     }
 
+    /// Whether a key has changed for which somebody waits.
+    pub fn is_ready(&mut self) -> bool {
+        self.shards_mut().any(|(_, shard)| shard.waiting().is_ready())
+    }
+
+    /// Such a key; of one shard the one that changed first.
+    pub fn take_ready(&mut self) -> Option<ReadyKey> {
+        self.shards_mut().find_map(|(_, shard)| shard.waiting().take_ready())
+    }
+
     /// The entry of a live key in a locked shard, without a trace, so that several can be looked at side by side.
     pub fn peek(&self, key: &Key<'_>, index: usize, now_ms: u64) -> Option<EntryRef<'_>> {
         let id = self.keyspace.shard_of(key.slot);
@@ -192,16 +228,6 @@ impl Locked<'_> {
             Guards::All(guards) => guards.get(usize::from(id))?,
         };
         shard.dbs().get(index)?.peek(key, now_ms)
-    }
-
-    /// Whether a key has changed for which somebody waits.
-    pub fn is_ready(&mut self) -> bool {
-        self.shards_mut().any(|(_, shard)| shard.waiting().is_ready())
-    }
-
-    /// Such a key; of one shard the one that changed first.
-    pub fn take_ready(&mut self) -> Option<ReadyKey> {
-        self.shards_mut().find_map(|(_, shard)| shard.waiting().take_ready())
     }
 
     /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.
@@ -313,7 +339,7 @@ impl Locked<'_> {
             for name in shard.heeded(index) {
                 let key = Key::new(&name);
                 if db.peek(&key, 0).is_some() {
-                    shard.touch(index, &key);
+                    shard.tell_heeding(index, &key);
                 }
             }
             if !db.is_empty() {
@@ -321,6 +347,14 @@ impl Locked<'_> {
             }
         }
         old
+    }
+
+    /// Forgets which keys clients may have copies of: they are told that none of them is good any more.
+    pub fn forget_tracked(&mut self, told: &mut Invalidations) {
+        told.everything = true;
+        for (_, shard) in self.shards_mut() {
+            shard.tracked().clear();
+        }
     }
 
     /// Puts back what `flush` took.
@@ -332,15 +366,17 @@ impl Locked<'_> {
         }
     }
 
-    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has.
-    pub fn swapdb(&mut self, a: usize, b: usize) {
+    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has. A key that comes from
+    /// the other one and has expired is none: who watches sees nothing of it.
+    pub fn swapdb(&mut self, a: usize, b: usize, now_ms: u64) {
         for (_, shard) in self.shards_mut() {
             shard.swap(a, b);
-            for index in [a, b] {
-                for name in shard.heeded(index) {
+            for (here, there) in [(a, b), (b, a)] {
+                for name in shard.heeded(here) {
                     let key = Key::new(&name);
-                    if [a, b].iter().any(|&db| shard.dbs()[db].peek(&key, 0).is_some()) {
-                        shard.touch(index, &key);
+                    let dbs = shard.dbs();
+                    if dbs[there].peek(&key, 0).is_some() || dbs[here].peek(&key, now_ms).is_some() {
+                        shard.tell_heeding(here, &key);
                     }
                 }
             }

@@ -8,6 +8,7 @@
 //! thread owns a shard. Nothing here waits for anything else, reads a clock, logs or knows a client.
 
 pub mod account;
+pub mod bits;
 pub mod block;
 pub mod collection;
 pub mod db;
@@ -15,6 +16,7 @@ pub mod entry;
 pub mod entry_ref;
 pub mod evict;
 pub mod hash;
+pub mod hyperloglog;
 pub mod intset;
 pub mod journal;
 pub mod key;
@@ -33,6 +35,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod thresholds;
+pub mod tracked;
 pub mod value;
 pub mod waiting;
 pub mod zset;
@@ -52,7 +55,9 @@ pub use module_value::{Home, Live, ModuleValue, TypeId};
 pub use set::Set;
 pub use shard::{Shard, WatchFlag};
 pub use snapshot::{Busy, Snapshot};
+pub use table::Place;
 pub use thresholds::{PackedLimits, Thresholds};
+pub use tracked::{Cause, Invalidated, Invalidations, TrackedTotals};
 pub use value::{EditError, Encoding, Opaque, StringRef, Value, ValueType};
 pub use waiting::{ReadyKey, Ticket};
 pub use zset::{LexBound, LexRange, ScoreRange, Zset};

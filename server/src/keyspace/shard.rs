@@ -1,4 +1,4 @@
-//! A shard: what one lock protects. Its part of every database, who watches a key of it, and who waits for one.
+//! A shard: what one lock protects. Its part of every database, who watches a key of it, who waits for one, and who may have a copy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::db::Db;
 use super::evict::AccessClock;
 use super::key::Key;
+use super::tracked::{Cause, Invalidated, Invalidations, Readers, Tracked, TrackedTotals};
 use super::waiting::Waiting;
 
 /// Set when a key that its owner WATCHes was written. The owner keeps one for all its keys.
@@ -24,11 +25,14 @@ pub struct Shard {
     /// By database and key. Empty nearly always, and then nobody pays for it.
     watched: HashMap<usize, HashMap<Box<[u8]>, Vec<WatchFlag>>>,
     waiting: Waiting,
+    /// Just so.
+    tracked: Tracked,
 }
 
 impl Shard {
-    pub(super) fn new(access: AccessClock, seed: u64) -> Self {
-        Shard { dbs: SmallVec::new(), access, seed, watched: HashMap::new(), waiting: Waiting::default() }
+    pub(super) fn new(access: AccessClock, seed: u64, totals: Arc<TrackedTotals>) -> Self {
+        let (watched, waiting, tracked) = (HashMap::new(), Waiting::default(), Tracked::new(totals));
+        Shard { dbs: SmallVec::new(), access, seed, watched, waiting, tracked }
     }
 
     /// This shard's part of a database. The caller has checked the index.
@@ -110,14 +114,37 @@ impl Shard {
         &mut self.waiting
     }
 
-    /// Tells those who watch a key or wait for it that it was written.
+    /// The keys of which clients may have copies.
+    pub fn tracked(&mut self) -> &mut Tracked {
+        &mut self.tracked
+    }
+
+    /// Tells those who watch a key or wait for it that it was written, and puts into `told` who may have a copy of it.
     #[inline]
-    pub fn touch(&mut self, db: usize, key: &Key<'_>) {
+    pub fn touch(&mut self, db: usize, key: &Key<'_>, cause: Cause, told: &mut Invalidations) {
+        self.tell_heeding(db, key);
+        if told.of_all_keys || !self.tracked.is_empty() {
+            self.touch_tracked(key.bytes, cause, told);
+        }
+    }
+
+    /// Tells those who watch a key or wait for it. Who has copies is told of flushes and swaps as a whole.
+    #[inline]
+    pub fn tell_heeding(&mut self, db: usize, key: &Key<'_>) {
         if !self.watched.is_empty() {
             self.touch_watched(db, key.bytes);
         }
         if !self.waiting.is_empty() {
             self.waiting.mark_ready(db, key.bytes);
+        }
+    }
+
+    #[cold]
+    fn touch_tracked(&mut self, key: &[u8], cause: Cause, told: &mut Invalidations) {
+        let readers = self.tracked.take(key);
+        if told.of_all_keys || readers.is_some() {
+            let readers: Readers = readers.unwrap_or_default();
+            told.keys.push(Invalidated { key: key.into(), readers, cause });
         }
     }
 

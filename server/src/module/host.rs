@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
+use crate::command::spec::access;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
@@ -132,6 +133,20 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         let (key, _) = key_of(&self.handles, handle)?;
         let entry = self.ctx.keys.read(&key).map_err(undeclared)?;
         Ok((entry, &mut self.digits))
+    }
+
+    /// A key that is not among the arguments, for a command that may have such: nobody has asked yet whether the client may use it.
+    fn undeclared_key(&mut self, name: &[u8], mode: Mode) -> HostResult<Cow<'a, [u8]>> {
+        let flags = self.spec.flags;
+        if !flags.all_keys && !flags.finds_keys {
+            return Err(Error::UndeclaredKey.into());
+        }
+        let access = if mode == Mode::Write { access::MODIFY } else { access::READ };
+        self.ctx.may_open(name, access).map_err(refusal)?;
+        if !flags.all_keys && !self.find_key(name) {
+            return Err(Error::UndeclaredKey.into());
+        }
+        Ok(Cow::Owned(name.to_vec()))
     }
 
     /// The string under a key.
@@ -303,7 +318,7 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn user(&mut self) -> Cow<'_, str> {
         self.is_personal();
-        Cow::Owned(self.ctx.session.client.names.lock().user.clone())
+        Cow::Owned(String::from_utf8_lossy(self.ctx.session.user().name()).into_owned())
     }
 
     fn db(&mut self) -> u32 {
@@ -345,9 +360,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         }
         let name = match self.declared(name) {
             Some(declared) => Cow::Borrowed(declared),
-            None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
-            None if self.spec.flags.finds_keys && self.find_key(name) => Cow::Owned(name.to_vec()),
-            None => return Err(Error::UndeclaredKey.into()),
+            None => self.undeclared_key(name, mode)?,
         };
         if self.handles.first().is_some_and(|first| first.name != name) {
             self.uses_outside();

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, RwLock};
 
+use crate::acl::DEFAULT;
+
 use super::reply::Protocol;
 
 /// How a client is connected.
@@ -35,7 +37,7 @@ pub struct Names {
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: String,
     /// The ACL user.
-    pub user: String,
+    pub user: Arc<[u8]>,
 }
 
 /// Bits of `Client::flags`, as CLIENT LIST shows them.
@@ -56,6 +58,14 @@ pub mod flag {
     pub const NO_TOUCH: u32 = 1 << 6;
     /// Connected through a Unix socket.
     pub const UNIX: u32 = 1 << 7;
+    /// CLIENT TRACKING ON.
+    pub const TRACKING: u32 = 1 << 8;
+    /// CLIENT TRACKING ON BCAST.
+    pub const BROADCAST: u32 = 1 << 9;
+    /// The connection that is told in its place has gone.
+    pub const BROKEN_REDIRECT: u32 = 1 << 10;
+    /// All that tracking sets.
+    pub const ALL_TRACKING: u32 = TRACKING | BROADCAST | BROKEN_REDIRECT;
 }
 
 /// One client, as everybody may see it.
@@ -91,19 +101,27 @@ pub struct Client {
     pub subscriptions: [AtomicU32; 3],
     /// When it last sent a command.
     pub active_ms: AtomicU64,
+    /// The client that is told in its place of keys that it tracks; 0 if it is told itself.
+    pub redirect: AtomicU64,
     /// The id of its last command; `u32::MAX` before the first.
     pub last_command: AtomicU32,
     /// Bytes that it sent and that are not executed yet.
     pub query_bytes: AtomicUsize,
+    /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
+    /// that it tracks.
+    pub held_bytes: AtomicUsize,
+    /// What of its memory is counted among that of all clients.
+    pub counted_bytes: AtomicUsize,
     /// Bytes that wait to be written to it.
     pub output_bytes: AtomicUsize,
-    /// All that was read from it and written to it.
+    /// Bytes that were read from it, and written to it.
     pub traffic: [AtomicU64; 2],
-    /// All commands that it sent.
+    /// How many commands it has run.
     pub commands: AtomicU64,
     mailbox: Mutex<Vec<u8>>,
     mail: AtomicBool,
     killed: AtomicBool,
+    left: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -118,7 +136,7 @@ impl Client {
             transport,
             created_ms: now_ms,
             worker: AtomicUsize::new(0),
-            names: Mutex::new(Names { user: "default".into(), ..Names::default() }),
+            names: Mutex::new(Names { user: DEFAULT.into(), ..Names::default() }),
             resp: AtomicU8::new(2),
             db: AtomicU32::new(0),
             flags: AtomicU32::new(if transport == Transport::Unix { flag::UNIX } else { 0 }),
@@ -126,14 +144,18 @@ impl Client {
             watch: AtomicU32::new(0),
             subscriptions: Default::default(),
             active_ms: AtomicU64::new(now_ms),
+            redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
+            held_bytes: AtomicUsize::new(0),
+            counted_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             traffic: Default::default(),
             commands: AtomicU64::new(0),
             mailbox: Mutex::new(Vec::new()),
             mail: AtomicBool::new(false),
             killed: AtomicBool::new(false),
+            left: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         }
     }
@@ -171,6 +193,35 @@ impl Client {
     /// How many subscriptions it has, of all kinds.
     pub fn subscribed(&self) -> u32 {
         self.subscriptions.iter().map(|count| count.load(Relaxed)).sum()
+    }
+
+    /// What it occupies, all in all.
+    pub fn memory(&self) -> usize {
+        let [query, held, output] =
+            [&self.query_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
+        size_of::<Self>() + query + held + output + self.mailbox_bytes()
+    }
+
+    /// It has set up something of so many bytes more. Its worker alone does so.
+    pub fn hold(&self, bytes: usize) {
+        self.held_bytes.store(self.held_bytes.load(Relaxed) + bytes, Relaxed);
+    }
+
+    /// It has given up something of so many bytes.
+    pub fn let_go(&self, bytes: usize) {
+        self.held_bytes.store(self.held_bytes.load(Relaxed).saturating_sub(bytes), Relaxed);
+    }
+
+    /// Count bytes that were read from it (0) or written to it (1). Its worker alone does so.
+    pub fn count_traffic(&self, direction: usize, bytes: usize) {
+        let counter = &self.traffic[direction];
+        counter.store(counter.load(Relaxed).wrapping_add(bytes as u64), Relaxed);
+    }
+
+    /// Count a command that it has run. Its worker alone does so.
+    #[inline]
+    pub fn count_command(&self) {
+        self.commands.store(self.commands.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     /// Put bytes into the mailbox and wake the connection. What is beyond `hard_limit` (0: none) ends the client:
@@ -216,6 +267,16 @@ impl Client {
         self.killed.load(Relaxed)
     }
 
+    /// It has gone, or is about to: nobody need send it anything.
+    pub fn leave(&self) {
+        self.left.store(true, Relaxed);
+    }
+
+    /// Whether it has gone.
+    pub fn has_left(&self) -> bool {
+        self.left.load(Relaxed) || self.is_killed()
+    }
+
     /// Whether the connection has something to do besides reading.
     pub fn has_news(&self) -> bool {
         self.mail.load(Relaxed) || self.is_killed()
@@ -257,7 +318,9 @@ impl Clients {
 
     /// Take a client out.
     pub fn leave(&self, id: u64) {
-        self.all.write().remove(&id);
+        if let Some(client) = self.all.write().remove(&id) {
+            client.leave();
+        }
     }
 
     /// How many there are.

@@ -105,9 +105,8 @@ impl ConnectionState {
         let mut executor = worker.executor.borrow_mut();
         // A password that was set a moment ago holds for this connection.
         executor.begin();
-        let authenticated = executor.config().requirepass.is_empty();
         Self {
-            session: Session::new(client, authenticated),
+            session: Session::new(client, executor.server.tenant.acl.default_user()),
             parser: Parser::new(),
             input: Vec::new(),
             deferred: VecDeque::new(),
@@ -253,6 +252,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut executor = executor.begin_batch();
         let client = Arc::clone(&self.state.session.client);
         executor.count_input(n as u64);
+        client.count_traffic(0, n);
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
         self.state.unparsed = false;
@@ -262,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let rest = &received[offset..];
             let limits = RequestLimits {
                 bulk_len_max: executor.config().proto_max_bulk_len as u64,
-                unauthenticated: !self.state.session.authenticated,
+                unauthenticated: self.state.session.must_authenticate(),
             };
             let parsed = self.state.parser.parse(rest, batch, &limits);
             if parsed.stop == Stop::CrossProtocol {
@@ -332,6 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.state.input.clear();
         self.state.input.extend_from_slice(rest);
         self.state.session.client.query_bytes.store(rest.len(), Relaxed);
+        executor.note_client_memory(&self.state.session);
         let limit = executor.config().client_query_buffer_limit;
         if rest.len() > limit {
             tracing::warn!(
@@ -426,7 +427,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             None => answered.await?,
             Some(deadline) => match tokio::time::timeout_at(deadline, answered).await {
                 Ok(answered) => answered?,
-                Err(_) => waiter.time_out(),
+                Err(_) => waiter.time_out(self.worker.executor.borrow().server),
             },
         }
         let server = self.worker.executor.borrow().server;
@@ -494,6 +495,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let executor = self.worker.executor.borrow();
         let stats = executor.server.stats.of(executor.worker);
         stats.output_bytes.add(n as u64);
+        self.state.session.client.count_traffic(1, n);
         stats.writes.add(1);
     }
 
@@ -543,6 +545,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let waiting = self.state.output.len() as u64;
         self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
         let executor = self.worker.executor.borrow();
+        executor.note_client_memory(&self.state.session);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
         self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));

@@ -136,6 +136,13 @@ impl ReplyWriter {
         self.out.truncate(mark);
     }
 
+    /// Put whole replies where [`len`](Self::len) was `mark`.
+    pub fn insert(&mut self, mark: usize, replies: &[u8]) {
+        if !replies.is_empty() {
+            self.out.splice(mark..mark, replies.iter().copied());
+        }
+    }
+
     /// Forget everything, keeping the space.
     pub fn clear(&mut self) {
         self.out.clear();

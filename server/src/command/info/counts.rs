@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::acl::Reason;
 use crate::command::table::Command;
 use crate::effects::pubsub::Kind;
 use crate::histogram::Summary;
@@ -30,8 +31,9 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("expired_keys", sum(|stats| &stats.expired_keys) + server.cron_expired.load(Relaxed));
     lines.put("expired_stale_perc", "0.00");
     lines.put_all(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"], 0);
-    lines.put("evicted_keys", sum(|stats| &stats.evicted_keys));
-    lines.put_all(&["evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time"], 0);
+    lines.put("evicted_keys", sum(|stats| &stats.evicted_keys) + server.cron_evicted.load(Relaxed));
+    lines.put("evicted_clients", server.evicted_clients.load(Relaxed));
+    lines.put_all(&["total_eviction_exceeded_time", "current_eviction_exceeded_time"], 0);
     lines.put("keyspace_hits", sum(|stats| &stats.keyspace_hits));
     lines.put("keyspace_misses", sum(|stats| &stats.keyspace_misses));
     let pubsub = &facts.ctx.tenant.pubsub;
@@ -49,13 +51,14 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
             "active_defrag_key_misses",
             "total_active_defrag_time",
             "current_active_defrag_time",
-            "tracking_total_keys",
-            "tracking_total_items",
-            "tracking_total_prefixes",
-            "unexpected_error_replies",
         ],
         0,
     );
+    let tenant = facts.ctx.tenant;
+    lines.put("tracking_total_keys", tenant.keyspace.tracked().keys());
+    lines.put("tracking_total_items", tenant.keyspace.tracked().items());
+    lines.put("tracking_total_prefixes", tenant.tracking.prefixes());
+    lines.put("unexpected_error_replies", 0);
     lines.put("total_error_replies", sum(|stats| &stats.error_replies));
     lines.put("dump_payload_sanitizations", 0);
     lines.put("total_reads_processed", sum(|stats| &stats.reads));
@@ -64,6 +67,10 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("client_query_buffer_limit_disconnections", sum(|stats| &stats.query_limit_disconnections));
     lines.put("client_output_buffer_limit_disconnections", sum(|stats| &stats.output_limit_disconnections));
     lines.put_all(&["reply_buffer_shrinks", "reply_buffer_expands"], 0);
+    for reason in [Reason::Auth, Reason::Command, Reason::Key, Reason::Channel] {
+        let name = if reason == Reason::Command { "cmd" } else { reason.name() };
+        lines.put(&format!("acl_access_denied_{name}"), facts.ctx.tenant.acl.log.count(reason));
+    }
 }
 
 /// All commands and subcommands by name.

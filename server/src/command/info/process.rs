@@ -77,7 +77,7 @@ pub(super) fn clients(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("client_recent_max_input_buffer", clients.max_input);
     lines.put("client_recent_max_output_buffer", clients.max_output);
     lines.put("blocked_clients", clients.blocked);
-    lines.put("tracking_clients", 0);
+    lines.put("tracking_clients", facts.ctx.tenant.tracking.clients());
     lines.put("pubsub_clients", clients.pubsub);
     lines.put("watching_clients", clients.watching);
     lines.put("clients_in_timeout_table", blocked.timeouts);

@@ -20,7 +20,6 @@ const LOG: Effect = Stored("the server logs to its standard output or to logfile
 const TITLE: Effect = Stored("the process keeps the title that it was started with");
 const SCORE: Effect = Stored("the server starts no children that should be killed before it");
 const CRASH: Effect = Stored("a crash is reported by the runtime, not by a signal handler");
-const NO_ACL: Effect = Stored("there are no users but the default one, which requirepass protects");
 const HARNESS: Effect = Stored("it belongs to the test harness of another server");
 
 use super::Effect;
@@ -131,7 +130,7 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
         "What SIGINT does, in the words of SHUTDOWN."),
     row("shutdown-on-sigterm", Several(ShutdownFlags::WORDS), "default", MUTABLE, Acts,
         "What SIGTERM does, in the words of SHUTDOWN."),
-    row("worker-threads", Int(0, 1024, Plain), "0", IMMUTABLE, Acts,
+    row("worker-threads", Int(0, 1024, Plain), "0", Flags::FIXED, Acts,
         "How many threads may serve clients, as many of them as the load needs; 0 is one for each core."),
     row("io-threads", Int(1, 128, Plain), "1", IMMUTABLE, THREADS, "Threads that read and write."),
     row("io-threads-do-reads", Bool, "no", IMMUTABLE, THREADS, "Whether those threads read too."),
@@ -163,18 +162,18 @@ pub(super) static CLIENTS: Group = Group { title: "Clients and security", rows: 
     row("maxclients", Int(1, u32::MAX as i128, Plain), "10000", MUTABLE, Acts,
         "How many clients may be connected at once."),
     row("requirepass", Text(any), "", Flags::SENSITIVE, Acts, "The password of the default user."),
-    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, NO_ACL, "The file with the users, instead of `user` lines."),
-    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, NO_ACL,
+    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, Acts, "The file with the users, instead of `user` lines."),
+    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, Acts,
         "The channels that a new user may use."),
-    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, NO_ACL, "How many refusals ACL LOG keeps."),
+    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, Acts, "How many refusals ACL LOG keeps."),
     row("proto-max-bulk-len", Int(1 << 20, LONG_MAX, Memory), "512mb", MUTABLE, Acts, "The longest argument."),
     row("client-query-buffer-limit", Int(1 << 20, LONG_MAX, Memory), "1gb", MUTABLE, Acts,
         "How much may be read of a client before it is run."),
     row("client-output-buffer-limit", super::Kind::OutputLimits, "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60",
         MUTABLE, Acts, "When output that waits ends its client: at once over the hard limit, after these seconds over the soft one; 0 is no limit."),
-    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Stored("each client has limits of its own, and none is disconnected for what all use together"),
+    row("maxmemory-clients", Int(-100, LONG_MAX, MemoryOrPercent), "0", MUTABLE, Acts,
         "How much memory all clients may use together, or which share of `maxmemory`; 0 is no limit."),
-    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Stored("there is no client-side caching yet"),
+    row("tracking-table-max-keys", Int(0, LONG_MAX, Plain), "1000000", MUTABLE, Acts,
         "How many keys are remembered for clients that cache them; 0 is no limit."),
     row("busy-reply-threshold", Int(0, LONG_MAX, Plain), "5000", MUTABLE,
         Stored("module-fuel bounds how long a module's command runs, and there are no scripts yet"),

@@ -78,7 +78,7 @@ pub(super) static ENCODINGS: Group = Group { title: "Encodings", rows: &[
         "The most members of a compact sorted set.").alias("zset-max-ziplist-entries"),
     row("zset-max-listpack-value", Int(0, LONG_MAX, Memory), "64", MUTABLE, Acts,
         "The longest member of a compact sorted set.").alias("zset-max-ziplist-value"),
-    row("hll-sparse-max-bytes", Int(0, LONG_MAX, Memory), "3000", MUTABLE, NO_TYPE,
+    row("hll-sparse-max-bytes", Int(0, LONG_MAX, Memory), "3000", MUTABLE, Acts,
         "The longest sparse HyperLogLog."),
     row("stream-node-max-bytes", Int(0, LONG_MAX, Memory), "4096", MUTABLE, NO_TYPE, "The size of a stream's nodes."),
     row("stream-node-max-entries", Int(0, LONG_MAX, Plain), "100", MUTABLE, NO_TYPE,

@@ -197,6 +197,11 @@ impl Aof {
         }
     }
 
+    /// Whether all is on disk that was appended up to `end`.
+    pub fn is_synced(&self, end: u64) -> bool {
+        end <= self.synced.load(Acquire)
+    }
+
     #[cold]
     fn wait_synced(&self, end: u64, waker: &Waker) -> Poll<()> {
         let mut stream = self.stream.lock();
@@ -207,6 +212,11 @@ impl Aof {
         stream.waiting.push((end, waker.clone()));
         self.hurry(&mut stream);
         Poll::Pending
+    }
+
+    /// Whether all that was appended up to `end` is on disk.
+    pub fn is_on_disk(&self, end: u64) -> bool {
+        end <= self.synced.load(Acquire)
     }
 
     /// Follow the configuration.

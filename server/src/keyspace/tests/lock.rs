@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef, WatchFlag};
+use crate::keyspace::{
+    AccessClock, Cause, EntryRef, Expire, Invalidations, Key, Keyspace, StringRef, WatchFlag,
+};
 
 fn keyspace() -> Keyspace {
     Keyspace::new(16, 4, AccessClock::Lru, 1)
@@ -93,10 +95,10 @@ fn databases_are_swapped() {
     let key = Key::new(b"key:7");
     let mut all = keyspace.lock_all();
     all.shard(&key).expect("all are locked").watch(2, &key, &flag);
-    all.swapdb(0, 2);
+    all.swapdb(0, 2, 0);
     assert_eq!((all.dbsize(0), all.dbsize(2)), (0, 100));
     assert!(flag.load(Relaxed), "it has come into being where it is watched");
-    all.swapdb(2, 2);
+    all.swapdb(2, 2, 0);
     assert_eq!(all.dbsize(2), 100);
 }
 
@@ -110,11 +112,12 @@ fn a_watch_lasts_until_it_is_ended() {
     shard.watch(0, &key, &mine);
     shard.watch(0, &key, &mine);
     shard.watch(0, &key, &other);
-    shard.touch(1, &key);
-    shard.touch(0, &Key::new(b"another"));
+    let mut told = Invalidations::default();
+    shard.touch(1, &key, Cause::Client, &mut told);
+    shard.touch(0, &Key::new(b"another"), Cause::Client, &mut told);
     assert!(!mine.load(Relaxed), "another key, or another database");
     shard.unwatch(0, &key, &mine);
-    shard.touch(0, &key);
+    shard.touch(0, &key, Cause::Client, &mut told);
     assert!(!mine.load(Relaxed) && other.load(Relaxed));
     shard.unwatch(0, &key, &other);
     shard.unwatch(0, &key, &other);
