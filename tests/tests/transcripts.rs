@@ -50,6 +50,7 @@ transcripts! {
     bitmaps,
     connection,
     dump,
+    geo,
     hashes,
     hyperloglogs,
     keys,
