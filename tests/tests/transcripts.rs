@@ -51,6 +51,7 @@ transcripts! {
     connection,
     dump,
     field_expiry,
+    geo,
     groups,
     hashes,
     hyperloglogs,

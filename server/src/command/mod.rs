@@ -22,6 +22,9 @@ pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
+pub mod geo_search;
+mod geohash;
 pub mod hash;
 pub mod hash_expiry;
 pub mod hash_walk;
@@ -98,6 +101,8 @@ pub const FAMILIES: &[Family] = &[
     dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
+    geo::FAMILY,
+    geo_search::FAMILY,
     hash::FAMILY,
     hash_expiry::FAMILY,
     hash_walk::FAMILY,
