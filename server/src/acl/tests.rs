@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use crate::command::FAMILIES;
 use crate::command::spec::access;
 use crate::command::table::CommandTable;
@@ -137,6 +141,63 @@ fn rules_about_commands_are_kept_in_order_and_override_older_ones() {
     }
 }
 
+/// Rules that come in any order, of a user that they change one after another.
+fn some_rules() -> impl Strategy<Value = Vec<&'static str>> {
+    const RULES: [&str; 24] = [
+        "+get",
+        "-get",
+        "+get|a",
+        "+get|b",
+        "+select|0",
+        "-select",
+        "+select",
+        "+config",
+        "-config",
+        "+config|get",
+        "-config|get",
+        "+config|set",
+        "-config|set",
+        "+@string",
+        "-@string",
+        "+@hash",
+        "-@hash",
+        "+@fast",
+        "-@fast",
+        "+@admin",
+        "-@admin",
+        "+@connection",
+        "+@all",
+        "-@all",
+    ];
+    vec(select(&RULES[..]), 0..24)
+}
+
+proptest! {
+    #[test]
+    fn a_line_makes_the_user_that_many_rules_have_made(rules in some_rules()) {
+        let mut bench = Bench::new();
+        let user = bench.set(&rules.join(" ")).expect("good rules");
+        let line = String::from_utf8(user.line()).expect("plain text");
+        bench.users.remove([&b"bob"[..]]);
+        let same = bench.set(line.strip_prefix("user bob ").expect("it is bob's")).expect("a line is good");
+        prop_assert_eq!(same.line(), line.as_bytes());
+        let mut renewed = User::clone(&same);
+        renewed.renew(&bench.table);
+        for command in bench.table.originals() {
+            for argument in ["", "a", "b", "0", "get"] {
+                let argv: OwnedArgv = [command.name.as_str(), argument].into_iter().collect();
+                let command_of = |user: &User| match user.check(command, argv.as_argv()) {
+                    Err(denied) => denied.reason == Reason::Command,
+                    Ok(()) => false,
+                };
+                let denied = command_of(&user);
+                prop_assert_eq!(denied, command_of(&same), "{} {} of {}", command.name, argument, line);
+                prop_assert_eq!(denied, command_of(&renewed), "{} {} of {}", command.name, argument, line);
+            }
+        }
+    }
+}
+
 #[test]
 fn wrong_rules_change_nothing() {
     let mut bench = Bench::new();
@@ -232,6 +293,17 @@ fn keys_need_what_the_command_does_to_them() {
         ("ping x", None),
         ("watch w", None),
         ("watch x", key(1)),
+        ("bitfield r get u4 0", None),
+        ("bitfield r get u4 0 set u4 0 1", key(1)),
+        ("bitfield w get u4 0", key(1)),
+        ("bitfield rw incrby u4 0 1", None),
+        ("sinter r r2", None),
+        ("sintercard 2 r w", key(3)),
+        ("lmpop 1 r left", key(2)),
+        // These are syntax errors, and no keys.
+        ("lmpop 3 r left", None),
+        ("lmpop -1 r left", None),
+        ("sintercard x r w", None),
     ] {
         assert_eq!(bench.denied("+@all %R~r* %W~w* %RW~rw*", line), denied, "{line}");
     }
