@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::command::FAMILIES;
-use crate::command::spec::access;
-use crate::command::table::CommandTable;
+use crate::command::context::CommandContext;
+use crate::command::error::CommandResult;
+use crate::command::spec::{Flags, access};
+use crate::command::table::{CommandTable, Docs, Run, categories};
 use crate::net::argv::OwnedArgv;
 
 use super::file::parse;
@@ -452,6 +454,37 @@ fn new_commands_are_judged_by_old_rules() {
     assert_eq!(user.root().commands_text(), "-@all +get");
     user.renew(&whole);
     assert!(allowed(&user, &whole, "get"));
+}
+
+/// A command of a module that brings a category of its own along.
+struct Idle;
+
+impl Run for Idle {
+    fn run(&self, _ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_category_is_there_while_a_command_is_in_it() {
+    let mut bench = Bench::new();
+    assert!(bench.set("+@mine").is_err() && !category::exists(&bench.table, b"mine"));
+    let text = || std::borrow::Cow::Borrowed("");
+    let docs = Docs { summary: text(), since: text(), group: text(), complexity: text(), syntax: text() };
+    let mut command = Command::new("my.command", 1, Flags::MODULE, Vec::new(), docs, Box::new(Idle), 1);
+    command.categories = categories(Flags::MODULE, "module", &["mine"]);
+    bench.table.insert(Arc::new(command));
+    assert_eq!(category::list(&bench.table).last().map(String::as_str), Some("mine"));
+    assert_eq!(bench.commands("+@MINE"), "-@all +@mine");
+    assert_eq!(bench.denied("+@mine", "my.command"), None);
+    assert_eq!(bench.denied("+@slow -@mine", "my.command"), Some((Reason::Command, 0)));
+    // When the module is gone, the rule waits for it.
+    let user = bench.set("-@all +@mine").expect("good rules");
+    bench.table.remove("my.command");
+    let mut user = User::clone(&user);
+    user.renew(&bench.table);
+    assert_eq!(user.root().commands_text(), "-@all +@mine");
+    assert!(bench.set("+@mine").is_err() && category::list(&bench.table).len() == category::CATEGORIES.len());
 }
 
 #[test]
