@@ -23,6 +23,7 @@ pub mod error;
 pub mod expire;
 pub mod generic;
 pub mod hash;
+pub mod hash_expiry;
 pub mod hash_walk;
 mod help;
 pub mod hyperloglog;
@@ -62,6 +63,7 @@ pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -96,6 +98,7 @@ pub const FAMILIES: &[Family] = &[
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    hash_expiry::FAMILY,
     hash_walk::FAMILY,
     hyperloglog::FAMILY,
     increment::FAMILY,
@@ -117,6 +120,11 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,
