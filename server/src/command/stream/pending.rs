@@ -32,7 +32,7 @@ pub const FAMILY: Family = Family {
             "Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member.",
             "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
             tips: tips::VARIES),
-        command!("XAUTOCLAIM", -6, WRITE | FAST, [key(1, access::DELETE.with(crate::command::spec::Access::ACCESS))], xautoclaim,
+        command!("XAUTOCLAIM", -6, WRITE | FAST, [key(1, access::DELETE)], xautoclaim,
             "6.2.0", "O(1) if COUNT is small.",
             "Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member.",
             "key group consumer min-idle-time start [COUNT count] [JUSTID]", tips: tips::VARIES),
