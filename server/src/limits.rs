@@ -64,6 +64,10 @@ pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
 /// Bytes of a set in its packed form, whatever is configured: it is searched from its beginning. Redis's figure.
 pub const PACKED_BYTES_MAX: usize = 1 << 30;
 
+/// The latest time at which a field of a hash may expire, in ms since 1970: Redis keeps 48 bits of it, and its files are to be read by us and
+/// ours by it.
+pub const FIELD_EXPIRY_MS_MAX: u64 = (1 << 48) - 2;
+
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.
 pub const RANDOM_KEY_TRIES: usize = 100;
@@ -145,9 +149,9 @@ pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// tables of both sides occupy.
 pub const NAME_OVERHEAD_BYTES: usize = 64;
 
-/// Prefixes of one client that tracks keys in broadcast mode. Each change is compared with each prefix, and two of one client may
-/// not overlap, which is checked in pairs.
-pub const TRACKING_PREFIXES_MAX: usize = 1024;
+/// Prefixes of one client that tracks keys in broadcast mode: far more than clients have kinds of keys. Each is told of by a message
+/// of its own.
+pub const TRACKING_PREFIXES_MAX: usize = 64 * 1024;
 
 /// Pause after accept has failed, which it does again at once when no file descriptor is left.
 pub const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);

@@ -50,6 +50,7 @@ transcripts! {
     bitmaps,
     connection,
     dump,
+    field_expiry,
     groups,
     hashes,
     hyperloglogs,

@@ -23,6 +23,7 @@ pub mod error;
 pub mod expire;
 pub mod generic;
 pub mod hash;
+pub mod hash_expiry;
 pub mod hash_walk;
 mod help;
 pub mod hyperloglog;
@@ -97,6 +98,7 @@ pub const FAMILIES: &[Family] = &[
     expire::FAMILY,
     generic::FAMILY,
     hash::FAMILY,
+    hash_expiry::FAMILY,
     hash_walk::FAMILY,
     hyperloglog::FAMILY,
     increment::FAMILY,

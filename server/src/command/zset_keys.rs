@@ -120,6 +120,7 @@ mod tests {
             db: 0,
             now_ms: 1000,
             no_touch: false,
+            keeps_dead: false,
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,
@@ -142,7 +143,7 @@ mod tests {
         let before = seen(&mut keys);
         let mark = keys.scratch.undo.enter();
         run(&mut keys, &key);
-        let recorded = keys.scratch.undo.field_bytes();
+        let recorded = keys.scratch.undo.part_bytes();
         keys.scratch.undo.leave(mark);
         keys.undo_to(mark);
         assert_eq!(seen(&mut keys), before);

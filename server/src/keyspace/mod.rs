@@ -15,6 +15,7 @@ pub mod db;
 pub mod entry;
 pub mod entry_ref;
 pub mod evict;
+mod fields;
 pub mod hash;
 pub mod hyperloglog;
 pub mod intset;
@@ -43,7 +44,7 @@ pub mod zset;
 
 pub use account::Account;
 pub use collection::Collection;
-pub use db::{Db, Edited, Expire, Overwritten};
+pub use db::{Db, Edited, Expire, ExpiredFields, Overwritten};
 pub use entry::{Entry, EntryMut};
 pub use entry_ref::EntryRef;
 pub use evict::{AccessClock, Choose};

@@ -240,7 +240,7 @@ fn flushes_and_swaps_are_undone_in_reverse() {
         let (a, b) = (Key::new(b"a"), Key::new(b"b"));
         keys.write(&a).expect("locked").set_string(&a, b"1", Expire::Clear, NOW_MS);
         let mark = keys.scratch.undo.enter();
-        keys.locked.swapdb(0, 1, NOW_MS);
+        drop(keys.locked.swapdb(0, 1, NOW_MS));
         keys.scratch.undo.record_swap(0, 1);
         keys.write_in(1, &a).expect("locked").set_string(&a, b"2", Expire::Clear, NOW_MS);
         let old = keys.locked.flush(1);

@@ -90,6 +90,11 @@ fn put_hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
         key,
         hash.iter().map(|(field, value)| [field.to_vec(), StringRef::to_vec(value)]),
     );
+    for (at_ms, field) in hash.expiries() {
+        let mut digits = itoa::Buffer::new();
+        let at_ms = digits.format(at_ms).as_bytes();
+        put_command(out, [b"HPEXPIREAT", key, at_ms, b"FIELDS", b"1", field].into_iter());
+    }
 }
 
 fn put_zset(out: &mut Vec<u8>, key: &[u8], zset: &Zset) {

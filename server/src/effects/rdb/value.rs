@@ -28,6 +28,10 @@ pub fn rdb_type(entry: EntryRef<'_>) -> u8 {
         ValueType::List => kind::LIST,
         ValueType::Set => kind::SET,
         ValueType::Zset => kind::ZSET_2,
+        // Redis 7.0 has no form for fields that expire: then it is that of 7.4, so that nothing is lost.
+        ValueType::Hash if entry.hash().is_some_and(|hash| hash.next_expiry().is_some()) => {
+            kind::HASH_METADATA
+        }
         ValueType::Hash => kind::HASH,
         ValueType::Module => kind::MODULE_2,
         ValueType::Stream => kind::STREAM_LISTPACKS_2,
@@ -40,8 +44,16 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     if let Some(string) = entry.string() {
         put_text(out, string, compress);
     } else if let Some(hash) = entry.hash() {
+        let first = hash.next_expiry();
+        if let Some(first) = first {
+            out.extend_from_slice(&first.to_le_bytes());
+        }
         put_len(out, hash.len() as u64);
-        for (field, value) in hash.iter() {
+        for (field, value, expire_at) in hash.iter_with_expiry() {
+            if let Some(first) = first {
+                // Counted from the earliest of all, and from one; 0 is never.
+                put_len(out, expire_at.map_or(0, |at| at - first + 1));
+            }
             put_string(out, field, compress);
             put_text(out, value, compress);
         }
@@ -95,8 +107,11 @@ pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malf
         }
         Loaded::Hash(pairs) => {
             check_lengths(pairs)?;
-            let hash = Hash::of_fields(pairs.iter(), thresholds.hash)
+            let mut hash = Hash::of_fields(pairs.iter(), thresholds.hash)
                 .ok_or(Malformed("a hash with the same field twice"))?;
+            for (field, at) in pairs.expiries() {
+                hash.set_expire(field, Some(at));
+            }
             Value::Hash(Box::new(hash))
         }
         Loaded::Module { id, fields } => {
