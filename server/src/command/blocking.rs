@@ -400,6 +400,7 @@ impl Executor {
         }
         let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
+        session.is_shown = true;
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
         if let Err(error) = self.may_still_run(&mut session, waiter) {
             waiter.command.counters.of(self.worker).rejected.add(1);
