@@ -10,7 +10,7 @@ use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
-use super::undo::Mark;
+use super::undo::{Mark, OldField};
 
 /// What a command may do to keys. A field of its own in the context, so that a value can be read while the reply is written.
 pub struct Keys<'a> {
@@ -160,14 +160,12 @@ impl Keys<'_> {
     }
 
     /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
-    /// instead of a copy of the whole hash if that is large and no field of it expires. The hash must not become empty.
+    /// instead of a copy of the whole hash if that is large. The hash must not become empty.
     pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
         if self.scratch.undo.is_active() && self.may_write {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
-            if let Some(hash) =
-                hash.filter(|hash| hash.encoding() == Encoding::Hashtable && hash.next_expiry().is_none())
-            {
-                let old = hash.get(field).map(StringRef::to_vec);
+            if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
+                let old = OldField::of(hash, field);
                 self.scratch.undo.record_field(self.db, key, field, old);
                 return self.db_of(key);
             }
@@ -383,6 +381,27 @@ mod tests {
                 assert_eq!([value(b"f1"), value(b"f2")], [Some(b"old".to_vec()), Some(b"old".to_vec())]);
             });
         }
+    }
+
+    #[test]
+    fn undone_fields_expire_as_before() {
+        with_keys(|keys| {
+            let key = Key::new(b"h");
+            let mut hash = Hash::new();
+            for field in [b"a", b"b", b"c"] {
+                hash.set(field, b"old", keys.hash_limits);
+            }
+            hash.set_expire(b"a", Some(NOW_MS + 7));
+            let value = Value::Hash(Box::new(hash));
+            keys.write(&key).expect("locked").set_value(&key, value, Expire::Clear, NOW_MS);
+            let mark = keys.scratch.undo.enter();
+            edit_hash(keys, &key, "a", Some("new"));
+            edit_hash(keys, &key, "b", None);
+            keys.undo_to(mark);
+            let hash = keys.peek_hash(&key).expect("it is a hash").expect("it is there again");
+            let times = [b"a", b"b"].map(|field| hash.expire_at(field));
+            assert_eq!(times, [Some(Some(NOW_MS + 7)), Some(None)]);
+        });
     }
 
     fn number(keys: &mut Keys<'_>, key: &Key<'_>) -> Option<i64> {

@@ -10,7 +10,7 @@
 
 use hashbrown::HashTable;
 
-use crate::keyspace::{Db, Entry, Key, Locked, ShardId, ValueType};
+use crate::keyspace::{Db, Entry, Hash, HashLimits, Key, Locked, ShardId, StringRef, ValueType};
 use crate::limits;
 
 /// What a module's command has changed so far.
@@ -39,13 +39,27 @@ enum Record {
     /// The key was like this.
     Key { db: usize, hash: u64, slot: u16, was: Was },
     /// A field of a hash was like this, or was not there.
-    Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
+    Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<OldField> },
     /// The object of a module's value is being changed; its bytes are as they were.
     Object { db: usize, name: Box<[u8]>, hash: u64, slot: u16 },
     /// The database was like this.
     Flush { db: usize, old: Vec<(ShardId, Db)> },
     /// These were exchanged.
     Swap(usize, usize),
+}
+
+/// What a field of a hash was.
+pub struct OldField {
+    value: Vec<u8>,
+    expire_at: Option<u64>,
+}
+
+impl OldField {
+    /// A field as it is; none if it is not there.
+    pub fn of(hash: &Hash, field: &[u8]) -> Option<Self> {
+        let value = hash.get(field).map(StringRef::to_vec)?;
+        Some(Self { value, expire_at: hash.expire_at(field).flatten() })
+    }
 }
 
 /// What a key was.
@@ -113,7 +127,7 @@ impl UndoLog {
     }
 
     /// A field of a hash that exists is about to be changed.
-    pub fn record_field(&mut self, index: usize, key: &Key<'_>, field: &[u8], value: Option<Vec<u8>>) {
+    pub fn record_field(&mut self, index: usize, key: &Key<'_>, field: &[u8], value: Option<OldField>) {
         if self.has_key(index, key) {
             return;
         }
@@ -254,7 +268,7 @@ impl Record {
     fn field_bytes(&self) -> usize {
         match self {
             Self::Field { name, field, value, .. } => {
-                size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, Vec::len)
+                size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, |old| old.value.len())
             }
             _ => 0,
         }
@@ -282,7 +296,10 @@ impl Record {
                 let Some(hash) = entry.hash() else { return };
                 match value {
                     // With limits that force nothing, a hash stays in the form that it has.
-                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::HashLimits::default())),
+                    Some(old) => {
+                        hash.set(&field, &old.value, HashLimits::default());
+                        hash.set_expire(&field, old.expire_at);
+                    }
                     None => drop(hash.del(&field)),
                 }
             }

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
+use crate::command::undo::OldField;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
@@ -208,7 +209,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             None => None,
             Some(entry) => {
                 let hash = entry.hash().ok_or(Error::WrongType)?;
-                Some(hash.get(field).map(StringRef::to_vec))
+                Some(OldField::of(hash, field))
             }
         };
         let Some(old) = old else {
@@ -631,7 +632,7 @@ impl ModuleHost<'_, '_, '_> {
         let (index, now_ms) = (keys.db, keys.now_ms);
         let Some(entry) = keys.peek(&key).map_err(undeclared)? else { return Ok(false) };
         let hash = entry.hash().ok_or(Error::WrongType)?;
-        let Some(old) = hash.get(field).map(StringRef::to_vec) else { return Ok(false) };
+        let Some(old) = OldField::of(hash, field) else { return Ok(false) };
         if hash.len() == 1 {
             // With its last field the hash goes.
             let removed = keys.write(&key).map_err(refusal)?.remove(&key, now_ms);
