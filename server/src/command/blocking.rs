@@ -135,7 +135,7 @@ pub struct Answer {
     pub reply: Vec<u8>,
     /// Where in the append-only file the change that it made ends.
     pub appended: u64,
-    /// The command ran to its end, and was counted when it did.
+    /// The command ran to its end or was refused, and was counted when it did.
     ran: bool,
 }
 
@@ -425,7 +425,8 @@ impl Executor {
             waiter.command.counters.of(self.worker).rejected.add(1);
             self.server.count_error(self.worker, &error.code());
             reply.error(error.wire());
-            *answer = Some(Answer { reply: reply.into_inner(), appended: 0 });
+            // It is counted as rejected, and not as a call that ends here.
+            *answer = Some(Answer { reply: reply.into_inner(), appended: 0, ran: true });
             drop(answer);
             return self.leave(waiter, locked);
         }
