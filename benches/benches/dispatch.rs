@@ -31,7 +31,7 @@ impl Bench {
         let client = Client::new(1, String::new(), String::new(), -1, Transport::Internal, 0);
         let mut bench = Self {
             executor: Executor::new(server, 0),
-            session: Session::new(Arc::new(client), true),
+            session: Session::new(Arc::new(client), server.tenant.acl.default_user()),
             reply: ReplyWriter::default(),
         };
         for number in 0..KEYS {

@@ -1,6 +1,7 @@
 //! Sandkey: a key-value server that speaks the Redis protocol and that anyone may extend safely.
 //! This library is the server; `main` is its command line. docs/architecture.md follows a command through it.
 
+pub mod acl;
 pub mod allocator;
 pub mod balance;
 pub mod clock;
@@ -30,4 +31,5 @@ pub mod shutdown;
 pub mod start;
 pub mod stats;
 pub mod tenant;
+pub mod users;
 pub mod version;

@@ -258,8 +258,9 @@ impl Acceptor {
         if transport == Transport::Tls && tls.is_none() {
             return;
         }
-        let stranger =
-            config.protected_mode && config.requirepass.is_empty() && !peer.ip().to_canonical().is_loopback();
+        let stranger = config.protected_mode
+            && !peer.ip().to_canonical().is_loopback()
+            && self.server.tenant.acl.default_user().needs_no_password();
         if stranger {
             self.server.rejected.fetch_add(1, Relaxed);
             return refuse(stream, tls.is_some(), PROTECTED);

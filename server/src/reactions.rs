@@ -7,6 +7,7 @@ use crate::config::{Change, Config, Hook};
 use crate::listen::Listening;
 use crate::logging;
 use crate::server::Server;
+use crate::users;
 
 /// Directives that say where the server listens.
 const ADDRESSES: &[&str] = &["bind", "port", "tls-port"];
@@ -31,6 +32,11 @@ pub fn install(server: &'static Server, listening: Listening) {
     server
         .config
         .on_change(ADDRESSES, Box::new(move |change: &Change<'_>| listening.move_to(change.old, change.new)));
+    let password: Hook = Box::new(move |change: &Change<'_>| {
+        users::set_default_password(server, change.new);
+        Ok(())
+    });
+    server.config.on_change(&["requirepass"], password);
     apply_output_limit(server, &server.config.current());
     let limit: Hook = Box::new(move |change: &Change<'_>| {
         apply_output_limit(server, change.new);

@@ -175,6 +175,7 @@ impl Server {
             command.counters.iter().for_each(CommandCounters::reset);
         }
         self.error_stats.lock().clear();
+        self.tenant.acl.log.reset_counts();
         let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
         for counter in counters.into_iter().chain([&self.cron_expired, &self.cron_evicted]) {
             counter.store(0, Relaxed);

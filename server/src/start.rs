@@ -21,6 +21,7 @@ use crate::module::{LoadRequest, Source};
 use crate::net::connection::{ConnectionState, Worker, serve};
 use crate::reactions;
 use crate::server::Server;
+use crate::users;
 
 /// The lines that tools wait for: ` PID: <pid>` first, as a part of the banner where there is one.
 pub fn greet(config: &Config) -> anyhow::Result<()> {
@@ -52,7 +53,9 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         let config = server.config.current();
         let sockets = Sockets::open(&config)?;
         let metrics = metrics::open(&config)?;
+        users::rename_commands(server, startup)?;
         load_modules(server, startup)?;
+        users::load(server, startup)?;
         tracing::info!("Server initialized");
         // From the first connection on, clients are told to wait for the data.
         server.persistence.begin_loading(0, server.clock.now_us() / 1_000_000);

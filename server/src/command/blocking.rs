@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::acl::User;
+use crate::acl::log::Context;
 use crate::command;
 use crate::keyspace::{EntryRef, Key, Locked, ReadyKey, Ticket, ValueType};
 use crate::net::argv::{Argv, OwnedArgv};
@@ -29,6 +31,7 @@ use super::context::CommandContext;
 use super::dispatch::{Executor, run_counted};
 use super::error::{CommandError, CommandResult};
 use super::lock_plan::for_each_key;
+use super::permission::Question;
 use super::session::Session;
 use super::spec::{Family, Flags, tips};
 use super::table::Command;
@@ -60,12 +63,14 @@ pub struct Wait {
     pub timeout: Option<Duration>,
     /// What has to be there before it can be served.
     pub until: Until,
+    /// What runs then, if it is not what the client sent: `$` of XREAD means the moment at which it was said.
+    pub argv: Option<OwnedArgv>,
 }
 
 impl Wait {
     /// For no key.
     fn without_keys(timeout: Option<Duration>, until: Until) -> Self {
-        Self { keys: Vec::new(), timeout, until }
+        Self { keys: Vec::new(), timeout, until, argv: None }
     }
 }
 
@@ -108,6 +113,8 @@ pub struct Waiter {
     pub client: Arc<Client>,
     command: Arc<Command>,
     argv: OwnedArgv,
+    /// On whose behalf it runs.
+    user: Arc<User>,
     db: usize,
     protocol: Protocol,
     no_touch: bool,
@@ -128,6 +135,8 @@ pub struct Answer {
     pub reply: Vec<u8>,
     /// Where in the append-only file the change that it made ends.
     pub appended: u64,
+    /// The command has not run again, so that nobody has counted it.
+    pub is_given_up: bool,
 }
 
 /// What INFO says of those who wait.
@@ -204,7 +213,7 @@ impl Waiter {
         if answer.is_some() {
             return false;
         }
-        *answer = Some(Answer { reply, appended: 0 });
+        *answer = Some(Answer { reply, appended: 0, is_given_up: true });
         drop(answer);
         self.client.remind();
         true
@@ -280,7 +289,18 @@ impl CommandContext<'_> {
         timeout: Option<Duration>,
         until: Until,
     ) {
-        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until });
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: None });
+    }
+
+    /// The same, and run these words then.
+    pub fn wait_as<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        timeout: Option<Duration>,
+        until: Until,
+        argv: OwnedArgv,
+    ) {
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: Some(argv) });
     }
 
     fn wait(&mut self, wait: Wait) {
@@ -326,7 +346,8 @@ impl Executor {
             ticket: blocked.last_ticket.fetch_add(1, Relaxed),
             client: Arc::clone(&session.client),
             command: Arc::clone(command),
-            argv: OwnedArgv::from(argv),
+            argv: wait.argv.unwrap_or_else(|| OwnedArgv::from(argv)),
+            user: Arc::clone(session.user()),
             db: session.db,
             protocol: session.protocol,
             no_touch: session.no_touch,
@@ -350,6 +371,8 @@ impl Executor {
     /// Serve those who wait for keys that have just changed. The result is the keys whose queues need more shards than these.
     #[cold]
     pub(super) fn serve_waiting(&mut self, locked: &mut Locked<'static>) -> Vec<ReadyKey> {
+        // What was there when the command began may have died while it ran.
+        self.now_us = self.server.clock.now_us();
         let mut later = Vec::new();
         while let Some((db, name)) = locked.take_ready() {
             let key = Key::new(&name);
@@ -386,15 +409,37 @@ impl Executor {
         self.after_keys(session);
     }
 
+    /// Count a command whose wait has ended without its running again.
+    pub fn count_given_up(&self, waiter: &Waiter, answer: &Answer) {
+        let counters = waiter.command.counters.of(self.worker);
+        counters.calls.add(1);
+        self.server.stats.of(self.worker).commands.add(1);
+        waiter.client.count_command();
+        if answer.reply.starts_with(b"-") {
+            counters.failed.add(1);
+            let code = answer.reply[1..].split(|&byte| byte == b' ').next().unwrap_or_default();
+            self.server.count_error(self.worker, &String::from_utf8_lossy(code));
+        }
+    }
+
     /// Run the command of somebody who waits. It is served, or waits on.
     fn serve(&mut self, waiter: &Waiter, locked: &mut Locked<'static>) {
         let mut answer = waiter.answer.lock();
         if answer.is_some() {
             return;
         }
-        let mut session = Session::new(Arc::clone(&waiter.client), true);
+        let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
+        session.is_shown = true;
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
+        if let Err(error) = self.may_still_run(&mut session, waiter) {
+            waiter.command.counters.of(self.worker).rejected.add(1);
+            self.server.count_error(self.worker, &error.code());
+            reply.error(error.wire());
+            *answer = Some(Answer { reply: reply.into_inner(), ..Answer::default() });
+            drop(answer);
+            return self.leave(waiter, locked);
+        }
         let (server, mut tick) = (self.server, self.server.clock.ticks());
         let together = !waiter.command.flags.has(Flags::WALKS_KEYS);
         let mut ctx = self.context(&mut session, &mut reply, locked, &waiter.command, None);
@@ -411,11 +456,30 @@ impl Executor {
         if waits_on {
             return;
         }
-        *answer = Some(Answer { reply: reply.into_inner(), appended });
+        *answer = Some(Answer { reply: reply.into_inner(), appended, is_given_up: false });
         drop(answer);
+        self.leave(waiter, locked);
+    }
+
+    /// Somebody who waits has an answer.
+    fn leave(&self, waiter: &Waiter, locked: &mut Locked<'static>) {
         waiter.leave(locked);
-        server.tenant.blocked.remove(waiter.ticket);
+        self.server.tenant.blocked.remove(waiter.ticket);
         waiter.client.remind();
+    }
+
+    /// Whether the user of somebody who waits may still do what it might when the wait began.
+    fn may_still_run(&self, session: &mut Session, waiter: &Waiter) -> CommandResult {
+        session.renew_user(&self.server.tenant);
+        if session.is_free() {
+            return Ok(());
+        }
+        if session.must_authenticate() {
+            return Err(CommandError::NoAuth);
+        }
+        let now_ms = self.now_us / 1000;
+        let question = Question { server: self.server, config: self.config(), session, now_ms };
+        question.ask(&waiter.command, waiter.argv.as_argv(), Context::Toplevel)
     }
 }
 

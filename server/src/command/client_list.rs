@@ -45,7 +45,7 @@ pub(super) fn list(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResul
 }
 
 /// The line of CLIENT LIST.
-fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
+pub(super) fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
     let names = client.names.lock().clone();
     let flags: String = [
         (flag::MONITOR, 'O'),
@@ -91,7 +91,7 @@ fn describe(server: &Server, client: &Client, now_ms: u64) -> String {
          tot-net-out={} tot-cmds={} io-thread={}",
         usize::from(output > 0),
         client.memory(),
-        names.user,
+        String::from_utf8_lossy(&names.user),
         redirection(client),
         client.resp.load(Relaxed),
         names.lib_name,
@@ -134,7 +134,7 @@ impl Kind {
 struct Filter {
     ids: Option<Vec<u64>>,
     kind: Option<Kind>,
-    user: Option<String>,
+    user: Option<Arc<[u8]>>,
     addr: Option<String>,
     laddr: Option<String>,
     not: Option<u64>,
@@ -143,7 +143,9 @@ struct Filter {
 
 impl Filter {
     fn matches(&self, client: &Client, now_ms: u64) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+        // Somebody has ended it, and it only has to notice.
+        !client.is_killed()
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
             && self.kind.is_none_or(|kind| kind == Kind::of(client))
             && self.user.as_ref().is_none_or(|user| *user == client.names.lock().user)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr)
@@ -167,11 +169,11 @@ impl Filter {
             } else if args::is(option, "TYPE") {
                 filter.kind = Some(Kind::parse(value)?);
             } else if args::is(option, "USER") {
-                let user = text();
-                if user != "default" {
-                    return Err(CommandError::err(format_args!("No such user '{user}'")));
-                }
-                filter.user = Some(user);
+                let user = ctx.tenant.acl.user(value);
+                let user = user.ok_or_else(|| {
+                    CommandError::err(format_args!("No such user '{}'", args::printable(value)))
+                })?;
+                filter.user = Some(Arc::clone(user.name()));
             } else if args::is(option, "ADDR") {
                 filter.addr = Some(text());
             } else if args::is(option, "LADDR") {

@@ -135,7 +135,12 @@ fn rewrite(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
         }
         line
     });
-    let extra = RewriteExtra { users: None, load_modules: Some(lines.collect()) };
+    // With an `aclfile` the users are there, and ACL SAVE writes them.
+    let users = match ctx.config.aclfile {
+        Some(_) => Vec::new(),
+        None => ctx.tenant.acl.list().iter().map(|user| user.line()).collect(),
+    };
+    let extra = RewriteExtra { users: Some(users), load_modules: Some(lines.collect()) };
     ctx.server.config.rewrite(&extra).map_err(to_error)?;
     tracing::warn!("CONFIG REWRITE executed with success.");
     ctx.reply.ok();

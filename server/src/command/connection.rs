@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::acl::DEFAULT;
 use crate::command;
 use crate::net::argv::Argv;
 use crate::net::reply::Protocol;
@@ -151,34 +152,16 @@ fn quit(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
 /// `AUTH [username] password` -- O(1). OK.
 fn auth(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     match argv.len() {
-        2 if ctx.config.requirepass.is_empty() => Err(CommandError::line(
+        2 if ctx.tenant.acl.default_user().needs_no_password() => Err(CommandError::line(
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
              configuration is correct?",
         )),
-        2 => authenticate(ctx, b"default", argv.at(1)),
-        3 => authenticate(ctx, argv.at(1), argv.at(2)),
+        2 => ctx.log_in(DEFAULT, argv.at(1), argv),
+        3 => ctx.log_in(argv.at(1), argv.at(2), argv),
         _ => Err(CommandError::Syntax),
     }?;
     ctx.reply.ok();
     Ok(())
-}
-
-/// Log the client in. Without a password the default user takes any.
-fn authenticate(ctx: &mut CommandContext<'_>, user: &[u8], password: &[u8]) -> CommandResult {
-    let expected = &ctx.config.requirepass;
-    if user == b"default" && (expected.is_empty() || equal_in_constant_time(password, expected)) {
-        ctx.session.authenticated = true;
-        return Ok(());
-    }
-    Err(CommandError::line("WRONGPASS invalid username-password pair or user is disabled."))
-}
-
-/// Whether two byte strings are equal, in a time that does not tell where they differ.
-fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
-    let difference = (0..a.len().max(b.len())).fold(a.len() ^ b.len(), |difference, i| {
-        difference | usize::from(a.get(i).unwrap_or(&0) ^ b.get(i).unwrap_or(&0))
-    });
-    difference == 0
 }
 
 /// `HELLO [protover [AUTH username password] [SETNAME clientname]]` -- O(1). A map that describes server and connection.
@@ -207,9 +190,9 @@ fn hello(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         }
     }
     if let Some((user, password)) = login {
-        authenticate(ctx, user, password)?;
+        ctx.log_in(user, password, argv)?;
     }
-    if !ctx.session.authenticated {
+    if !ctx.session.is_authenticated() {
         return Err(CommandError::line(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
              <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
@@ -253,7 +236,7 @@ fn reset(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     tracking::end(ctx);
     ctx.select(0);
     restore_defaults(ctx.session);
-    ctx.session.authenticated = ctx.config.requirepass.is_empty();
+    ctx.session.log_out(ctx.tenant.acl.default_user());
     ctx.reply.set_protocol(Protocol::Resp2);
     ctx.reply.simple("RESET");
     Ok(())

@@ -1,36 +1,12 @@
 //! How COMMAND INFO and COMMAND DOCS tell of a command: the shapes that clients and redis-cli know from redis-server 7.0.
 //! What is told is in the command table; `syntax` reads its lines.
 
+use crate::acl::category::CATEGORIES;
 use crate::net::reply::{Aggregate, ReplyWriter};
 
 use super::spec::{Access, Find, Flags, KeySpec};
 use super::syntax::{self, Argument, Kind};
 use super::table::Command;
-
-/// ACL categories in the order in which Redis lists them; others, which modules may have, follow.
-const CATEGORIES: [&str; 21] = [
-    "keyspace",
-    "read",
-    "write",
-    "set",
-    "sortedset",
-    "list",
-    "hash",
-    "string",
-    "bitmap",
-    "hyperloglog",
-    "geo",
-    "stream",
-    "pubsub",
-    "admin",
-    "fast",
-    "slow",
-    "blocking",
-    "dangerous",
-    "connection",
-    "transaction",
-    "scripting",
-];
 
 /// The array of COMMAND INFO.
 pub(super) fn write_info(command: &Command, reply: &mut ReplyWriter) {
@@ -45,6 +21,7 @@ pub(super) fn write_info(command: &Command, reply: &mut ReplyWriter) {
         reply.integer(position);
     }
     let mut categories: Vec<&str> = command.categories.iter().map(String::as_str).collect();
+    // Those that modules have follow.
     let rank = |name: &&str| CATEGORIES.iter().position(|known| known == name).unwrap_or(CATEGORIES.len());
     categories.sort_by_key(rank);
     write_words(&categories, "@", reply);
@@ -122,12 +99,14 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         // The keys are counted from the number on.
         Find::Count { count, .. } => write_search("index", &[("index", count as i64)], reply),
         Find::Keyword { word, from } => write_keyword(word, from as i64, reply),
+        Find::Streams { from } => write_keyword("STREAMS", from as i64, reply),
         // Looked for from the end, by those who cannot skip what an option is followed by.
         Find::Trailing { word, .. } => write_keyword(word, -2, reply),
         Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
     reply.bulk("find_keys");
-    let range = |last: i64, step: i64| [("lastkey", last), ("keystep", step), ("limit", 0)];
+    let range_of = |last, step, limit| [("lastkey", last), ("keystep", step), ("limit", limit)];
+    let range = |last: i64, step: i64| range_of(last, step, 0);
     match spec.find {
         Find::Range { first, last, step } => {
             let last = if last < 0 { last as i64 } else { last as i64 - first as i64 };
@@ -139,6 +118,8 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
             reply,
         ),
         Find::Keyword { .. } => write_search("range", &range(0, 1), reply),
+        // The half of them.
+        Find::Streams { .. } => write_search("range", &range_of(-1, 1, 2), reply),
         Find::Trailing { .. } => write_search("range", &range(-1, 1), reply),
         Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }

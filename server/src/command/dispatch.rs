@@ -4,7 +4,7 @@
 //! The order of locks: instances that the commands of a module share, in the order in which the modules were loaded; then
 //! shards, ascending; nothing else is ever waited for while one is held, and none is held across an await. An instance may stay
 //! locked from one command of a batch to the next.
-//! Undo, effects and refusals are decided here and nowhere else; what a command does is in its family's file.
+//! Undo and effects are decided here and nowhere else; reasons to refuse are in `refusal`, what a command does is in its family's file.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -32,10 +32,12 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::lock_plan::LockPlan;
 use super::monitor;
+use super::resolve::resolve_original;
+pub use super::resolve::{resolve, resolve_subcommand};
 use super::scratch::Scratch;
 use super::session::{ReplyMode, Session};
 use super::spec::Flags;
-use super::table::{Command, CommandTable, unknown_command};
+use super::table::{Command, CommandTable};
 
 /// What the connection has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,7 @@ enum Ran {
 
 /// Where a client hears of keys that it tracks.
 #[derive(Clone, Copy)]
-enum Told {
+pub(super) enum Told {
     /// Before its reply: what happened before its command ran.
     Before,
     /// Behind it: what its command did.
@@ -80,11 +82,11 @@ pub struct Executor {
     /// Taken out while a command runs, which borrows from it: a reference count that all workers change would cost
     /// more than the look-up.
     table: Option<Arc<CommandTable>>,
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     /// What the configuration says of encodings.
     thresholds: Thresholds,
     generation: (u64, u64),
-    effects: Effects,
+    pub(super) effects: Effects,
     scratch: Scratch,
     tick: u64,
     /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
@@ -136,8 +138,7 @@ impl Executor {
 
     #[inline]
     fn refresh(&mut self) {
-        let generation =
-            (self.server.tenant.command_generation.load(Acquire), self.server.config.generation());
+        let generation = (self.server.tenant.generation.load(Acquire), self.server.config.generation());
         if self.generation != generation {
             self.table = Some(self.server.tenant.commands());
             self.config = self.server.config.current();
@@ -242,7 +243,7 @@ impl Executor {
         reply: &mut ReplyWriter,
     ) -> Result<(), CommandError> {
         let table = self.table.take().unwrap_or_else(|| self.server.tenant.commands());
-        let result = match resolve(&table, argv) {
+        let result = match resolve_original(&table, argv) {
             Ok(command) if !command.takes(argv.len()) => Err(CommandError::WrongArity(command.name.clone())),
             Ok(command) => {
                 let plan = LockPlan::of(self.server, session, command, argv, None);
@@ -269,6 +270,7 @@ impl Executor {
         if std::mem::take(&mut session.postponed) {
             session.client.set_flag(flag::BLOCKED, false);
         }
+        session.renew_user_as_of(&self.server.tenant, self.generation.0);
         match self.reasons_to_refuse(session, command, argv) {
             Ok(None) => {}
             Ok(Some(delay)) => return Some(Outcome::Delay(delay)),
@@ -358,127 +360,6 @@ impl Executor {
         }
     }
 
-    /// Stop 4. `Ok(Some(_))` means not yet.
-    fn reasons_to_refuse(
-        &mut self,
-        session: &mut Session,
-        command: &Command,
-        argv: Argv<'_>,
-    ) -> Result<Option<Duration>, CommandError> {
-        if !command.takes(argv.len()) {
-            return Err(CommandError::WrongArity(command.name.clone()));
-        }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return Err(CommandError::NoAuth);
-        }
-        if session.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
-            return Err(CommandError::line("ERR Command not allowed inside a transaction"));
-        }
-        if session.in_pubsub_mode() && !allowed_while_subscribed(&command.name) {
-            return Err(CommandError::err(format_args!(
-                "Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
-                command.name
-            )));
-        }
-        if (self.server.persistence.is_troubled() || self.server.aof.is_troubled())
-            && let Some(wait) = self.file_trouble(session, command)?
-        {
-            return Ok(Some(wait));
-        }
-        if self.config.maxmemory != 0 {
-            self.make_room(session, command)?;
-        }
-        if self.server.tenant.tracking.is_active() {
-            self.server.limit_tracked(&self.config, &mut self.effects);
-            self.deliver(session, Told::Before);
-        }
-        if self.server.tenant.migrations.held.holds_back(command, session, argv) {
-            return Ok(Some(limits::MIGRATE_STEP));
-        }
-        Ok(self.server.paused_for(command, session, self.now_us).inspect(|_| {
-            session.postponed = true;
-            session.client.set_flag(flag::BLOCKED, true);
-        }))
-    }
-
-    /// Data is being loaded, or was not saved, or the append-only file cannot take what is written: most commands are refused in the first
-    /// case, those that write in the others, and they wait while the disk has to catch up.
-    #[cold]
-    fn file_trouble(&self, session: &Session, command: &Command) -> Result<Option<Duration>, CommandError> {
-        let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-        let runs = queue.filter(|_| command.flags.has(Flags::RUNS_QUEUE)).map(|(queued, _)| queued.flags);
-        let flags = || std::iter::once(command.flags).chain(runs.clone());
-        if self.server.persistence.is_loading() && !flags().all(|flags| flags.has(Flags::LOADING)) {
-            return Err(CommandError::line("LOADING Redis is loading the dataset in memory"));
-        }
-        let writes = flags().any(|flags| flags.has(Flags::WRITE));
-        // Those who watch the server ask with PING whether it can do its work.
-        if (writes || command.name == "ping")
-            && let Some(reason) = self.server.aof.write_error()
-        {
-            let text = format!("MISCONF Errors writing to the AOF file: {reason}");
-            return Err(CommandError::Other(text.into()));
-        }
-        if writes && self.server.aof.is_full() {
-            return Ok(Some(limits::AOF_FULL_STEP));
-        }
-        if (writes || command.name == "ping") && self.server.persistence.denies_writes(&self.config) {
-            return Err(CommandError::line(
-                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
-                 Commands that may modify the data set are disabled, because this instance is configured to report errors \
-                 during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs \
-                 for details about the RDB error.",
-            ));
-        }
-        Ok(None)
-    }
-
-    /// Evict until the server is below `maxmemory`; a command that may grow is refused when that does not do.
-    fn make_room(&mut self, session: &Session, command: &Command) -> Result<(), CommandError> {
-        // Paused clients are to find the data as it was.
-        let enough = self.server.is_paused(self.now_us)
-            || self.server.evict(&self.config, Some(self.worker), self.now_us / 1000, &mut self.effects);
-        self.deliver(session, Told::Before);
-        let grows = match &session.transaction {
-            Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
-                transaction.queue.iter().any(|(queued, _)| queued.flags.has(Flags::OOM))
-            }
-            // A transaction is not begun that could not be ended: whatever would be queued is refused.
-            Some(_) if !command.flags.has(Flags::NOT_QUEUED) => true,
-            _ => command.flags.has(Flags::OOM),
-        };
-        if !enough && grows { Err(CommandError::OutOfMemory) } else { Ok(()) }
-    }
-
-    /// Answer a command that does not run.
-    fn refuse(
-        &mut self,
-        session: &mut Session,
-        command: Option<&Command>,
-        error: &CommandError,
-        reply: &mut ReplyWriter,
-    ) {
-        self.held.release();
-        if let Some(command) = command {
-            command.counters.of(self.worker).rejected.add(1);
-        }
-        // EXEC itself, when refused, ends the transaction.
-        if command.is_some_and(|command| command.flags.has(Flags::RUNS_QUEUE)) {
-            let text = error.to_string();
-            let text = text.strip_prefix("ERR ").unwrap_or(&text);
-            session.discard_transaction();
-            self.server.unwatch_all(session);
-            self.server.count_error(self.worker, "EXECABORT");
-            reply.error(format!("EXECABORT Transaction discarded because of: {text}"));
-            return;
-        }
-        if let Some(transaction) = &mut session.transaction {
-            transaction.refused = true;
-        }
-        self.server.count_error(self.worker, &error.code());
-        reply.error(error.wire());
-    }
-
     fn wait_for_fuel(
         &mut self,
         session: &mut Session,
@@ -539,6 +420,9 @@ impl Executor {
         drop(ctx);
         self.tick = tick;
         if let Some(wait) = wait {
+            if server.monitors.load(Relaxed) != 0 {
+                monitor::feed(server, session, command, argv, self.now_us);
+            }
             let timeout_reply = reply.as_bytes()[mark..].to_vec();
             reply.truncate(mark);
             self.enter_queues(session, (command, argv), &mut locked, wait, timeout_reply);
@@ -611,7 +495,7 @@ impl Executor {
     }
 
     /// Stop 11: nobody's keys are locked any more.
-    fn deliver(&mut self, session: &Session, place: Told) {
+    pub(super) fn deliver(&mut self, session: &Session, place: Told) {
         if !self.effects.is_empty() {
             self.server.stats.of(self.worker).dirty.add(self.effects.dirty);
             let own = &mut self.told[place as usize];
@@ -636,43 +520,6 @@ impl Executor {
             }
         }
     }
-}
-
-/// Which command the arguments name: a subcommand if the first word is a container.
-pub fn resolve<'t>(table: &'t CommandTable, argv: Argv<'_>) -> Result<&'t Arc<Command>, CommandError> {
-    let command = table.get(&argv[0]).ok_or_else(|| CommandError::Bytes(unknown_command(argv)))?;
-    resolve_subcommand(command, argv)
-}
-
-/// The subcommand that the arguments name, or the command itself when it is no container.
-pub fn resolve_subcommand<'t>(
-    command: &'t Arc<Command>,
-    argv: Argv<'_>,
-) -> Result<&'t Arc<Command>, CommandError> {
-    if command.subcommands.is_empty() || argv.len() < 2 {
-        return Ok(command);
-    }
-    let name = String::from_utf8_lossy(&argv[1]).to_ascii_lowercase();
-    command.subcommands.get(&name).ok_or_else(|| {
-        let shown = String::from_utf8_lossy(argv[1].get(..limits::ERROR_NAME_BYTES).unwrap_or(&argv[1]));
-        let container = command.name.to_ascii_uppercase();
-        CommandError::err(format_args!("unknown subcommand '{shown}'. Try {container} HELP."))
-    })
-}
-
-fn allowed_while_subscribed(name: &str) -> bool {
-    matches!(
-        name,
-        "subscribe"
-            | "unsubscribe"
-            | "psubscribe"
-            | "punsubscribe"
-            | "ssubscribe"
-            | "sunsubscribe"
-            | "ping"
-            | "quit"
-            | "reset"
-    )
 }
 
 /// Run a command, count it, and answer its error if it fails. `tick` is when it began, and then when it ended.
@@ -701,7 +548,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
     // Afterwards, and while the keys are locked: MONITOR shows commands in the order in which they took effect.
-    if ctx.server.monitors.load(Relaxed) != 0 {
+    if ctx.server.monitors.load(Relaxed) != 0 && !ctx.session.is_shown {
         monitor::feed(ctx.server, ctx.session, command, argv, ctx.now_us);
     }
     let counters = command.counters.of(ctx.worker);
@@ -720,11 +567,17 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
         ctx.server.latency.record(event, nanos / 1_000_000, ctx.now_us / 1_000_000);
     }
-    if ctx.config.slowlog_log_slower_than >= 0
-        && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
-        && !command.flags.has(Flags::SKIP_SLOWLOG)
-    {
-        ctx.server.slowlog.record(ctx.session, argv, nanos / 1000, ctx.now_us / 1_000_000, ctx.config);
+    let is_slow = |config: &Config| {
+        let limit = config.slowlog_log_slower_than;
+        limit >= 0 && nanos / 1000 >= limit.unsigned_abs()
+    };
+    if is_slow(ctx.config) && !command.flags.has(Flags::SKIP_SLOWLOG) {
+        // CONFIG SET may just have turned it off.
+        let config = ctx.server.config.current();
+        if is_slow(&config) {
+            let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+            ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, &config);
+        }
     }
 }
 

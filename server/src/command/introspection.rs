@@ -266,7 +266,7 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
 }
 
 /// What a command does to a key when that depends on its other arguments.
-fn access_of(name: &str, declared: Access, argv: Argv<'_>) -> Access {
+pub(super) fn access_of(name: &str, declared: Access, argv: Argv<'_>) -> Access {
     match name {
         "set" if argv.iter().skip(3).any(|arg| args::is(arg, "GET")) => access::MODIFY,
         "set" => access::OVERWRITE,

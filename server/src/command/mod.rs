@@ -1,5 +1,6 @@
 //! Commands: the table, the one place where they are executed, and one file for each family.
 
+pub mod acl_command;
 pub mod admin;
 pub mod aof;
 pub mod args;
@@ -21,13 +22,18 @@ pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
+pub mod geo_search;
+mod geohash;
 pub mod hash;
+pub mod hash_expiry;
 pub mod hash_walk;
 mod help;
 pub mod hyperloglog;
 pub mod increment;
 pub mod info;
 pub mod introspection;
+pub mod key_access;
 pub mod keys;
 pub mod latency_command;
 pub mod lcs;
@@ -41,9 +47,12 @@ pub mod module;
 pub mod monitor;
 mod name_key;
 pub mod object;
+mod permission;
 mod propagate;
 pub mod pubsub;
+mod refusal;
 mod reload;
+mod resolve;
 pub mod save;
 pub mod scan;
 pub mod scratch;
@@ -58,6 +67,7 @@ pub mod slowlog_command;
 pub mod sort;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -77,6 +87,7 @@ use spec::Family;
 
 /// Every family of native commands.
 pub const FAMILIES: &[Family] = &[
+    acl_command::FAMILY,
     admin::FAMILY,
     aof::FAMILY,
     blocking::FAMILY,
@@ -90,7 +101,10 @@ pub const FAMILIES: &[Family] = &[
     dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
+    geo::FAMILY,
+    geo_search::FAMILY,
     hash::FAMILY,
+    hash_expiry::FAMILY,
     hash_walk::FAMILY,
     hyperloglog::FAMILY,
     increment::FAMILY,
@@ -113,6 +127,11 @@ pub const FAMILIES: &[Family] = &[
     scripting::FAMILY,
     slowlog_command::FAMILY,
     sort::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

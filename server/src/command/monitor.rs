@@ -24,7 +24,7 @@ pub fn feed(server: &Server, session: &Session, command: &Command, argv: Argv<'_
     let mut line = format!("+{}.{:06} [{} {origin}]", now_us / 1_000_000, now_us % 1_000_000, session.db);
     for i in 0..argv.len() {
         line.push(' ');
-        quote(&mut line, secrets::shown(argv, i));
+        quote(&mut line, secrets::shown(&command.name, argv, i));
     }
     line.push_str("\r\n");
     for client in server.clients.list() {

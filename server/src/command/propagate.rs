@@ -92,7 +92,14 @@ impl CommandContext<'_> {
     #[inline]
     pub fn propagate_after(&mut self, since: Mark, command: &Command, argv: Argv<'_>) {
         if self.keys.propagates() && self.keys.effects.are_unsaid(since) && command.flags.has(Flags::WRITE) {
-            self.keys.propagate_argv(argv);
+            let name = command.name.split('|').next().unwrap_or_default();
+            if argv.name().eq_ignore_ascii_case(name.as_bytes()) {
+                self.keys.propagate_argv(argv);
+            } else {
+                // Clients call it otherwise since `rename-command`, which need not hold for whoever repeats it.
+                let args: Vec<&[u8]> = std::iter::once(name.as_bytes()).chain(argv.iter().skip(1)).collect();
+                self.keys.propagate(&args);
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! SUBSCRIBE, PUBLISH and their family. Who listens to what, and the delivery, is in `effects::pubsub`.
 
+use std::sync::Arc;
+
 use crate::command;
 use crate::effects::pubsub::Kind;
 use crate::net::argv::Argv;
@@ -218,6 +220,13 @@ fn enter(ctx: &mut CommandContext<'_>, argv: Argv<'_>, kind: Kind) -> CommandRes
         confirm(ctx, kind, 0, Some(name));
     }
     ctx.session.client.set_flag(flag::PUBSUB, true);
+    // Whoever takes a channel away from a user ends those who are subscribed to it, and has not seen this one if it was entered
+    // a moment later.
+    let user = Arc::clone(ctx.session.user());
+    ctx.session.renew_user(ctx.tenant);
+    if !Arc::ptr_eq(&user, ctx.session.user()) && ctx.session.is_subscribed_beyond_permission() {
+        ctx.session.closing = true;
+    }
     Ok(())
 }
 

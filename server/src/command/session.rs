@@ -2,13 +2,15 @@
 //! It belongs to the worker that serves the connection; what others may see of the client is in `net::client`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed};
 
+use crate::acl::User;
 use crate::effects::pubsub::Kind;
 use crate::limits;
 use crate::net::argv::OwnedArgv;
 use crate::net::client::{Client, flag};
 use crate::net::reply::{Protocol, ReplyWriter};
+use crate::tenant::Tenant;
 
 use super::blocking::Waiter;
 use super::error::CommandResult;
@@ -78,8 +80,14 @@ pub struct Session {
     pub db: usize,
     /// The protocol that it speaks.
     pub protocol: Protocol,
-    /// It may run commands that need a login.
-    pub authenticated: bool,
+    /// Its user; the default one before anybody has logged in.
+    user: Arc<User>,
+    /// Somebody has logged in, or nobody needed to when it connected.
+    authenticated: bool,
+    /// Nothing is forbidden to it, so that nobody has to ask.
+    free: bool,
+    /// The tenant's generation when the user was looked at.
+    generation: u64,
     /// What MULTI has collected; none outside of it.
     pub transaction: Option<Box<Transaction>>,
     /// What WATCH named.
@@ -106,6 +114,8 @@ pub struct Session {
     pub no_touch: bool,
     /// What the command that has just run wants to be done beside the workers; its reply comes from there.
     pub job: Option<Job>,
+    /// MONITOR has shown its command, when that began to wait.
+    pub is_shown: bool,
     /// Its command waits.
     pub waiting: Option<Arc<Waiter>>,
     /// Its next command waits because clients are paused.
@@ -130,13 +140,18 @@ pub struct Replay {
 }
 
 impl Session {
-    /// A new connection.
-    pub fn new(client: Arc<Client>, authenticated: bool) -> Self {
+    /// A new connection, as the default user.
+    pub fn new(client: Arc<Client>, user: Arc<User>) -> Self {
+        let authenticated = user.is_open();
         Self {
             client,
             db: 0,
             protocol: Protocol::Resp2,
             authenticated,
+            free: authenticated && user.is_unlimited(),
+            user,
+            // No tenant has it: the first command looks at the user.
+            generation: u64::MAX,
             transaction: None,
             watched: Vec::new(),
             watch_dirty: Arc::new(AtomicBool::new(false)),
@@ -150,6 +165,7 @@ impl Session {
             caching: false,
             no_touch: false,
             job: None,
+            is_shown: false,
             waiting: None,
             postponed: false,
             waiting_since_us: 0,
@@ -157,6 +173,94 @@ impl Session {
             is_loader: false,
             replay: None,
         }
+    }
+
+    /// Its user.
+    pub fn user(&self) -> &Arc<User> {
+        &self.user
+    }
+
+    /// Whether somebody has logged in, or nobody needed to when it connected.
+    pub fn is_authenticated(&self) -> bool {
+        self.authenticated
+    }
+
+    /// Whether only commands that need no login may run.
+    #[inline]
+    pub fn must_authenticate(&self) -> bool {
+        !self.authenticated && !self.user.is_open()
+    }
+
+    /// Whether every command may run with any arguments.
+    #[inline]
+    pub fn is_free(&self) -> bool {
+        self.free
+    }
+
+    /// Somebody has logged in as this user. Its generation stays that of the command that runs: should the user have changed
+    /// meanwhile, the next command finds out.
+    pub fn log_in(&mut self, user: Arc<User>) {
+        self.client.names.lock().user = Arc::clone(user.name());
+        self.user = user;
+        self.authenticated = true;
+        self.free = self.user.is_unlimited();
+    }
+
+    /// Nobody is logged in any more: this is the default user.
+    pub fn log_out(&mut self, default: Arc<User>) {
+        self.client.names.lock().user = Arc::clone(default.name());
+        self.authenticated = default.is_open();
+        self.free = self.authenticated && default.is_unlimited();
+        self.user = default;
+    }
+
+    /// Take over what has changed about its user since it was last looked at.
+    #[inline]
+    pub fn renew_user(&mut self, tenant: &Tenant) {
+        self.renew_user_as_of(tenant, tenant.generation.load(Acquire));
+    }
+
+    /// The same for who knows the tenant's generation.
+    #[inline]
+    pub fn renew_user_as_of(&mut self, tenant: &Tenant, generation: u64) {
+        if self.generation != generation {
+            self.find_user(tenant, generation);
+        }
+    }
+
+    #[cold]
+    fn find_user(&mut self, tenant: &Tenant, generation: u64) {
+        self.generation = generation;
+        if self.is_loader {
+            return;
+        }
+        match tenant.acl.user(self.user.name()).filter(|user| user.id() == self.user.id()) {
+            Some(user) => {
+                self.user = user;
+                self.free = self.user.is_unlimited() && !self.must_authenticate();
+            }
+            // Whoever deleted it has ended its clients, but for one that was just logging in: that may do nothing until it ends.
+            None => {
+                self.user = Arc::new(self.user.disabled());
+                self.authenticated = false;
+                self.free = false;
+                self.client.kill();
+            }
+        }
+    }
+
+    /// Whether it is subscribed to something that its user may not use.
+    pub fn is_subscribed_beyond_permission(&self) -> bool {
+        [Kind::Channel, Kind::Pattern, Kind::Shard].into_iter().any(|kind| {
+            let allowed = |name: &[u8]| self.user.permits_channel(name, kind == Kind::Pattern);
+            !self.subscriptions(kind).iter().all(|name| allowed(name))
+        })
+    }
+
+    /// A part of a session that somebody is logged in to: what runs in it, runs later than it was sent.
+    pub fn of_user(client: Arc<Client>, user: Arc<User>) -> Self {
+        let free = user.is_unlimited();
+        Self { authenticated: true, free, ..Self::new(client, user) }
     }
 
     /// The time that its command sees in microseconds, and the one that decides in milliseconds what has expired. When a file is
@@ -263,12 +367,14 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::table::CommandTable;
     use crate::net::client::Transport;
 
     #[test]
     fn a_client_is_in_pubsub_mode_while_it_has_any_subscription() {
         let client = Client::new(1, String::new(), String::new(), -1, Transport::Internal, 0);
-        let mut session = Session::new(Arc::new(client), true);
+        let mut session =
+            Session::new(Arc::new(client), Arc::new(User::unlimited(0, &CommandTable::default())));
         assert!(!session.in_pubsub_mode());
         assert!(
             session.add_subscription(Kind::Channel, b"a") && session.add_subscription(Kind::Pattern, b"a")

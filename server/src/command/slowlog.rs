@@ -36,9 +36,17 @@ pub struct Slowlog {
 
 impl Slowlog {
     /// Add a command, and forget the oldest beyond `slowlog-max-len`.
-    pub fn record(&self, session: &Session, argv: Argv<'_>, micros: u64, time_s: u64, config: &Config) {
+    pub fn record(
+        &self,
+        session: &Session,
+        command: &str,
+        argv: Argv<'_>,
+        micros: u64,
+        time_s: u64,
+        config: &Config,
+    ) {
         let kept = if argv.len() > limits::SLOWLOG_ARGS { limits::SLOWLOG_ARGS - 1 } else { argv.len() };
-        let mut args: Vec<Vec<u8>> = (0..kept).map(|i| shortened(secrets::shown(argv, i))).collect();
+        let mut args: Vec<Vec<u8>> = (0..kept).map(|i| shortened(secrets::shown(command, argv, i))).collect();
         if kept < argv.len() {
             args.push(format!("... ({} more arguments)", argv.len() - kept).into_bytes());
         }

@@ -77,6 +77,8 @@ pub struct Command {
     pub counters: PerWorker<CommandCounters>,
     /// Its number in this server's life; never given twice.
     pub id: u32,
+    /// What clients have to call it since `rename-command`.
+    renamed: Option<String>,
     key: NameKey,
 }
 
@@ -111,6 +113,7 @@ impl Command {
             run,
             counters: PerWorker::new(workers),
             id: NEXT_ID.fetch_add(1, Relaxed),
+            renamed: None,
             key: NameKey::new(name.as_bytes()),
         }
     }
@@ -129,8 +132,10 @@ impl Command {
         };
         let run = Box::new(NativeCommand(spec.run));
         let mut command = Self::new(&name, spec.arity, spec.flags, spec.keys, docs, run, workers);
-        // A container does nothing itself: the family's category is its subcommands'.
-        let family = if spec.subcommands.is_empty() { group } else { "" };
+        // A container does nothing itself: the family's category is its subcommands'. And what concerns the connection is documented
+        // among the generic commands without touching keys.
+        let is_elsewhere = !spec.subcommands.is_empty() || spec.categories.contains(&"connection");
+        let family = if is_elsewhere { "" } else { group };
         command.categories = categories(spec.flags, family, spec.categories);
         command.tips = spec.tips;
         for sub in spec.subcommands {
@@ -140,9 +145,14 @@ impl Command {
         command
     }
 
+    /// What clients call it.
+    fn called(&self) -> &str {
+        self.renamed.as_deref().unwrap_or(&self.name)
+    }
+
     #[inline]
     fn is_named(&self, key: &NameKey, name: &[u8]) -> bool {
-        self.key == *key && (key.is_whole() || self.name.as_bytes().eq_ignore_ascii_case(name))
+        self.key == *key && (key.is_whole() || self.called().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Whether this number of arguments is right.
@@ -200,6 +210,8 @@ pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<St
 #[derive(Default)]
 pub struct CommandTable {
     by_name: HashTable<Arc<Command>>,
+    /// What `rename-command` has renamed or removed, by its first name: rules and files go on using that.
+    originals: BTreeMap<String, Arc<Command>>,
 }
 
 impl CommandTable {
@@ -216,12 +228,12 @@ impl CommandTable {
 
     /// A table with the same commands, to be changed and then put in place of this one.
     pub fn fork(&self) -> Self {
-        Self { by_name: self.by_name.clone() }
+        Self { by_name: self.by_name.clone(), originals: self.originals.clone() }
     }
 
     /// Add a command; the name must be free.
     pub fn insert(&mut self, command: Arc<Command>) {
-        debug_assert!(self.get(command.name.as_bytes()).is_none(), "{} is declared twice", command.name);
+        debug_assert!(self.get(command.called().as_bytes()).is_none(), "{} is declared twice", command.name);
         self.by_name.insert_unique(command.key.hash(), command, |command| command.key.hash());
     }
 
@@ -237,6 +249,55 @@ impl CommandTable {
     pub fn get(&self, name: &[u8]) -> Option<&Arc<Command>> {
         let key = NameKey::new(name);
         self.by_name.find(key.hash(), |command| command.is_named(&key, name))
+    }
+
+    /// Let clients call a command by another name only, or not at all if that is empty. The error is Redis's text.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let key = NameKey::new(from);
+        let entry = self.by_name.find_entry(key.hash(), |command| command.is_named(&key, from));
+        let (mut command, _) = entry.map_err(|_| "No such command in rename-command")?.remove();
+        if !to.is_empty() {
+            if self.get(to).is_some() {
+                return Err("Target command name already exists");
+            }
+            let to = std::str::from_utf8(to).map_err(|_| "A command's name must be text")?;
+            self.originals.remove(&command.name);
+            let renamed = Arc::get_mut(&mut command).ok_or("Commands are renamed at the start only")?;
+            renamed.renamed = Some(to.to_ascii_lowercase());
+            renamed.key = NameKey::new(to.as_bytes());
+            self.insert(Arc::clone(&command));
+        }
+        self.originals.insert(command.name.clone(), command);
+        Ok(())
+    }
+
+    /// Look a name up as if no command had been renamed.
+    pub fn get_original(&self, name: &[u8]) -> Option<&Arc<Command>> {
+        let found = self.get(name).filter(|command| command.renamed.is_none());
+        found.or_else(|| self.originals.get(&std::str::from_utf8(name).ok()?.to_ascii_lowercase()))
+    }
+
+    /// The same with a full name such as `config|get`.
+    pub fn find_original(&self, name: &str) -> Option<&Arc<Command>> {
+        let mut words = name.split('|');
+        let command = self.get_original(words.next()?.as_bytes())?;
+        match (words.next(), words.next()) {
+            (None, _) => Some(command),
+            (Some(sub), None) => command.subcommands.get(&sub.to_ascii_lowercase()),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// All commands and all subcommands, those that were removed among them.
+    pub fn originals(&self) -> impl Iterator<Item = &Command> {
+        let gone = self.originals.values().filter(|command| !self.has(command));
+        let all = self.by_name.iter().chain(gone);
+        all.flat_map(|command| std::iter::once(command).chain(command.subcommands.values()))
+            .map(|command| &**command)
+    }
+
+    fn has(&self, command: &Command) -> bool {
+        self.get(command.called().as_bytes()).is_some_and(|known| known.id == command.id)
     }
 
     /// Look a full name such as `config|get` up.

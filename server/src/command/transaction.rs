@@ -106,6 +106,11 @@ fn exec(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let mut tick = ctx.server.clock.ticks();
     ctx.in_transaction = true;
     for (queued, argv) in transaction.queue {
+        if let Err(error) = ctx.may_still_run(&queued, argv.as_argv()) {
+            ctx.server.count_error(ctx.worker, &error.code());
+            ctx.reply.error(error.wire());
+            continue;
+        }
         let outer = std::mem::replace(&mut ctx.command_id, queued.id);
         run_counted(ctx, &queued, argv.as_argv(), &mut tick);
         ctx.command_id = outer;

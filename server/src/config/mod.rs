@@ -29,11 +29,13 @@ mod judge;
 
 pub use command_line::Invocation;
 pub use events::EventFlags;
+pub(crate) use kind::os_text;
 pub use kind::{Check, Kind, Unit, Value, Words};
 pub use line::{push_quoted, split_args};
 pub use load::{LoadModule, ModuleConfig, RenameCommand, Startup, UserLine};
 pub use params::{ParamKind, ParamSpec, ParamValue, Setter};
 pub use rewrite::RewriteExtra;
+pub(crate) use rewrite::replace_file;
 pub use snapshot::Config;
 pub use start_error::{Origin, Source, StartError};
 pub use store::{Caller, Change, Changed, ConfigError, ConfigReader, ConfigStore, Hook};

@@ -44,7 +44,7 @@ impl ConfigStore {
             read => read.unwrap_or_default(),
         };
         let new = rewritten(&old, &self.current(), extra);
-        replace(path, &new).map_err(failed)
+        replace_file(path, &new).map_err(failed)
     }
 }
 
@@ -153,7 +153,7 @@ fn directive_of(line: &[u8], config: &Config) -> Option<String> {
 }
 
 /// Put a new text in the place of a file.
-fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{}.tmp", std::process::id()));

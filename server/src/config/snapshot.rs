@@ -14,7 +14,8 @@ use super::events::EventFlags;
 use super::kind::Value;
 use super::params::Param;
 use super::table::{
-    self, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags, TlsAuthClients,
+    self, AclPubsubDefault, AppendFsync, LogLevel, MaxmemoryPolicy, Place, Protection, ShutdownFlags,
+    TlsAuthClients,
 };
 use super::values::{BindAddress, OutputLimits, SavePoint};
 
@@ -148,6 +149,12 @@ config! {
     maxclients: u32 = "maxclients",
     /// The default user's password; empty is none.
     requirepass: Arc<[u8]> = "requirepass",
+    /// The file of the users.
+    aclfile: Option<PathBuf> = "aclfile",
+    /// The channels of a new user.
+    acl_pubsub_default: AclPubsubDefault = "acl-pubsub-default",
+    /// How many refusals ACL LOG keeps.
+    acllog_max_len: u64 = "acllog-max-len",
     /// The longest argument.
     proto_max_bulk_len: usize = "proto-max-bulk-len",
     /// Bytes that all clients may use together; 0 is no limit, and a negative number a share of `maxmemory` in percent.
@@ -230,6 +237,10 @@ config! {
     zset_max_listpack_entries: usize = "zset-max-listpack-entries",
     /// The longest member of a compact sorted set.
     zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The most bytes of a stream's block.
+    stream_node_max_bytes: usize = "stream-node-max-bytes",
+    /// The most entries of a stream's block.
+    stream_node_max_entries: usize = "stream-node-max-entries",
     /// The longest sparse HyperLogLog.
     hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 

@@ -120,6 +120,13 @@ impl PubSub {
         names.keys().filter(|name| wanted(name)).cloned().collect()
     }
 
+    /// Look at every subscription of a kind. `f` may neither wait nor subscribe anybody.
+    pub fn for_each(&self, kind: Kind, mut f: impl FnMut(&[u8], &Client)) {
+        for (name, clients) in self.names[kind as usize].read().iter() {
+            clients.iter().for_each(|client| f(name, client));
+        }
+    }
+
     /// How many clients are subscribed to a name.
     pub fn count(&self, kind: Kind, name: &[u8]) -> usize {
         self.names[kind as usize].read().get(name).map_or(0, Vec::len)

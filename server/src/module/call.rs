@@ -38,6 +38,7 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
             Error::other(&format!("ERR wrong number of arguments for '{}' command", command.name)).into()
         );
     }
+    host.ctx.may_call(command, argv).map_err(to_error)?;
     if command.flags.has(Flags::WRITE) && !host.ctx.keys.may_write {
         return Err(Error::ReadOnly.into());
     }

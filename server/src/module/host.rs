@@ -18,6 +18,8 @@ use smallvec::SmallVec;
 use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
+use crate::command::spec::access;
+use crate::command::undo::Part;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
@@ -134,6 +136,20 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         Ok((entry, &mut self.digits))
     }
 
+    /// A key that is not among the arguments, for a command that may have such: nobody has asked yet whether the client may use it.
+    fn undeclared_key(&mut self, name: &[u8], mode: Mode) -> HostResult<Cow<'a, [u8]>> {
+        let flags = self.spec.flags;
+        if !flags.all_keys && !flags.finds_keys {
+            return Err(Error::UndeclaredKey.into());
+        }
+        let access = if mode == Mode::Write { access::MODIFY } else { access::READ };
+        self.ctx.may_open(name, access).map_err(refusal)?;
+        if !flags.all_keys && !self.find_key(name) {
+            return Err(Error::UndeclaredKey.into());
+        }
+        Ok(Cow::Owned(name.to_vec()))
+    }
+
     /// The string under a key.
     fn string(&mut self, handle: u32) -> HostResult<(Option<StringRef<'_>>, &mut itoa::Buffer)> {
         let (entry, digits) = self.read(handle)?;
@@ -182,7 +198,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     /// Repeat a change of a key with this command.
     pub(super) fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
         let keys = &self.ctx.keys;
-        if keys.scratch.undo.field_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
+        if keys.scratch.undo.part_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
             return Err(HostFault::Other("it changes more than one command may".into()).into());
         }
         if self.ctx.keys.propagates() {
@@ -208,7 +224,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             None => None,
             Some(entry) => {
                 let hash = entry.hash().ok_or(Error::WrongType)?;
-                Some(hash.get(field).map(StringRef::to_vec))
+                Some(Part::field(hash, field))
             }
         };
         let Some(old) = old else {
@@ -222,7 +238,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, old);
+        keys.scratch.undo.record_part(index, &key, old);
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -303,7 +319,7 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn user(&mut self) -> Cow<'_, str> {
         self.is_personal();
-        Cow::Owned(self.ctx.session.client.names.lock().user.clone())
+        Cow::Owned(String::from_utf8_lossy(self.ctx.session.user().name()).into_owned())
     }
 
     fn db(&mut self) -> u32 {
@@ -345,9 +361,7 @@ impl Host for ModuleHost<'_, '_, '_> {
         }
         let name = match self.declared(name) {
             Some(declared) => Cow::Borrowed(declared),
-            None if self.spec.flags.all_keys => Cow::Owned(name.to_vec()),
-            None if self.spec.flags.finds_keys && self.find_key(name) => Cow::Owned(name.to_vec()),
-            None => return Err(Error::UndeclaredKey.into()),
+            None => self.undeclared_key(name, mode)?,
         };
         if self.handles.first().is_some_and(|first| first.name != name) {
             self.uses_outside();
@@ -631,7 +645,10 @@ impl ModuleHost<'_, '_, '_> {
         let (index, now_ms) = (keys.db, keys.now_ms);
         let Some(entry) = keys.peek(&key).map_err(undeclared)? else { return Ok(false) };
         let hash = entry.hash().ok_or(Error::WrongType)?;
-        let Some(old) = hash.get(field).map(StringRef::to_vec) else { return Ok(false) };
+        if !hash.exists(field) {
+            return Ok(false);
+        }
+        let old = Part::field(hash, field);
         if hash.len() == 1 {
             // With its last field the hash goes.
             let removed = keys.write(&key).map_err(refusal)?.remove(&key, now_ms);
@@ -643,7 +660,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, Some(old));
+        keys.scratch.undo.record_part(index, &key, old);
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {

@@ -287,7 +287,7 @@ pub(super) fn enter_commands(
     workers: usize,
 ) -> Result<(), String> {
     for (index, spec) in module.manifest.commands.iter().enumerate() {
-        if table.get(spec.name.as_bytes()).is_some() {
+        if table.get(spec.name.as_bytes()).or(table.get_original(spec.name.as_bytes())).is_some() {
             return Err(format!("command '{}' exists already", spec.name.to_ascii_lowercase()));
         }
         table.insert(Arc::new(command(module, index, spec, workers)));

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, RwLock};
 
+use crate::acl::DEFAULT;
+
 use super::reply::Protocol;
 
 /// How a client is connected.
@@ -35,7 +37,7 @@ pub struct Names {
     /// CLIENT SETINFO LIB-VER.
     pub lib_ver: String,
     /// The ACL user.
-    pub user: String,
+    pub user: Arc<[u8]>,
 }
 
 /// Bits of `Client::flags`, as CLIENT LIST shows them.
@@ -134,7 +136,7 @@ impl Client {
             transport,
             created_ms: now_ms,
             worker: AtomicUsize::new(0),
-            names: Mutex::new(Names { user: "default".into(), ..Names::default() }),
+            names: Mutex::new(Names { user: DEFAULT.into(), ..Names::default() }),
             resp: AtomicU8::new(2),
             db: AtomicU32::new(0),
             flags: AtomicU32::new(if transport == Transport::Unix { flag::UNIX } else { 0 }),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use crate::acl::Reason;
 use crate::command::table::Command;
 use crate::effects::pubsub::Kind;
 use crate::histogram::Summary;
@@ -66,6 +67,10 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("client_query_buffer_limit_disconnections", sum(|stats| &stats.query_limit_disconnections));
     lines.put("client_output_buffer_limit_disconnections", sum(|stats| &stats.output_limit_disconnections));
     lines.put_all(&["reply_buffer_shrinks", "reply_buffer_expands"], 0);
+    for reason in [Reason::Auth, Reason::Command, Reason::Key, Reason::Channel] {
+        let name = if reason == Reason::Command { "cmd" } else { reason.name() };
+        lines.put(&format!("acl_access_denied_{name}"), facts.ctx.tenant.acl.log.count(reason));
+    }
 }
 
 /// All commands and subcommands by name.

@@ -20,7 +20,6 @@ const LOG: Effect = Stored("the server logs to its standard output or to logfile
 const TITLE: Effect = Stored("the process keeps the title that it was started with");
 const SCORE: Effect = Stored("the server starts no children that should be killed before it");
 const CRASH: Effect = Stored("a crash is reported by the runtime, not by a signal handler");
-const NO_ACL: Effect = Stored("there are no users but the default one, which requirepass protects");
 const HARNESS: Effect = Stored("it belongs to the test harness of another server");
 
 use super::Effect;
@@ -134,7 +133,7 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
     row("worker-threads", Int(0, 1024, Plain), "0", Flags::FIXED, Acts,
         "How many threads may serve clients, as many of them as the load needs; 0 is one for each core."),
     row("io-threads", Int(1, 128, Plain), "1", IMMUTABLE, THREADS, "Threads that read and write."),
-    row("io-threads-do-reads", Bool, "no", IMMUTABLE, THREADS, "Whether those threads read too."),
+    row("io-threads-do-reads", Bool, "no", Flags::FIXED, THREADS, "Whether those threads read too."),
     row("events-per-io-thread", Int(0, INT_MAX, Plain), "2", MUTABLE, THREADS, "Events that wake another thread."),
     row("prefetch-batch-max-size", Int(0, 128, Plain), "16", MUTABLE,
         Stored("the size of a batch is fixed where it was measured to be best"),
@@ -163,10 +162,10 @@ pub(super) static CLIENTS: Group = Group { title: "Clients and security", rows: 
     row("maxclients", Int(1, u32::MAX as i128, Plain), "10000", MUTABLE, Acts,
         "How many clients may be connected at once."),
     row("requirepass", Text(any), "", Flags::SENSITIVE, Acts, "The password of the default user."),
-    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, NO_ACL, "The file with the users, instead of `user` lines."),
-    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, NO_ACL,
+    row("aclfile", TextOrEmpty(any), "", IMMUTABLE, Acts, "The file with the users, instead of `user` lines."),
+    row("acl-pubsub-default", Enum(super::AclPubsubDefault::WORDS), "resetchannels", MUTABLE, Acts,
         "The channels that a new user may use."),
-    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, NO_ACL, "How many refusals ACL LOG keeps."),
+    row("acllog-max-len", Int(0, LONG_MAX, Plain), "128", MUTABLE, Acts, "How many refusals ACL LOG keeps."),
     row("proto-max-bulk-len", Int(1 << 20, LONG_MAX, Memory), "512mb", MUTABLE, Acts, "The longest argument."),
     row("client-query-buffer-limit", Int(1 << 20, LONG_MAX, Memory), "1gb", MUTABLE, Acts,
         "How much may be read of a client before it is run."),

@@ -236,7 +236,7 @@ impl Loader<'_> {
     fn session(&self) -> Session {
         let now_ms = self.server.clock.now_ms();
         let client = Client::new(0, String::new(), String::new(), -1, Transport::Internal, now_ms);
-        let mut session = Session::new(Arc::new(client), true);
+        let mut session = Session::new(Arc::new(client), self.server.tenant.anybody());
         session.is_loader = true;
         session
     }
