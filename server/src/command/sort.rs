@@ -314,7 +314,7 @@ impl CommandContext<'_> {
     fn need_keys<'e>(
         &mut self,
         patterns: &[Pattern<'_>],
-        elements: impl Iterator<Item = &'e [u8]> + Clone,
+        elements: &(impl Iterator<Item = &'e [u8]> + Clone),
     ) -> CommandResult {
         if self.keys.locked.is_all() {
             return Ok(());
@@ -352,11 +352,11 @@ fn run(ctx: &mut CommandContext<'_>, argv: Argv<'_>, may_store: bool) -> Command
         (0..texts.len()).collect()
     } else {
         let all = (0..texts.len()).map(|index| texts.at(index));
-        ctx.need_keys(options.by.as_slice(), all)?;
+        ctx.need_keys(options.by.as_slice(), &all)?;
         Weights::find(&mut ctx.keys, &elements, &options)?.sorted(&elements, &options)
     };
     let found = positions.iter().map(|&index| texts.at(index));
-    ctx.need_keys(&options.get, found.clone())?;
+    ctx.need_keys(&options.get, &found)?;
     match options.store {
         None => answer(ctx, &options.get, found),
         Some(destination) => store(ctx, &options.get, found, destination),
