@@ -1,7 +1,7 @@
 //! The table behind the generator: every kind of request, with its weight and what may differ between two right answers.
 
 use crate::generator::Compare;
-use Compare::{DeepSorted, Exact, Kind, Shape, Sorted, Within};
+use Compare::{DeepSorted, Encoding, Exact, Kind, Shape, Sorted, Within};
 
 /// The difference that is allowed where replies depend on the clock, in seconds and in milliseconds.
 const SECONDS: Compare = Within(20);
@@ -156,6 +156,53 @@ pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("HSCAN $h 0 COUNT 0", 2, Kind),
     ("HSCAN $h 0 COUNT $junk", 2, Kind),
     ("HSCAN $h 0 MATCH", 2, Kind),
+    // Sets.
+    ("SADD $set $m+", 60, Exact),
+    ("SADD $set $m $m $m $m $m $m $m $m+", 10, Exact),
+    ("SADD $k $m+", 6, Exact),
+    ("SREM $set $m+", 16, Exact),
+    ("SREM $k $m+", 4, Exact),
+    ("SISMEMBER $set $m", 16, Exact),
+    ("SISMEMBER $k $m", 4, Exact),
+    ("SMISMEMBER $set $m+", 10, Exact),
+    ("SMISMEMBER $k $m", 2, Exact),
+    ("SCARD $set", 10, Exact),
+    ("SMEMBERS $set", 14, Sorted(1)),
+    ("SMEMBERS $k", 4, Sorted(1)),
+    ("SMOVE $set $set $m", 20, Exact),
+    ("SMOVE $k $k $m", 8, Exact),
+    ("SPOP $set 1000", 3, Sorted(1)),
+    ("SPOP $k 0", 3, Exact),
+    ("SPOP $set $junk", 2, Sorted(1)),
+    ("SRANDMEMBER $k", 4, Shape),
+    ("SRANDMEMBER $set $small", 4, Shape),
+    ("SRANDMEMBER $set -$small", 4, Shape),
+    ("SRANDMEMBER $set 1000", 4, Sorted(1)),
+    ("SRANDMEMBER $set $junk", 2, Shape),
+    ("SRANDMEMBER $set $small $junk", 1, Shape),
+    ("SINTER $set+", 12, Sorted(1)),
+    ("SINTER $k+", 4, Sorted(1)),
+    ("SUNION $set+", 12, Sorted(1)),
+    ("SUNION $k+", 4, Sorted(1)),
+    ("SDIFF $set+", 12, Sorted(1)),
+    ("SDIFF $set $set $set $set $set+", 6, Sorted(1)),
+    ("SDIFF $k+", 4, Sorted(1)),
+    ("SINTERSTORE $set $set+", 8, Exact),
+    ("SINTERSTORE $k $k+", 3, Exact),
+    ("SUNIONSTORE $set $set+", 10, Exact),
+    ("SUNIONSTORE $k $k+", 3, Exact),
+    ("SDIFFSTORE $set $set+", 8, Exact),
+    ("SDIFFSTORE $k $k+", 3, Exact),
+    ("SINTERCARD 2 $set $set", 8, Exact),
+    ("SINTERCARD 2 $set $k LIMIT $small", 6, Exact),
+    ("SINTERCARD $small $set+", 4, Exact),
+    ("SINTERCARD $junk $set+", 2, Exact),
+    ("SINTERCARD 1 $set LIMIT $junk", 2, Exact),
+    ("SINTERCARD 1 $set $junk $small", 2, Exact),
+    ("SSCAN $k $junk", 3, Kind),
+    ("SSCAN $set 0 COUNT 0", 2, Kind),
+    ("SSCAN $set 0 COUNT $junk", 2, Kind),
+    ("SSCAN $set 0 MATCH", 2, Kind),
     // Keys of any type.
     ("DEL $k+", 20, Exact),
     ("UNLINK $k+", 10, Exact),
@@ -175,7 +222,7 @@ pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("COPY $k $k DB $junk", 2, Exact),
     ("MOVE $k $db", 8, Exact),
     ("MOVE $k $junk", 2, Exact),
-    ("OBJECT ENCODING $k", 16, Exact),
+    ("OBJECT ENCODING $k", 16, Encoding),
     ("OBJECT FREQ $k", 2, Exact),
     ("OBJECT IDLETIME $k", 3, SECONDS),
     ("OBJECT ENCODING", 1, Exact),
@@ -324,6 +371,6 @@ pub(crate) const FLOATS: &[&str] = &[
 ];
 
 pub(crate) const PATTERNS: &[&str] = &[
-    "*", "s:*", "h:?", "n:[0-4]", "n:[^0-4]", "*:1", "s:\\*", "nothing", "", "[", "[a", "*[", "??3", "h:[1-",
-    "k*",
+    "*", "s:*", "t:*", "h:?", "n:[0-4]", "n:[^0-4]", "*:1", "s:\\*", "nothing", "", "[", "[a", "*[", "??3",
+    "h:[1-", "k*",
 ];

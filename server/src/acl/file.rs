@@ -13,14 +13,14 @@ use super::user::User;
 const UNCHANGED: &str =
     "WARNING: ACL errors detected, no change to the previously active ACL rules was performed";
 
-/// Read the users of a file; `shown` is how the file is called where something is wrong with it. They have no numbers yet.
-pub fn load(path: &Path, shown: &str, grounds: &Grounds<'_>) -> Result<Vec<User>, Vec<u8>> {
-    let text = std::fs::read(path)
-        .map_err(|error| format!("Error loading ACLs, opening file '{shown}': {}", os_text(&error)))?;
-    parse(&text, shown, grounds)
+/// The text of a file; `shown` is how the file is called where something is wrong with it.
+pub fn read(path: &Path, shown: &str) -> Result<Vec<u8>, Vec<u8>> {
+    std::fs::read(path).map_err(|error| {
+        format!("Error loading ACLs, opening file '{shown}': {}", os_text(&error)).into_bytes()
+    })
 }
 
-/// The users that a file with this text holds.
+/// The users that a file with this text holds. They have no numbers yet.
 pub fn parse(text: &[u8], shown: &str, grounds: &Grounds<'_>) -> Result<Vec<User>, Vec<u8>> {
     let mut users: Vec<User> = Vec::new();
     let mut errors = Vec::new();

@@ -2,6 +2,7 @@
 //! An emptied database is not freed under the locks: the command that emptied it does so after them, or with ASYNC a thread.
 
 use crate::command;
+use crate::effects::Gone;
 use crate::keyspace::{Db, ShardId};
 use crate::net::argv::Argv;
 use crate::persistence::Work;
@@ -139,8 +140,15 @@ fn swapdb(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Err(CommandError::ReadOnly);
     }
     if a != b {
-        ctx.keys.locked.swapdb(a, b, ctx.keys.now_ms);
-        if ctx.keys.scratch.undo.is_active() {
+        let is_undoable = ctx.keys.scratch.undo.is_active();
+        let now_ms = if is_undoable { 0 } else { ctx.keys.now_ms };
+        for (index, entry) in ctx.keys.locked.swapdb(a, b, now_ms) {
+            let (notify, lazily) = (ctx.keys.notify, ctx.keys.lazy_expire);
+            ctx.keys.stats.expired_keys.add(1);
+            ctx.keys.effects.key_gone(notify, &Gone::expired(index, entry.as_ref().key(), lazily));
+            ctx.keys.drop_later(entry);
+        }
+        if is_undoable {
             ctx.keys.scratch.undo.record_swap(a, b);
         }
     }

@@ -5,14 +5,14 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
-    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
+    BlockLimits, Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit,
+    Overwritten, PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
-use super::undo::Mark;
+use super::undo::{Mark, Part};
 
 /// What became of a key whose collection was changed.
 pub struct Changed<R> {
@@ -261,13 +261,15 @@ impl Keys<'_> {
     }
 
     /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
-    /// instead of a copy of the whole hash if that is large. The hash must not become empty.
+    /// instead of a copy of the whole hash if that is large and no field of it expires. The hash must not become empty.
     pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
         if self.scratch.undo.is_active() && self.may_write {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
-            if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
+            if let Some(hash) =
+                hash.filter(|hash| hash.encoding() == Encoding::Hashtable && hash.next_expiry().is_none())
+            {
                 let old = hash.get(field).map(StringRef::to_vec);
-                self.scratch.undo.record_field(self.db, key, field, old);
+                self.scratch.undo.record_part(self.db, key, Part::Field(field.into(), old));
                 return self.db_of(key);
             }
         }
@@ -288,7 +290,8 @@ impl Keys<'_> {
             let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
             if let Some(set) = set.filter(is_large) {
                 for member in members {
-                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                    let part = Part::Member(member.into(), set.contains(member));
+                    self.scratch.undo.record_part(index, key, part);
                 }
                 return Ok(());
             }
@@ -419,6 +422,12 @@ impl Expired<'_> {
             shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
             self.garbage.push(entry);
         }
+        for expired in shard.db(self.index).take_expired_fields() {
+            self.effects.fields_gone(self.notify, self.index, &expired);
+            let key = Key::new(&expired.key);
+            shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
+            self.garbage.extend(expired.emptied);
+        }
     }
 }
 
@@ -480,6 +489,7 @@ impl Config {
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
             list_node: NodeLimit(self.list_max_listpack_size as i32),
+            stream: BlockLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
         }
     }
 }

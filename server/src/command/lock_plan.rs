@@ -223,6 +223,12 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
                     f(position, key);
                 }
             }
+            Find::Streams { .. } => {
+                let first = behind_options(argv).unwrap_or(argv.len());
+                for position in first..first + (argv.len() - first) / 2 {
+                    f(position, argv.at(position));
+                }
+            }
             Find::Trailing { word, from } => {
                 for position in behind(argv, word, from).into_iter().flat_map(|first| first..argv.len()) {
                     f(position, argv.at(position));
@@ -230,6 +236,22 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
             }
         }
     }
+}
+
+/// The position behind STREAMS of XREAD or XREADGROUP: what follows an option may be called the same.
+fn behind_options(argv: Argv<'_>) -> Option<usize> {
+    let mut position = 1;
+    while position < argv.len() {
+        let word = argv.at(position);
+        let is = |option| super::args::is(word, option);
+        position += match () {
+            () if is("STREAMS") => return Some(position + 1),
+            () if is("BLOCK") || is("COUNT") => 2,
+            () if is("GROUP") => 3,
+            () => 1,
+        };
+    }
+    None
 }
 
 /// The position behind a word.

@@ -26,6 +26,7 @@ pub mod geo;
 pub mod geo_search;
 mod geohash;
 pub mod hash;
+pub mod hash_expiry;
 pub mod hash_walk;
 mod help;
 pub mod hyperloglog;
@@ -65,6 +66,7 @@ pub mod slowlog;
 pub mod slowlog_command;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -101,6 +103,7 @@ pub const FAMILIES: &[Family] = &[
     geo::FAMILY,
     geo_search::FAMILY,
     hash::FAMILY,
+    hash_expiry::FAMILY,
     hash_walk::FAMILY,
     hyperloglog::FAMILY,
     increment::FAMILY,
@@ -122,6 +125,11 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

@@ -18,10 +18,12 @@ const fn script_keys(access: Access) -> KeySpec {
 }
 
 const MAY_WRITE: KeySpec = script_keys(Access::RW.with(Access::ACCESS).with(Access::UPDATE));
+const MAY_WRITE_BY_SHA: KeySpec = KeySpec { notes: "", ..MAY_WRITE };
 const MAY_READ: KeySpec = KeySpec {
     notes: "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
     ..script_keys(Access::RO.with(Access::ACCESS))
 };
+const MAY_READ_BY_SHA: KeySpec = KeySpec { notes: "", ..MAY_READ };
 
 /// The rows.
 #[rustfmt::skip]
@@ -31,10 +33,10 @@ pub const FAMILY: Family = Family {
         command!("EVAL", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE], refuse,
             "2.6.0", "Depends on the script that is executed.", "Executes a server-side Lua script.",
             "script numkeys [key [key ...]] [arg [arg ...]]"),
-        command!("EVALSHA", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE], refuse,
+        command!("EVALSHA", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE_BY_SHA], refuse,
             "2.6.0", "Depends on the script that is executed.", "Executes a server-side Lua script by SHA1 digest.",
             "sha1 numkeys [key [key ...]] [arg [arg ...]]"),
-        command!("EVALSHA_RO", -3, NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | READ, [MAY_READ], refuse,
+        command!("EVALSHA_RO", -3, NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | READ, [MAY_READ_BY_SHA], refuse,
             "7.0.0", "Depends on the script that is executed.",
             "Executes a read-only server-side Lua script by SHA1 digest.",
             "sha1 numkeys [key [key ...]] [arg [arg ...]]"),

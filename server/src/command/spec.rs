@@ -193,6 +193,11 @@ pub enum Find {
         /// Where to begin to look.
         from: usize,
     },
+    /// The first half of the arguments after STREAMS, which options stand before: XREAD's and XREADGROUP's own.
+    Streams {
+        /// Where clients that do not know the options should begin to look for the word.
+        from: usize,
+    },
     /// All arguments after this word, likewise.
     Trailing {
         /// In capitals.

@@ -132,8 +132,10 @@ impl Command {
         };
         let run = Box::new(NativeCommand(spec.run));
         let mut command = Self::new(&name, spec.arity, spec.flags, spec.keys, docs, run, workers);
-        // A container does nothing itself: the family's category is its subcommands'.
-        let family = if spec.subcommands.is_empty() { group } else { "" };
+        // A container does nothing itself: the family's category is its subcommands'. And what concerns the connection is documented
+        // among the generic commands without touching keys.
+        let is_elsewhere = !spec.subcommands.is_empty() || spec.categories.contains(&"connection");
+        let family = if is_elsewhere { "" } else { group };
         command.categories = categories(spec.flags, family, spec.categories);
         command.tips = spec.tips;
         for sub in spec.subcommands {

@@ -1,6 +1,8 @@
 //! CLIENT TRACKING and its kin: what a client asks for that keeps copies of keys. Reads are entered here into the table of
 //! `keyspace::tracked`; who is told what, and how, is in `effects::tracking`. The rows are in `client`.
 
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -105,39 +107,47 @@ impl Options {
 
     /// The prefixes together with those that were asked for before. None may begin with another one: a key would be told twice.
     fn all_prefixes(&self, before: Option<&Tracker>) -> Result<Vec<Box<[u8]>>, CommandError> {
-        let known = before.and_then(|before| before.broadcast.clone()).unwrap_or_default();
-        let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
+        let known: BTreeSet<Box<[u8]>> =
+            before.and_then(|before| before.broadcast.clone()).unwrap_or_default().into_iter().collect();
+        let mut given: BTreeSet<Box<[u8]>> = BTreeSet::new();
         let error = |prefix: &[u8], kind: &str, other: &[u8]| {
             let (prefix, other) = (args::printable(prefix), args::printable(other));
             CommandError::err(format_args!(
                 "Prefix '{prefix}' overlaps with {kind} prefix '{other}'. Prefixes for a single client must not overlap."
             ))
         };
-        for (i, prefix) in self.prefixes.iter().enumerate() {
-            if let Some(other) = known.iter().find(|known| overlap(known, prefix)) {
+        for prefix in &self.prefixes {
+            if let Some(other) = overlapping(&known, prefix) {
                 return Err(error(prefix, "an existing", other));
             }
-            if let Some(other) = self.prefixes[i + 1..].iter().find(|other| overlap(other, prefix)) {
-                return Err(error(prefix, "another provided", other));
+            if let Some(other) = overlapping(&given, prefix) {
+                return Err(error(other, "another provided", prefix));
             }
+            given.insert(prefix.clone());
         }
-        let mut all = known;
-        if self.prefixes.is_empty() {
-            if !all.iter().any(|prefix| prefix.is_empty()) {
-                all.push(Box::default());
-            }
-        } else {
-            all.extend_from_slice(&self.prefixes);
+        if given.is_empty() {
+            given.insert(Box::default());
         }
-        all.sort_unstable();
+        let all: BTreeSet<Box<[u8]>> = known.into_iter().chain(given).collect();
         if all.len() > limits::TRACKING_PREFIXES_MAX {
             return Err(CommandError::line("ERR too many prefixes for a single client"));
         }
-        Ok(all)
+        Ok(all.into_iter().collect())
     }
 }
 
-/// `CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix ...] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]` -- O(1), and O(N*N) in the
+/// One of the prefixes that begins with this one, or with which this one begins. As long as none of them begins with another, the
+/// empty one left aside, it stands right beside this one.
+fn overlapping<'p>(prefixes: &'p BTreeSet<Box<[u8]>>, prefix: &[u8]) -> Option<&'p [u8]> {
+    let below = (Bound::Unbounded, Bound::Included(prefix));
+    let below = prefixes.range::<[u8], _>(below).next_back().filter(|other| prefix.starts_with(other));
+    let above = (Bound::Included(prefix), Bound::Unbounded);
+    let above = || prefixes.range::<[u8], _>(above).next().filter(|other| other.starts_with(prefix));
+    let empty = || prefixes.first().filter(|other| other.is_empty());
+    below.or_else(above).or_else(empty).map(|other| &**other)
+}
+
+/// `CLIENT TRACKING ON|OFF [REDIRECT id] [PREFIX prefix ...] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]` -- O(1), and O(N) in the
 /// prefixes. OK.
 pub(super) fn tracking(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let options = Options::parse(ctx, argv.tail(3))?;

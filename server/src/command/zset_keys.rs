@@ -6,6 +6,7 @@ use crate::keyspace::{Db, Encoding, EntryRef, Key, Zset};
 
 use super::error::CommandError;
 use super::keys::{Changed, Keys};
+use super::undo::Part;
 
 impl Keys<'_> {
     /// The database of a key, to change a member of its sorted set. Below a module's command the member's old score is kept
@@ -15,7 +16,7 @@ impl Keys<'_> {
             let zset = self.peek(key)?.and_then(EntryRef::zset);
             if let Some(zset) = zset.filter(|zset| zset.encoding() == Encoding::Skiplist) {
                 let old = zset.score(member);
-                self.scratch.undo.record_scored(self.db, key, member, old);
+                self.scratch.undo.record_part(self.db, key, Part::Scored(member.into(), old));
                 return self.db_of(key);
             }
         }
@@ -142,7 +143,7 @@ mod tests {
         let before = seen(&mut keys);
         let mark = keys.scratch.undo.enter();
         run(&mut keys, &key);
-        let recorded = keys.scratch.undo.field_bytes();
+        let recorded = keys.scratch.undo.part_bytes();
         keys.scratch.undo.leave(mark);
         keys.undo_to(mark);
         assert_eq!(seen(&mut keys), before);

@@ -6,6 +6,7 @@
 //! behind its reply, where `Own` puts it.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -164,12 +165,16 @@ impl Tracking {
             .map(|changed| (&*changed.key, changed.cause))
             .collect();
         keys.reverse();
-        for (prefix, clients) in &trackers.by_prefix {
-            let matching = || keys.iter().filter(|(key, _)| key.starts_with(prefix));
-            let all: Vec<&[u8]> = matching().map(|(key, _)| *key).collect();
-            for tracker in clients.iter().filter_map(|id| trackers.by_client.get(id)) {
+        let mut matching: BTreeMap<&[u8], Vec<(&[u8], Cause)>> = BTreeMap::new();
+        for &(key, cause) in &keys {
+            trackers.for_each_prefix(key, |prefix| matching.entry(prefix).or_default().push((key, cause)));
+        }
+        for (prefix, keys) in matching {
+            let all: Vec<&[u8]> = keys.iter().map(|(key, _)| *key).collect();
+            let clients = trackers.by_prefix.get(prefix).into_iter().flatten();
+            for tracker in clients.filter_map(|id| trackers.by_client.get(id)) {
                 if tracker.noloop && tracker.client.id == runs {
-                    let others = matching().filter(|(_, cause)| *cause != Cause::Client);
+                    let others = keys.iter().filter(|(_, cause)| *cause != Cause::Client);
                     let others: Vec<&[u8]> = others.map(|(key, _)| *key).collect();
                     self.tell(tracker, News::Keys(&others), own);
                 } else {
@@ -233,6 +238,26 @@ impl Tracking {
 }
 
 impl Trackers {
+    /// Call `f` with each prefix that a key has, the longest first. In their order, what a key begins with stands before it, and
+    /// whatever stands between has a beginning in common with both: so each look either finds one or shortens what is looked for.
+    fn for_each_prefix<'t>(&'t self, key: &[u8], mut f: impl FnMut(&'t [u8])) {
+        let mut len = key.len();
+        loop {
+            let bound = (Bound::Unbounded, Bound::Included(&key[..len]));
+            let Some((found, _)) = self.by_prefix.range::<[u8], _>(bound).next_back() else { return };
+            let common = found.iter().zip(key).take_while(|(a, b)| a == b).count();
+            if common < found.len() {
+                len = common;
+                continue;
+            }
+            f(found);
+            match common {
+                0 => return,
+                _ => len = common - 1,
+            }
+        }
+    }
+
     fn leave(&mut self, client: u64) {
         let Some(tracker) = self.by_client.remove(&client) else { return };
         for prefix in tracker.broadcast.iter().flatten() {
@@ -321,6 +346,22 @@ mod tests {
         a.set_flag(flag::TRACKING, true);
         tracking.end(&a);
         assert!(!tracking.is_active() && tracking.prefixes() == 0);
+    }
+
+    #[test]
+    fn prefixes_of_a_key_are_found_among_others() {
+        let mut trackers = Trackers::default();
+        for prefix in ["", "a", "ab", "abc", "abd", "abcd:1", "b", "aa", "ac", "zz"] {
+            trackers.by_prefix.insert(prefix.as_bytes().into(), vec![1]);
+        }
+        for key in ["", "a", "ab", "abcd", "abce", "abz", "b1", "c", "zz", "zzz", "~"] {
+            let mut found = Vec::new();
+            trackers.for_each_prefix(key.as_bytes(), |prefix| found.push(prefix.to_vec()));
+            found.reverse();
+            let all = trackers.by_prefix.keys().map(|prefix| prefix.to_vec());
+            let expected: Vec<_> = all.filter(|prefix| key.as_bytes().starts_with(prefix)).collect();
+            assert_eq!(found, expected, "{key}");
+        }
     }
 
     #[test]

@@ -366,20 +366,26 @@ impl Locked<'_> {
         }
     }
 
-    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has. A key that comes from
-    /// the other one and has expired is none: who watches sees nothing of it.
-    pub fn swapdb(&mut self, a: usize, b: usize, now_ms: u64) {
+    /// Swaps two databases in the locked shards, and tells those who watch a key that either of them has. A key that has expired
+    /// and comes to where it is watched without having been there is none: it is taken out and returned with its database, so
+    /// that who watches it does not take its end for a change.
+    pub fn swapdb(&mut self, a: usize, b: usize, now_ms: u64) -> Vec<(usize, Entry)> {
+        let mut dead = Vec::new();
         for (_, shard) in self.shards_mut() {
             shard.swap(a, b);
             for (here, there) in [(a, b), (b, a)] {
                 for name in shard.heeded(here) {
                     let key = Key::new(&name);
                     let dbs = shard.dbs();
-                    if dbs[there].peek(&key, 0).is_some() || dbs[here].peek(&key, now_ms).is_some() {
+                    let (was, is) = (dbs[there].peek(&key, 0), dbs[here].peek(&key, now_ms));
+                    if was.is_some() || is.is_some() {
                         shard.tell_heeding(here, &key);
+                    } else if let Some(entry) = shard.db(here).remove(&key, 0) {
+                        dead.push((here, entry));
                     }
                 }
             }
         }
+        dead
     }
 }

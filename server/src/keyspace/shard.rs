@@ -148,8 +148,13 @@ impl Shard {
         }
     }
 
+    /// The keys of a database that somebody watches.
+    pub fn watched_keys(&self, db: usize) -> Vec<Box<[u8]>> {
+        self.watched.get(&db).into_iter().flatten().map(|(key, _)| key.clone()).collect()
+    }
+
     #[cold]
-    fn touch_watched(&self, db: usize, key: &[u8]) {
+    pub(super) fn touch_watched(&self, db: usize, key: &[u8]) {
         let flags = self.watched.get(&db).and_then(|keys| keys.get(key));
         // The lock orders these stores before the owner's load: EXEC reads its flag with the shards locked.
         flags.into_iter().flatten().for_each(|flag| flag.store(true, Relaxed));

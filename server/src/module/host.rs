@@ -19,6 +19,7 @@ use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
 use crate::command::spec::access;
+use crate::command::undo::Part;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
@@ -197,7 +198,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     /// Repeat a change of a key with this command.
     fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
         let keys = &self.ctx.keys;
-        if keys.scratch.undo.field_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
+        if keys.scratch.undo.part_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
             return Err(HostFault::Other("it changes more than one command may".into()).into());
         }
         if self.ctx.keys.propagates() {
@@ -237,7 +238,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, old);
+        keys.scratch.undo.record_part(index, &key, Part::Field(field.into(), old));
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -656,7 +657,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, Some(old));
+        keys.scratch.undo.record_part(index, &key, Part::Field(field.into(), Some(old)));
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {

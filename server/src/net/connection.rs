@@ -253,6 +253,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let client = Arc::clone(&self.state.session.client);
         executor.count_input(n as u64);
         client.count_traffic(0, n);
+        if received.len() > limits::READ_BUFFER {
+            client.query_bytes.store(received.len(), Relaxed);
+            executor.note_client_memory(&self.state.session);
+            if client.is_killed() {
+                // It had no room for what it sent, which must not be executed then.
+                return Some(Turn::Close);
+            }
+        }
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
         self.state.unparsed = false;

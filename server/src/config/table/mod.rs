@@ -40,8 +40,8 @@ impl Flags {
     pub const DENY_LOADING: Self = Self(1 << 4);
     /// Setting it to the same value again takes effect: the file behind it may be a new one.
     pub const VOLATILE: Self = Self(1 << 5);
-    /// Only the start sets it, but CONFIG SET takes the value that it has: tools write back what they have read, and leave out
-    /// only what they know from Redis.
+    /// Only the start sets it, but CONFIG SET takes the value that it has: tools write back all that they have read, and leave out
+    /// only what they know to be immutable.
     pub const FIXED: Self = Self(1 << 6 | Self::IMMUTABLE.0);
 
     /// Both sets of flags.

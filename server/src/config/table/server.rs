@@ -133,7 +133,7 @@ pub(super) static GENERAL: Group = Group { title: "General", rows: &[
     row("worker-threads", Int(0, 1024, Plain), "0", Flags::FIXED, Acts,
         "How many threads may serve clients, as many of them as the load needs; 0 is one for each core."),
     row("io-threads", Int(1, 128, Plain), "1", IMMUTABLE, THREADS, "Threads that read and write."),
-    row("io-threads-do-reads", Bool, "no", IMMUTABLE, THREADS, "Whether those threads read too."),
+    row("io-threads-do-reads", Bool, "no", Flags::FIXED, THREADS, "Whether those threads read too."),
     row("events-per-io-thread", Int(0, INT_MAX, Plain), "2", MUTABLE, THREADS, "Events that wake another thread."),
     row("prefetch-batch-max-size", Int(0, 128, Plain), "16", MUTABLE,
         Stored("the size of a batch is fixed where it was measured to be best"),

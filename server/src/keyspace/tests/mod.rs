@@ -2,6 +2,7 @@
 
 mod db;
 mod entry;
+mod field_expiry;
 mod hash;
 mod lock;
 mod set;

@@ -158,7 +158,7 @@ impl Writer<'_> {
                 db.expire_cycle(now_ms, 50, &mut cursor, drop);
                 self.expiry = cursor;
             }
-            980..984 => locked.swapdb(index, (index + 1) % DATABASES, 0),
+            980..984 => drop(locked.swapdb(index, (index + 1) % DATABASES, 0)),
             984..986 => {
                 // A flush that is undone before anybody can see it.
                 let old = locked.flush(index);
