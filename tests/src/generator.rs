@@ -18,8 +18,10 @@ pub enum Compare {
     DeepSorted,
     /// Integers that are not negative may differ by that much.
     Within(i64),
-    /// They are the same, or the name of a form that redis-server 7.0 has for no set and 7.2 has.
+    /// They are the same, or the name of a form that redis-server 7.2 has for sets and lists and 7.0 has not.
     Encoding,
+    /// They are the same, unless the peer has met no numbers: redis-server 7.0 minds that an earlier text was out of range for one.
+    Numbers,
     /// They are of the same kind; errors are the same.
     Kind,
     /// They are of the same kind, arrays of the same length.
@@ -274,6 +276,14 @@ impl Generator {
             "h" => return self.mostly(b"h:"),
             "set" => return self.mostly(b"t:"),
             "m" => return self.member(),
+            "ints" => return self.mostly(b"o:"),
+            "int" => self.rng.random_range(0..15).to_string(),
+            "sorted" => return self.mostly(b"l:"),
+            "sortable" => match self.rng.random_range(0..5) {
+                0 => return self.mostly(b"t:"),
+                1..3 => return self.key(b"l:"),
+                _ => return self.key(b"o:"),
+            },
             "v" => return self.value(),
             "fld" => return self.field(),
             "junk" => return self.junk(),

@@ -61,6 +61,7 @@ transcripts! {
     pubsub,
     server,
     sets,
+    sort,
     streams,
     strings,
     transactions,

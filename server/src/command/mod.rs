@@ -64,6 +64,7 @@ pub mod set_algebra;
 pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
+pub mod sort;
 #[macro_use]
 pub mod spec;
 pub mod stream;
@@ -125,6 +126,7 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    sort::FAMILY,
     stream::group::FAMILY,
     stream::info::FAMILY,
     stream::log::FAMILY,
