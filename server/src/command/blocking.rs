@@ -135,8 +135,8 @@ pub struct Answer {
     pub reply: Vec<u8>,
     /// Where in the append-only file the change that it made ends.
     pub appended: u64,
-    /// The command ran to its end, and was counted when it did.
-    ran: bool,
+    /// The command has not run again, so that nobody has counted it.
+    pub is_given_up: bool,
 }
 
 /// What INFO says of those who wait.
@@ -213,7 +213,7 @@ impl Waiter {
         if answer.is_some() {
             return false;
         }
-        *answer = Some(Answer { reply, appended: 0, ran: false });
+        *answer = Some(Answer { reply, appended: 0, is_given_up: true });
         drop(answer);
         self.client.remind();
         true
@@ -325,9 +325,6 @@ impl Server {
         session.client.set_flag(flag::BLOCKED, false);
         let answer = waiter.take_answer();
         session.appended = session.appended.max(answer.appended);
-        if !answer.ran {
-            waiter.command.counters.of(session.client.worker.load(Relaxed)).calls.add(1);
-        }
         answer
     }
 }
@@ -412,6 +409,19 @@ impl Executor {
         self.after_keys(session);
     }
 
+    /// Count a command whose wait has ended without its running again.
+    pub fn count_given_up(&self, waiter: &Waiter, answer: &Answer) {
+        let counters = waiter.command.counters.of(self.worker);
+        counters.calls.add(1);
+        self.server.stats.of(self.worker).commands.add(1);
+        waiter.client.count_command();
+        if answer.reply.starts_with(b"-") {
+            counters.failed.add(1);
+            let code = answer.reply[1..].split(|&byte| byte == b' ').next().unwrap_or_default();
+            self.server.count_error(self.worker, &String::from_utf8_lossy(code));
+        }
+    }
+
     /// Run the command of somebody who waits. It is served, or waits on.
     fn serve(&mut self, waiter: &Waiter, locked: &mut Locked<'static>) {
         let mut answer = waiter.answer.lock();
@@ -420,12 +430,13 @@ impl Executor {
         }
         let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
+        session.is_shown = true;
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
         if let Err(error) = self.may_still_run(&mut session, waiter) {
             waiter.command.counters.of(self.worker).rejected.add(1);
             self.server.count_error(self.worker, &error.code());
             reply.error(error.wire());
-            *answer = Some(Answer { reply: reply.into_inner(), appended: 0, ran: false });
+            *answer = Some(Answer { reply: reply.into_inner(), ..Answer::default() });
             drop(answer);
             return self.leave(waiter, locked);
         }
@@ -445,7 +456,7 @@ impl Executor {
         if waits_on {
             return;
         }
-        *answer = Some(Answer { reply: reply.into_inner(), appended, ran: true });
+        *answer = Some(Answer { reply: reply.into_inner(), appended, is_given_up: false });
         drop(answer);
         self.leave(waiter, locked);
     }

@@ -121,7 +121,6 @@ mod tests {
             now_ms: 1000,
             no_touch: false,
             may_write: true,
-            keeps_dead: false,
             notify: Class::NONE,
             lazy_expire: false,
             thresholds: &Thresholds::default(),
