@@ -43,6 +43,9 @@ pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 /// 32 bits wide.
 pub const STREAM_BLOCK_BYTES_MAX: usize = 1 << 30;
 
+/// Blocks from which on a stream is not copied for undo, but what of it is changed: copying some of them costs no more.
+pub const STREAM_BLOCKS_LARGE: usize = 4;
+
 /// Entries that trimming with `~` and without LIMIT takes at once if blocks have no limit of entries. Redis's figure.
 pub const STREAM_TRIM_DEFAULT: u64 = 10_000;
 

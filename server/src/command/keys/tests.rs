@@ -1,7 +1,9 @@
 //! What happens to keys around a command: undo, events, statistics.
 
 use super::*;
-use crate::keyspace::{AccessClock, End, Keyspace, List};
+use crate::command::stream::log::change_log;
+use crate::keyspace::stream::Trim;
+use crate::keyspace::{AccessClock, End, Keyspace, List, Stream, StreamId};
 
 const NOW_MS: u64 = 1_000_000;
 
@@ -313,6 +315,35 @@ fn both_ends_of_a_list_are_undone() {
             keys.undo_to(mark);
             let list = keys.peek_as::<List>(&key).expect("it is a list").expect("it is there");
             assert!(list.iter().eq(texts.iter().map(Vec::as_slice)));
+        });
+    }
+}
+
+/// Both forms of undo: a small stream is copied, of a large one only what is changed.
+#[test]
+fn logs_of_streams_are_undone() {
+    for entries in [3, 3000] {
+        with_keys(|keys| {
+            let (key, limits) = (Key::new(b"s"), keys.thresholds.stream);
+            let fields = || [&b"field"[..], b"value"].into_iter();
+            let id = |ms| StreamId { ms, seq: 0 };
+            let mut stream = Stream::default();
+            (1..=entries).for_each(|ms| stream.log.append(id(ms), fields(), 10, limits));
+            keys.store(&key, stream.clone()).expect("locked");
+            let mark = keys.scratch.undo.enter();
+            change_log(keys, &key, |log, mut before| {
+                log.append(id(9000), fields(), 10, limits);
+                assert!(log.delete(id(2), before.as_deref_mut()));
+                assert_eq!(log.trim(Trim::MaxLen(1), false, 0, before), entries - 1);
+            })
+            .expect("it is a stream");
+            // Few blocks are left, so that this copies what the first change has left.
+            change_log(keys, &key, |log, _| log.append(id(9001), fields(), 10, limits))
+                .expect("it is a stream");
+            assert_eq!(keys.scratch.undo.part_bytes() > 0, entries > 3);
+            keys.undo_to(mark);
+            let undone = keys.peek_as::<Stream>(&key).expect("it is a stream").expect("it is there");
+            assert!(undone.clone() == stream.clone());
         });
     }
 }

@@ -6,7 +6,7 @@ use super::ids::{self, NewId};
 use crate::command::args;
 use crate::command::error::CommandError;
 use crate::keyspace::StreamId;
-use crate::keyspace::stream::{Log, Trim};
+use crate::keyspace::stream::{Log, LogBefore, Trim};
 use crate::limits::{STREAM_TRIM_DEFAULT, STREAM_TRIM_MAX};
 use crate::net::argv::Argv;
 
@@ -131,8 +131,8 @@ impl Options {
 
 impl Trimming {
     /// Does it. The result is how many entries are gone.
-    pub(super) fn apply(&self, log: &mut Log) -> u64 {
-        log.trim(self.trim, self.approximate, self.limit)
+    pub(super) fn apply(&self, log: &mut Log, before: Option<&mut LogBefore>) -> u64 {
+        log.trim(self.trim, self.approximate, self.limit, before)
     }
 
     /// Whether what was asked for does not say what was done.

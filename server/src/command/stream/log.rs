@@ -8,9 +8,13 @@ use super::{group_changed, reply_record};
 use crate::command::args;
 use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
+use crate::command::keys::{Changed, Keys};
 use crate::command::spec::{Family, access, key, tips};
+use crate::command::undo::Part;
 use crate::effects::notify::Class;
-use crate::keyspace::{Stream, StreamId};
+use crate::keyspace::stream::{Log, LogBefore};
+use crate::keyspace::{Key, Stream, StreamId};
+use crate::limits;
 use crate::net::argv::Argv;
 
 /// The rows.
@@ -48,6 +52,28 @@ fn asker(ctx: &CommandContext<'_>, adds: bool) -> Asker {
     Asker { adds, is_loader: ctx.session.is_loader, node_entries: ctx.keys.thresholds.stream.entries }
 }
 
+/// Changes the log of the stream under a key. Below a module's command what is changed is kept for undo instead of a copy of the whole
+/// stream, if that is large.
+pub(in crate::command) fn change_log<R>(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    change: impl FnOnce(&mut Log, Option<&mut LogBefore>) -> R,
+) -> Result<Changed<R>, CommandError> {
+    let undoes = keys.scratch.undo.is_active() && keys.may_write;
+    let is_large = |stream: &Stream| stream.log.blocks() >= limits::STREAM_BLOCKS_LARGE;
+    if !undoes || !keys.peek_as::<Stream>(key)?.is_some_and(is_large) {
+        return keys.change(key, |stream: &mut Stream| change(&mut stream.log, None));
+    }
+    let changed = keys.change_recorded(key, |stream: &mut Stream| {
+        let mut before = stream.log.before();
+        let result = change(&mut stream.log, Some(&mut before));
+        (result, before)
+    })?;
+    let (result, before) = changed.result;
+    keys.scratch.undo.record_part(keys.db, key, Part::Log(Box::new(before)));
+    Ok(Changed { result, is_new: false, is_gone: false })
+}
+
 /// `XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value ...]` -- O(1). The id of the
 /// entry; null if there is no stream and none was to be made.
 fn xadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
@@ -73,11 +99,11 @@ fn xadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let limits = ctx.keys.thresholds.stream;
     let trim = options.trim.as_ref();
     // In a stream that is not there every id is good: none is made that then gets no entry.
-    let changed = ctx.keys.change(&key, |stream: &mut Stream| {
-        let id = options.id.behind(stream.log.last_id(), now_ms)?;
-        stream.log.append(id, fields.iter(), bytes, limits);
-        let trimmed = trim.map_or(0, |trim| trim.apply(&mut stream.log));
-        let done = trim.filter(|trim| trim.is_approximate()).map(|trim| trim.done(&stream.log));
+    let changed = change_log(&mut ctx.keys, &key, |log, before| {
+        let id = options.id.behind(log.last_id(), now_ms)?;
+        log.append(id, fields.iter(), bytes, limits);
+        let trimmed = trim.map_or(0, |trim| trim.apply(log, before));
+        let done = trim.filter(|trim| trim.is_approximate()).map(|trim| trim.done(log));
         Ok::<_, CommandError>((id, trimmed, done))
     })?;
     let (id, trimmed, done) = changed.result?;
@@ -122,9 +148,9 @@ fn xtrim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.integer(0);
         return Ok(());
     }
-    let changed = ctx.keys.change(&key, |stream: &mut Stream| {
-        let trimmed = trim.apply(&mut stream.log);
-        (trimmed, trim.done(&stream.log))
+    let changed = change_log(&mut ctx.keys, &key, |log, before| {
+        let trimmed = trim.apply(log, before);
+        (trimmed, trim.done(log))
     })?;
     let (trimmed, done) = changed.result;
     if trimmed > 0 {
@@ -205,9 +231,9 @@ fn xdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     }
     let ids = ids::all(argv.tail(2).iter())?;
-    let changed = ctx
-        .keys
-        .change(&key, |stream: &mut Stream| ids.iter().filter(|id| stream.log.delete(**id)).count())?;
+    let changed = change_log(&mut ctx.keys, &key, |log, mut before| {
+        ids.iter().filter(|id| log.delete(**id, before.as_deref_mut())).count()
+    })?;
     let deleted = changed.result;
     if deleted > 0 {
         ctx.keys.modified(&key, Class::STREAM, "xdel");

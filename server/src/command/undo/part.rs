@@ -1,6 +1,7 @@
 //! A part of a large value as it was: what undo needs of a collection instead of a copy of all of it. The value exists and stays in the form
 //! that it has, whatever the limits are.
 
+use crate::keyspace::stream::LogBefore;
 use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Thresholds};
 
 /// What a part was, or how it was changed.
@@ -15,6 +16,8 @@ pub enum Part {
     Pushed(End, usize),
     /// These elements are taken off an end of a list, the outermost first.
     Taken(End, Vec<Box<[u8]>>),
+    /// The log of a stream was like this, as far as it was changed.
+    Log(Box<LogBefore>),
     /// The object of a module's value is being changed; its bytes are as they were.
     Object,
 }
@@ -32,6 +35,7 @@ impl Part {
             Self::Field(field, old) => field.len() + old.as_ref().map_or(0, |(value, _)| value.len()),
             Self::Member(member, _) | Self::Scored(member, _) => member.len(),
             Self::Taken(_, elements) => elements.iter().map(|it| it.len() + size_of::<Box<[u8]>>()).sum(),
+            Self::Log(before) => before.heap(),
             Self::Pushed(..) | Self::Object => 0,
         }
     }
@@ -75,6 +79,10 @@ impl Part {
             Self::Taken(end, elements) => {
                 let Some(list) = entry.list() else { return };
                 elements.iter().rev().for_each(|element| list.push(end, element, NodeLimit::default()));
+            }
+            Self::Log(before) => {
+                let Some(stream) = entry.stream() else { return };
+                stream.log.restore(*before);
             }
             Self::Object => {}
         }

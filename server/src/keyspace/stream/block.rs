@@ -69,6 +69,18 @@ impl Block {
             || entries >= u32::MAX as usize / 4
     }
 
+    /// How far it goes now.
+    pub(super) fn length(&self) -> Length {
+        let Block { live, deleted, elements, .. } = *self;
+        Length { bytes: self.bytes.len(), live, deleted, elements }
+    }
+
+    /// Takes back what was appended since; nothing else was changed.
+    pub(super) fn truncate(&mut self, length: &Length) {
+        self.bytes.truncate(length.bytes);
+        (self.live, self.deleted, self.elements) = (length.live, length.deleted, length.elements);
+    }
+
     /// Gives back the room that no entry will need any more.
     pub fn seal(&mut self) {
         self.bytes.shrink_to_fit();
@@ -229,6 +241,14 @@ impl Block {
         let elements = u16::try_from(self.elements + 2).unwrap_or(u16::MAX);
         out[start + 4..start + 6].copy_from_slice(&elements.to_le_bytes());
     }
+}
+
+/// How far a block goes.
+pub(super) struct Length {
+    bytes: usize,
+    live: u32,
+    deleted: u32,
+    elements: u32,
 }
 
 /// An entry where it is stored.

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, btree_map};
 
+use super::before::LogBefore;
 use super::block::{Block, Record, Records, RecordsBack};
 use super::id::StreamId;
 use crate::keyspace::thresholds::BlockLimits;
@@ -22,16 +23,16 @@ pub enum Trim {
 }
 
 /// Entries in the order of their ids.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Log {
-    blocks: BTreeMap<StreamId, Block>,
+    pub(super) blocks: BTreeMap<StreamId, Block>,
     /// Bytes of the buffers of all blocks.
-    heap: usize,
-    len: u64,
-    first_id: StreamId,
-    last_id: StreamId,
-    max_deleted_id: StreamId,
-    entries_added: u64,
+    pub(super) heap: usize,
+    pub(super) len: u64,
+    pub(super) first_id: StreamId,
+    pub(super) last_id: StreamId,
+    pub(super) max_deleted_id: StreamId,
+    pub(super) entries_added: u64,
 }
 
 /// The log that was to be made contradicts itself.
@@ -204,10 +205,13 @@ impl Log {
             .filter(|record| record.id == id && !record.is_deleted())
     }
 
-    /// Deletes the entry of this id. False if there is none.
-    pub fn delete(&mut self, id: StreamId) -> bool {
+    /// Deletes the entry of this id. False if there is none. What was there goes into `before`, if anybody wants it.
+    pub fn delete(&mut self, id: StreamId, before: Option<&mut LogBefore>) -> bool {
         let Some((first, block)) = self.blocks.range_mut(..=id).next_back() else { return false };
         let first = *first;
+        if let Some(before) = before {
+            before.keep(first, || block.clone());
+        }
         if !block.delete(first, id) {
             return false;
         }
@@ -224,8 +228,14 @@ impl Log {
     }
 
     /// Deletes entries of the beginning, at the most `limit` unless that is 0; whole blocks alone if it is to be `approximate`.
-    /// The result is how many.
-    pub fn trim(&mut self, trim: Trim, approximate: bool, limit: u64) -> u64 {
+    /// The result is how many. What was there goes into `undo`, if anybody wants it.
+    pub fn trim(
+        &mut self,
+        trim: Trim,
+        approximate: bool,
+        limit: u64,
+        mut undo: Option<&mut LogBefore>,
+    ) -> u64 {
         let before = self.len;
         while let Some(mut entry) = self.blocks.first_entry() {
             let (first, live) = (*entry.key(), entry.get().live());
@@ -240,10 +250,16 @@ impl Log {
             if whole {
                 self.heap -= entry.get().heap();
                 self.len -= live;
-                entry.remove();
+                let block = entry.remove();
+                if let Some(undo) = &mut undo {
+                    undo.keep(first, || block);
+                }
                 continue;
             }
             if !approximate {
+                if let Some(undo) = &mut undo {
+                    undo.keep(first, || entry.get().clone());
+                }
                 let mut left = self.len;
                 let count = entry.get_mut().delete_while(first, |id| {
                     let wanted = match trim {
@@ -268,7 +284,7 @@ impl Log {
         before - self.len
     }
 
-    fn find_first(&mut self) {
+    pub(super) fn find_first(&mut self) {
         let first = self.range(StreamId::MIN, StreamId::MAX).next().map(|record| record.id);
         self.first_id = first.unwrap_or_default();
     }
@@ -282,6 +298,15 @@ impl Log {
     /// The same from the last.
     pub fn range_back(&self, from: StreamId, to: StreamId) -> RangeBack<'_> {
         RangeBack { blocks: self.blocks.range(..=to), current: None, from, to }
+    }
+}
+
+impl Clone for Log {
+    fn clone(&self) -> Self {
+        let blocks = self.blocks.clone();
+        // A copy has no more room than it needs.
+        let heap = blocks.values().map(Block::heap).sum();
+        Log { blocks, heap, ..*self }
     }
 }
 

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::limits::STREAM_BLOCK_BYTES_MAX;
 
+mod before;
 pub mod block;
 mod element;
 pub mod group;
@@ -20,6 +21,7 @@ pub mod log;
 #[cfg(test)]
 mod tests;
 
+pub use before::LogBefore;
 pub use block::{Block, Record};
 pub use group::{ConsumerId, Group, Pending};
 pub use id::{IdText, StreamId};

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::group::{Group, Pending};
 use super::log::{Log, Trim};
-use super::{Stream, StreamId};
+use super::{LogBefore, Stream, StreamId};
 use crate::keyspace::thresholds::BlockLimits;
 use crate::keyspace::value::StringRef;
 
@@ -73,7 +73,7 @@ fn limits() -> impl Strategy<Value = BlockLimits> {
 }
 
 /// The same log in plain collections.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Model {
     entries: BTreeMap<StreamId, Fields>,
     /// All ids that ever were.
@@ -82,7 +82,7 @@ struct Model {
 }
 
 impl Model {
-    fn apply(&mut self, log: &mut Log, step: Step, limits: BlockLimits) {
+    fn apply(&mut self, log: &mut Log, step: Step, limits: BlockLimits, before: Option<&mut LogBefore>) {
         match step {
             Step::Add { ms, seq, fields } => {
                 let last = log.last_id();
@@ -96,20 +96,30 @@ impl Model {
             Step::Delete(at) if !self.ids.is_empty() => {
                 let id = self.ids[at % self.ids.len()];
                 let was_there = self.entries.remove(&id).is_some();
-                assert_eq!(log.delete(id), was_there);
+                assert_eq!(log.delete(id, before), was_there);
                 if was_there {
                     self.max_deleted = self.max_deleted.max(id);
                 }
             }
-            Step::Delete(_) => assert!(!log.delete(StreamId { ms: 3, seq: 3 })),
+            Step::Delete(_) => assert!(!log.delete(StreamId { ms: 3, seq: 3 }, before)),
             Step::MaxLen { len, approximate, limit } => {
                 let excess = (self.entries.len() as u64).saturating_sub(len);
-                self.trimmed(log.trim(Trim::MaxLen(len), approximate, limit), excess, approximate, limit);
+                self.trimmed(
+                    log.trim(Trim::MaxLen(len), approximate, limit, before),
+                    excess,
+                    approximate,
+                    limit,
+                );
             }
             Step::MinId { at, approximate, limit } => {
                 let id = self.ids.get(at % self.ids.len().max(1)).copied().unwrap_or_default();
                 let excess = self.entries.range(..id).count() as u64;
-                self.trimmed(log.trim(Trim::MinId(id), approximate, limit), excess, approximate, limit);
+                self.trimmed(
+                    log.trim(Trim::MinId(id), approximate, limit, before),
+                    excess,
+                    approximate,
+                    limit,
+                );
             }
         }
     }
@@ -165,7 +175,12 @@ proptest! {
     ) {
         let (mut log, mut model) = (Log::default(), Model::default());
         for step in steps {
-            model.apply(&mut log, step, limits);
+            let (was, mut before) = (log.clone(), log.before());
+            model.clone().apply(&mut log, step.clone(), limits, Some(&mut before));
+            log.restore(before);
+            assert!(log.clone() == was, "{step:?} is undone");
+            model.check(&log);
+            model.apply(&mut log, step, limits, None);
             model.check(&log);
         }
         let id = |at: usize| match model.ids.len() {
@@ -177,7 +192,7 @@ proptest! {
             model.check_range(&log, from, to);
             assert_eq!(log.contains(from), model.entries.contains_key(&from));
         }
-        assert!(log.clone() == log);
+        model.check(&log.clone());
     }
 }
 
@@ -274,14 +289,14 @@ fn reading_is_counted_as_redis_counts_it() {
     assert_eq!((log.lag(id(2), Some(2)), log.lag(id(2), None)), (Some(3), None));
     assert_eq!((log.read_with(Some(2), id(3)), log.read_with(None, id(3))), (Some(3), None));
     // A gap in front of a group, and one behind it.
-    assert!(log.delete(id(3)));
+    assert!(log.delete(id(3), None));
     assert_eq!(
         (log.lag(id(2), Some(2)), log.lag(id(3), Some(3)), log.lag(id(4), Some(4))),
         (None, None, Some(1))
     );
     assert_eq!((log.read_with(Some(1), id(2)), log.read_with(Some(4), id(5))), (None, Some(5)));
     for ms in [1, 2, 4, 5] {
-        assert!(log.delete(id(ms)));
+        assert!(log.delete(id(ms), None));
     }
     assert_eq!((log.added_up_to(id(3)), log.lag(id(3), Some(1))), (Some(5), Some(4)));
 }
