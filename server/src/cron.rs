@@ -1,4 +1,4 @@
-//! What happens without a client's asking: keys expire, idle clients leave, and those that do not read; modules free values that
+//! What happens without a client's asking: keys and fields expire, idle clients leave, and those that do not read; modules free values that
 //! are gone; peaks are recorded.
 //! Runs on the main thread, `hz` times a second, and holds one shard's lock at a time.
 
@@ -66,6 +66,8 @@ struct ActiveExpiry {
     shard: ShardId,
     /// Where the walk over each database of the shard goes on.
     cursor: u64,
+    /// The shard may have more fields that have expired.
+    more_fields: bool,
     effects: Effects,
 }
 
@@ -79,7 +81,7 @@ impl ActiveExpiry {
             let found = self.step(server, config);
             dead += found;
             // A database with many dead keys is not left before its walk is through, or the time is up.
-            if self.cursor == 0 {
+            if self.cursor == 0 && !self.more_fields {
                 self.shard = (self.shard + 1) % keyspace.shards() as ShardId;
                 shards_done += 1;
             }
@@ -106,13 +108,23 @@ impl ActiveExpiry {
     /// Look at a bounded number of keys of one shard.
     fn step(&mut self, server: &'static Server, config: &Config) -> usize {
         let now_ms = server.clock.now_ms();
-        let mut garbage = Vec::new();
+        let (mut garbage, mut emptied) = (Vec::new(), Vec::new());
         let mut locked = server.tenant.keyspace.lock_one(self.shard);
         self.effects.propagation.begin(server.aof.is_on());
         self.effects.invalidations.of_all_keys = server.tenant.tracking.prefixes() != 0;
         let Some(shard) = locked.shard_by_id(self.shard) else { return 0 };
         let mut next = 0;
+        self.more_fields = false;
         for index in 0..shard.dbs().len() {
+            if shard.dbs()[index].has_volatile_fields() {
+                self.more_fields |= shard.db(index).expire_fields(now_ms, limits::EXPIRE_CYCLE_KEYS);
+                for expired in shard.db(index).take_expired_fields() {
+                    let key = Key::new(&expired.key);
+                    shard.touch(index, &key, Cause::Server, &mut self.effects.invalidations);
+                    self.effects.fields_gone(config.notify_keyspace_events, index, &expired);
+                    emptied.extend(expired.emptied);
+                }
+            }
             if shard.dbs()[index].volatile_len() == 0 {
                 continue;
             }
@@ -131,7 +143,7 @@ impl ActiveExpiry {
         }
         self.cursor = next;
         server.aof.append(&mut self.effects.propagation, false);
-        // The entries are freed when `garbage` goes, after the lock.
+        // The entries are freed when `garbage` and `emptied` go, after the lock.
         drop(locked);
         garbage.len()
     }

@@ -4,8 +4,7 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::effects::rdb::decoded::{self, Decoded};
-use crate::keyspace::{EntryRef, ModuleValue, Opaque, StringRef, ValueType};
+use crate::keyspace::{EntryRef, ModuleValue, Stream, StreamId, StringRef, ValueType};
 
 /// Twenty bytes that stand for some data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +49,8 @@ impl Digest {
             }
         } else if let Some(module) = entry.module() {
             self.add(&of_module(module));
-        } else if let Some(opaque) = entry.opaque() {
-            self.append_opaque(opaque);
+        } else if let Some(stream) = entry.stream() {
+            self.append_stream(stream);
         }
         if entry.expire_at().is_some() {
             self.add(b"!!expire!!");
@@ -66,19 +65,15 @@ impl Digest {
         self.add_digest(pair);
     }
 
-    fn append_opaque(&mut self, opaque: &Opaque) {
-        match decoded::decode(opaque.rdb_type, &opaque.bytes) {
-            Ok(Decoded::Stream(stream)) => {
-                for entry in &stream.entries {
-                    self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
-                    for (field, value) in &entry.fields {
-                        self.append(field);
-                        self.append(value);
-                    }
-                }
+    /// The entries of a stream; its groups do not count.
+    fn append_stream(&mut self, stream: &Stream) {
+        let mut digits = itoa::Buffer::new();
+        for entry in stream.log.range(StreamId::MIN, StreamId::MAX) {
+            self.append(format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+            for (field, value) in entry.fields() {
+                self.append(field.bytes(&mut digits));
+                self.append(value.bytes(&mut digits));
             }
-            // It was read when it came into the keyspace; whatever it is, its bytes stand for it.
-            _ => self.add(&opaque.bytes),
         }
     }
 

@@ -39,11 +39,34 @@ pub const HASH_MAX_LISTPACK_ENTRIES: usize = 128;
 /// See [`HASH_MAX_LISTPACK_ENTRIES`].
 pub const HASH_MAX_LISTPACK_VALUE: usize = 64;
 
+/// Bytes of a block of a stream, and so of one entry, whatever `stream-node-max-bytes` says. Redis's figure; positions in a block are
+/// 32 bits wide.
+pub const STREAM_BLOCK_BYTES_MAX: usize = 1 << 30;
+
+/// Entries that trimming with `~` and without LIMIT takes at once if blocks have no limit of entries. Redis's figure.
+pub const STREAM_TRIM_DEFAULT: u64 = 10_000;
+
+/// The same at the most, however large blocks are: some milliseconds.
+pub const STREAM_TRIM_MAX: u64 = 1_000_000;
+
+/// Entries that XAUTOCLAIM claims unless it is told. Redis's figure.
+pub const AUTOCLAIM_COUNT: usize = 100;
+
+/// Entries that XAUTOCLAIM looks at for each that it may claim. Redis's figure.
+pub const AUTOCLAIM_ATTEMPTS: usize = 10;
+
+/// The highest COUNT of XAUTOCLAIM. Redis's figure, with which the attempts can still be counted.
+pub const AUTOCLAIM_COUNT_MAX: usize = i64::MAX as usize / 16;
+
 /// Members of a set of integers in its compact form, whatever is configured: adding one moves those behind it. Redis's figure.
 pub const INTSET_ENTRIES_MAX: usize = 1 << 30;
 
 /// Bytes of a set in its packed form, whatever is configured: it is searched from its beginning. Redis's figure.
 pub const PACKED_BYTES_MAX: usize = 1 << 30;
+
+/// The latest time at which a field of a hash may expire, in ms since 1970: Redis keeps 48 bits of it, and its files are to be read by us and
+/// ours by it.
+pub const FIELD_EXPIRY_MS_MAX: u64 = (1 << 48) - 2;
 
 /// How often RANDOMKEY draws again after it drew a key that has expired. Redis's figure; after it, one pass
 /// over the table decides.

@@ -1,6 +1,9 @@
 //! What the configuration says about users and about the names of commands, put into effect at the start; and what must
 //! happen to clients when users change while the server runs. What users are and may do is in `acl`.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use anyhow::bail;
 
 use crate::acl::{DEFAULT, Grounds, SetError, User, file};
@@ -51,25 +54,30 @@ pub fn load(server: &Server, startup: &Startup) -> anyhow::Result<()> {
             )
             .into());
     }
-    let shown = path.display().to_string();
-    let loaded = server.tenant.change_users(|users, table| {
-        let loaded = file::load(&config.in_dir(path), &shown, &grounds(table, &config))?;
-        users.replace(loaded, table);
-        Ok::<(), Vec<u8>>(())
-    });
-    if let Err(errors) = loaded {
+    if let Err(errors) = load_file(server, &config, path) {
         bail!("Aborting startup because of ACL errors: {}", String::from_utf8_lossy(&errors));
     }
     Ok(())
 }
 
+/// Put the users of a file in the place of all. The error says what is wrong with it; then nothing has changed.
+pub fn load_file(server: &Server, config: &Config, path: &Path) -> Result<(), Vec<u8>> {
+    let shown = path.display().to_string();
+    let text = file::read(&config.in_dir(path), &shown)?;
+    server.tenant.change_users(|users, table| {
+        users.replace(file::parse(&text, &shown, &grounds(table, config))?, table);
+        Ok(())
+    })
+}
+
 /// `user` lines, each of which makes a user or, of the default user, another one.
 fn enter_lines(server: &Server, config: &Config, lines: &[UserLine]) -> anyhow::Result<()> {
-    for (number, line) in lines.iter().enumerate() {
+    let mut names = HashSet::new();
+    for line in lines {
         let fail = |what: &[u8], why: &str| {
             line.origin.fail(format!("Error in user declaration '{}': {why}", String::from_utf8_lossy(what)))
         };
-        if lines[..number].iter().any(|before| before.name == line.name) {
+        if !names.insert(&line.name) {
             let why = "Duplicate user found. A user can only be defined once in config files";
             return Err(fail(&line.name, why).into());
         }

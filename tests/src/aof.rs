@@ -106,6 +106,7 @@ pub fn state(server: &Server) -> State {
             let value = match ask(&mut client, "TYPE").text().as_str() {
                 "string" => ask(&mut client, "GET"),
                 "hash" => ask(&mut client, "HGETALL").sorted(2),
+                "set" => ask(&mut client, "SMEMBERS").sorted(1),
                 // It has expired between the one and the other.
                 "none" => continue,
                 _ => ask(&mut client, "DUMP"),

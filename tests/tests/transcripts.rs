@@ -50,6 +50,9 @@ transcripts! {
     bitmaps,
     connection,
     dump,
+    field_expiry,
+    geo,
+    groups,
     hashes,
     hyperloglogs,
     keys,
@@ -57,8 +60,12 @@ transcripts! {
     monitor,
     pubsub,
     server,
+    sets,
+    sort,
+    streams,
     strings,
     transactions,
+    zsets,
 }
 
 /// For those who write transcripts: puts redis-server's replies where a file has none. Name files in `SANDKEY_FILL`.

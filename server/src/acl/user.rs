@@ -234,9 +234,13 @@ impl User {
 
     /// Whether it may use all the channels that `before` might: then no subscription need be looked at.
     pub fn keeps_channels_of(&self, before: &Self) -> bool {
-        let has = |pattern: &Box<[u8]>| self.all_selectors().any(|now| now.channels().1.contains(pattern));
+        let has = |pattern: &[u8]| {
+            self.all_selectors().any(|now| now.channels().1.iter().any(|known| **known == *pattern))
+        };
         self.all_selectors().any(|now| now.channels().0)
-            || before.all_selectors().all(|old| !old.channels().0 && old.channels().1.iter().all(has))
+            || before
+                .all_selectors()
+                .all(|old| !old.channels().0 && old.channels().1.iter().all(|pattern| has(pattern)))
     }
 
     /// What ACL GETUSER calls its flags.

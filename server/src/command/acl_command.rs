@@ -1,14 +1,14 @@
 //! ACL and its subcommands: users as clients make, see and remove them. What a user is and which rules there are is in
 //! `acl`; AUTH and HELLO, which log a client in, are in `connection`.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use crate::acl::{DEFAULT, Selector, SetError, User, category, file, rule};
 use crate::command;
 use crate::limits;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
-use crate::users::{Victims, grounds};
+use crate::users::{Victims, grounds, load_file};
 
 use super::args;
 use super::context::CommandContext;
@@ -114,7 +114,6 @@ fn setuser(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn to_error(error: SetError) -> CommandError {
     CommandError::Bytes(match error {
         SetError::Unmatched(first) => {
@@ -188,7 +187,7 @@ fn write_selector(selector: &Selector, reply: &mut ReplyWriter) {
 
 /// `ACL LIST` -- O(N). For each user the line that makes it.
 fn list(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
-    write_users(ctx, |user| user.line());
+    write_users(ctx, User::line);
     Ok(())
 }
 
@@ -307,23 +306,17 @@ const NO_FILE: CommandError = CommandError::line(
 fn load(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let Some(path) = &ctx.config.aclfile else { return Err(NO_FILE) };
     let before = ctx.tenant.acl.list();
-    let shown = path.display().to_string();
-    ctx.tenant.change_users(|users, table| {
-        let loaded = file::load(&ctx.config.in_dir(path), &shown, &grounds(table, ctx.config));
-        let loaded = loaded.map_err(|errors| CommandError::Bytes([b"ERR ", &errors[..]].concat()))?;
-        users.replace(loaded, table);
-        Ok::<(), CommandError>(())
-    })?;
+    let loaded = load_file(ctx.server, ctx.config, path);
+    loaded.map_err(|errors| CommandError::Bytes([b"ERR ", &errors[..]].concat()))?;
     let mut victims = Victims::default();
-    let now = ctx.tenant.acl.list();
-    let found = |name: &[u8]| now.iter().find(|user| **user.name() == *name);
-    let gone: Vec<&Arc<User>> = before.iter().filter(|user| found(user.name()).is_none()).collect();
-    victims.add_users_of(ctx.server, |name| gone.iter().any(|user| **user.name() == *name));
+    let mut gone: HashSet<&[u8]> = HashSet::new();
     for before in &before {
-        if let Some(now) = found(before.name()) {
-            victims.add_subscribers_of(ctx.server, before, now);
+        match ctx.tenant.acl.user(before.name()) {
+            Some(now) => victims.add_subscribers_of(ctx.server, before, &now),
+            None => _ = gone.insert(before.name()),
         }
     }
+    victims.add_users_of(ctx.server, |name| gone.contains(name));
     end(ctx, &victims);
     ctx.reply.ok();
     Ok(())

@@ -63,12 +63,14 @@ pub struct Wait {
     pub timeout: Option<Duration>,
     /// What has to be there before it can be served.
     pub until: Until,
+    /// What runs then, if it is not what the client sent: `$` of XREAD means the moment at which it was said.
+    pub argv: Option<OwnedArgv>,
 }
 
 impl Wait {
     /// For no key.
     fn without_keys(timeout: Option<Duration>, until: Until) -> Self {
-        Self { keys: Vec::new(), timeout, until }
+        Self { keys: Vec::new(), timeout, until, argv: None }
     }
 }
 
@@ -287,7 +289,18 @@ impl CommandContext<'_> {
         timeout: Option<Duration>,
         until: Until,
     ) {
-        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until });
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: None });
+    }
+
+    /// The same, and run these words then.
+    pub fn wait_as<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        timeout: Option<Duration>,
+        until: Until,
+        argv: OwnedArgv,
+    ) {
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: Some(argv) });
     }
 
     fn wait(&mut self, wait: Wait) {
@@ -333,7 +346,7 @@ impl Executor {
             ticket: blocked.last_ticket.fetch_add(1, Relaxed),
             client: Arc::clone(&session.client),
             command: Arc::clone(command),
-            argv: OwnedArgv::from(argv),
+            argv: wait.argv.unwrap_or_else(|| OwnedArgv::from(argv)),
             user: Arc::clone(session.user()),
             db: session.db,
             protocol: session.protocol,
@@ -358,6 +371,8 @@ impl Executor {
     /// Serve those who wait for keys that have just changed. The result is the keys whose queues need more shards than these.
     #[cold]
     pub(super) fn serve_waiting(&mut self, locked: &mut Locked<'static>) -> Vec<ReadyKey> {
+        // What was there when the command began may have died while it ran.
+        self.now_us = self.server.clock.now_us();
         let mut later = Vec::new();
         while let Some((db, name)) = locked.take_ready() {
             let key = Key::new(&name);

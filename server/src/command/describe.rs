@@ -99,11 +99,14 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         // The keys are counted from the number on.
         Find::Count { count, .. } => write_search("index", &[("index", count as i64)], reply),
         Find::Keyword { word, from } => write_keyword(word, from as i64, reply),
+        Find::Streams { from } => write_keyword("STREAMS", from as i64, reply),
         // Looked for from the end, by those who cannot skip what an option is followed by.
         Find::Trailing { word, .. } => write_keyword(word, -2, reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
     reply.bulk("find_keys");
-    let range = |last: i64, step: i64| [("lastkey", last), ("keystep", step), ("limit", 0)];
+    let range_of = |last, step, limit| [("lastkey", last), ("keystep", step), ("limit", limit)];
+    let range = |last: i64, step: i64| range_of(last, step, 0);
     match spec.find {
         Find::Range { first, last, step } => {
             let last = if last < 0 { last as i64 } else { last as i64 - first as i64 };
@@ -115,7 +118,10 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
             reply,
         ),
         Find::Keyword { .. } => write_search("range", &range(0, 1), reply),
+        // The half of them.
+        Find::Streams { .. } => write_search("range", &range_of(-1, 1, 2), reply),
         Find::Trailing { .. } => write_search("range", &range(-1, 1), reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commands on hashes: fields with a value each under one key. Their form is chosen in `keyspace::hash`.
 //! A hash without fields does not exist: whoever takes the last field takes the key.
-//! Drawing fields and walking over them is in `hash_walk`.
+//! Drawing fields and walking over them is in `hash_walk`, fields that expire are in `hash_expiry`.
 
 use crate::command;
 use crate::effects::notify::Class;
@@ -89,7 +89,7 @@ fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, existed: &Existed, event: &
     ctx.keys.modified(key, Class::HASH, event);
 }
 
-/// Set one field, whose hash has been checked to be one.
+/// Set one field, whose hash has been checked to be one. The time at which it expires stays.
 fn set_field(
     ctx: &mut CommandContext<'_>,
     key: &Key<'_>,
@@ -99,7 +99,7 @@ fn set_field(
 ) -> CommandResult {
     let (now_ms, limits) = (ctx.now_ms(), ctx.keys.thresholds.hash);
     let existed = edit(ctx.keys.write_field(key, field)?, key, now_ms, |hash| {
-        hash.set(field, value, limits);
+        hash.set_value(field, value, limits);
     })?;
     tell(ctx, key, &existed, event);
     Ok(())
@@ -288,13 +288,20 @@ fn hincrbyfloat(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Err(CommandError::line("ERR value is NaN or Infinity"));
     }
     let (key, field) = (ctx.key_at(argv, 1), argv.at(2));
-    let value = match ctx.keys.peek_hash(&key)?.and_then(|hash| hash.get(field)) {
+    let hash = ctx.keys.peek_hash(&key)?;
+    let expires = hash.is_some_and(|hash| hash.expire_at(field).flatten().is_some());
+    let value = match hash.and_then(|hash| hash.get(field)) {
         Some(value) => stored_float(value).ok_or(CommandError::line("ERR hash value is not a float"))?,
         None => LongDouble::from(0),
     };
     let sum = sum_of_floats(value, by)?;
     set_field(ctx, &key, field, sum.as_bytes(), "hincrbyfloat")?;
-    ctx.keys.propagate(&[b"HSET", key.bytes, field, sum.as_bytes()]);
+    if expires {
+        let args = [&b"HSETEX"[..], key.bytes, b"KEEPTTL", b"FIELDS", b"1", field, sum.as_bytes()];
+        ctx.keys.propagate(&args);
+    } else {
+        ctx.keys.propagate(&[b"HSET", key.bytes, field, sum.as_bytes()]);
+    }
     ctx.reply.bulk(sum);
     Ok(())
 }

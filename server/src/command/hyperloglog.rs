@@ -204,7 +204,7 @@ fn pfdebug(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// Give a sketch the dense form. False if it has it.
 fn make_dense(ctx: &mut CommandContext<'_>, key: &Key<'_>, form: Form) -> Result<bool, CommandError> {
     if form == Form::Sparse {
-        edit(ctx, key, |bytes| hyperloglog::make_dense(bytes))?;
+        edit(ctx, key, hyperloglog::make_dense)?;
         ctx.keys.modified_silently(key);
     }
     Ok(form == Form::Sparse)

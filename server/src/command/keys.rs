@@ -5,14 +5,14 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
-    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
+    BlockLimits, Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit,
+    Overwritten, PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
 use super::error::CommandError;
 use super::scratch::Scratch;
-use super::undo::Mark;
+use super::undo::{Mark, Part};
 
 /// What became of a key whose collection was changed.
 pub struct Changed<R> {
@@ -266,8 +266,8 @@ impl Keys<'_> {
         if self.scratch.undo.is_active() && self.may_write {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
             if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
-                let old = hash.get(field).map(StringRef::to_vec);
-                self.scratch.undo.record_field(self.db, key, field, old);
+                let part = Part::field(hash, field);
+                self.scratch.undo.record_part(self.db, key, part);
                 return self.db_of(key);
             }
         }
@@ -288,7 +288,8 @@ impl Keys<'_> {
             let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
             if let Some(set) = set.filter(is_large) {
                 for member in members {
-                    self.scratch.undo.record_member(index, key, member, set.contains(member));
+                    let part = Part::Member(member.into(), set.contains(member));
+                    self.scratch.undo.record_part(index, key, part);
                 }
                 return Ok(());
             }
@@ -419,6 +420,12 @@ impl Expired<'_> {
             shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
             self.garbage.push(entry);
         }
+        for expired in shard.db(self.index).take_expired_fields() {
+            self.effects.fields_gone(self.notify, self.index, &expired);
+            let key = Key::new(&expired.key);
+            shard.touch(self.index, &key, Cause::Server, &mut self.effects.invalidations);
+            self.garbage.extend(expired.emptied);
+        }
     }
 }
 
@@ -480,6 +487,7 @@ impl Config {
             intset_entries: self.set_max_intset_entries,
             zset: packed(self.zset_max_listpack_entries, self.zset_max_listpack_value),
             list_node: NodeLimit(self.list_max_listpack_size as i32),
+            stream: BlockLimits { entries: self.stream_node_max_entries, bytes: self.stream_node_max_bytes },
         }
     }
 }

@@ -5,14 +5,15 @@
 use crate::command;
 use crate::effects::notify::Class;
 use crate::keyspace::list::Iter;
-use crate::keyspace::{End, Key, List};
+use crate::keyspace::{Encoding, End, Key, List};
 use crate::net::argv::Argv;
 
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
-use super::keys::Changed;
+use super::keys::{Changed, Keys};
 use super::spec::{Access, Family, access, key};
+use super::undo::Part;
 
 /// Elements are taken out.
 pub(super) const TAKE: Access = Access::RW.with(Access::ACCESS).with(Access::DELETE);
@@ -66,6 +67,38 @@ pub const FAMILY: Family = Family {
     ],
 };
 
+impl Keys<'_> {
+    /// Record what undo needs before elements are put at an end of a list or taken off it: of a large list that stays, only
+    /// that.
+    pub(super) fn write_end(&mut self, key: &Key<'_>, part: Part) -> CommandResult {
+        if self.scratch.undo.is_active() && self.may_write {
+            let list = self.peek_as::<List>(key)?;
+            if list.is_some_and(|list| list.encoding() == Encoding::Quicklist) {
+                self.scratch.undo.record_part(self.db, key, part);
+                return Ok(());
+            }
+        }
+        self.write(key).map(drop)
+    }
+
+    /// The same before `n` elements are taken off.
+    pub(super) fn write_taking(&mut self, key: &Key<'_>, end: End, n: usize) -> CommandResult {
+        // What goes as a whole must be recorded as a whole.
+        let is_recorded = self.scratch.undo.is_active();
+        match self.peek_as::<List>(key)? {
+            Some(list) if is_recorded && list.len() > n => {
+                let elements = list.iter();
+                let taken = match end {
+                    End::Head => elements.take(n).map(Box::from).collect(),
+                    End::Tail => elements.rev().take(n).map(Box::from).collect(),
+                };
+                self.write_end(key, Part::Taken(end, taken))
+            }
+            _ => self.write(key).map(drop),
+        }
+    }
+}
+
 /// The event of putting elements at an end.
 pub(super) fn pushed(end: End) -> &'static str {
     if end == End::Head { "lpush" } else { "rpush" }
@@ -84,7 +117,8 @@ pub(super) fn push<'e>(
     elements: impl ExactSizeIterator<Item = &'e [u8]> + Clone,
 ) -> Result<usize, CommandError> {
     let (limit, count) = (ctx.keys.thresholds.list_node, elements.len() as u64);
-    let Changed { result: len, is_new, .. } = ctx.keys.change(key, |list: &mut List| {
+    ctx.keys.write_end(key, Part::Pushed(end, elements.len()))?;
+    let Changed { result: len, is_new, .. } = ctx.keys.change_recorded(key, |list: &mut List| {
         if count > 1 {
             list.make_room(elements.len(), elements.clone().map(List::room).sum(), limit);
         }
@@ -102,7 +136,8 @@ pub(super) fn push<'e>(
 /// Take elements off an end of a list; they have been read.
 pub(super) fn take(ctx: &mut CommandContext<'_>, key: &Key<'_>, end: End, n: usize) -> CommandResult {
     let limit = ctx.keys.thresholds.list_node;
-    let changed = ctx.keys.change(key, |list: &mut List| list.take(end, n, limit))?;
+    ctx.keys.write_taking(key, end, n)?;
+    let changed = ctx.keys.change_recorded(key, |list: &mut List| list.take(end, n, limit))?;
     ctx.keys.modified(key, Class::LIST, popped(end));
     tell_if_gone(ctx, key, &changed);
     Ok(())

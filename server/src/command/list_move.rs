@@ -13,6 +13,7 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::list::{TAKE, popped, push, pushed, reply_from, take};
 use super::spec::{Family, Find, KeySpec, access, key, keys};
+use super::undo::Part;
 
 /// The keys behind a number of keys.
 const fn counted(count: usize) -> KeySpec {
@@ -74,7 +75,9 @@ fn shift(
     ctx.keys.peek_as::<List>(destination)?;
     let limit = ctx.keys.thresholds.list_node;
     if source.bytes == destination.bytes {
-        ctx.keys.change(source, |list: &mut List| {
+        ctx.keys.write_taking(source, from, 1)?;
+        ctx.keys.write_end(source, Part::Pushed(to, 1))?;
+        ctx.keys.change_recorded(source, |list: &mut List| {
             list.take(from, 1, limit);
             list.push(to, &element, limit);
         })?;

@@ -50,7 +50,7 @@ impl<'p> LockPlan<'p> {
                     {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
                     }
-                    if queued.flags.has(Flags::WALKS_KEYS.with(Flags::FINDS_KEYS)) {
+                    if queued.flags.has(Flags::WALKS_KEYS) || may_find_keys(queued, argv.as_argv()) {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv(), |_, key| key::slot(key));
@@ -223,6 +223,18 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
                     f(position, key);
                 }
             }
+            Find::Streams { .. } => {
+                let first = behind_options(argv).unwrap_or(argv.len());
+                for position in first..first + (argv.len() - first) / 2 {
+                    f(position, argv.at(position));
+                }
+            }
+            Find::Derived => {}
+            Find::SortStore => {
+                if let Some(position) = sort_destination(argv) {
+                    f(position, argv.at(position));
+                }
+            }
             Find::Trailing { word, from } => {
                 for position in behind(argv, word, from).into_iter().flat_map(|first| first..argv.len()) {
                     f(position, argv.at(position));
@@ -230,6 +242,48 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
             }
         }
     }
+}
+
+/// The position behind STREAMS of XREAD or XREADGROUP: what follows an option may be called the same.
+fn behind_options(argv: Argv<'_>) -> Option<usize> {
+    let mut position = 1;
+    while position < argv.len() {
+        let word = argv.at(position);
+        let is = |option| super::args::is(word, option);
+        position += match () {
+            () if is("STREAMS") => return Some(position + 1),
+            () if is("BLOCK") || is("COUNT") => 2,
+            () if is("GROUP") => 3,
+            () => 1,
+        };
+    }
+    None
+}
+
+/// Where SORT finds the key to store into.
+fn sort_destination(argv: Argv<'_>) -> Option<usize> {
+    let (mut position, mut found) = (2, None);
+    while position < argv.len() {
+        let is = |word| super::args::is(argv.at(position), word);
+        position += if is("LIMIT") {
+            3
+        } else if is("BY") || is("GET") {
+            2
+        } else {
+            if is("STORE") && position + 1 < argv.len() {
+                found = Some(position + 1);
+            }
+            1
+        };
+    }
+    found
+}
+
+/// Whether a command may turn out to need keys that its arguments do not name.
+pub fn may_find_keys(command: &Command, argv: Argv<'_>) -> bool {
+    let is_derived = command.keys.iter().any(|spec| spec.find == Find::Derived);
+    command.flags.has(Flags::FINDS_KEYS)
+        && (!is_derived || argv.iter().skip(2).any(|arg| arg.contains(&b'*')))
 }
 
 /// The position behind a word.

@@ -22,7 +22,11 @@ pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
+pub mod geo_search;
+mod geohash;
 pub mod hash;
+pub mod hash_expiry;
 pub mod hash_walk;
 mod help;
 pub mod hyperloglog;
@@ -60,8 +64,10 @@ pub mod set_algebra;
 pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
+pub mod sort;
 #[macro_use]
 pub mod spec;
+pub mod stream;
 pub mod string;
 pub mod substring;
 pub mod syntax;
@@ -95,7 +101,10 @@ pub const FAMILIES: &[Family] = &[
     dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
+    geo::FAMILY,
+    geo_search::FAMILY,
     hash::FAMILY,
+    hash_expiry::FAMILY,
     hash_walk::FAMILY,
     hyperloglog::FAMILY,
     increment::FAMILY,
@@ -117,6 +126,12 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    sort::FAMILY,
+    stream::group::FAMILY,
+    stream::info::FAMILY,
+    stream::log::FAMILY,
+    stream::pending::FAMILY,
+    stream::read::FAMILY,
     string::FAMILY,
     substring::FAMILY,
     transaction::FAMILY,

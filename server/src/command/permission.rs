@@ -12,6 +12,7 @@ use crate::server::Server;
 
 use super::client_list;
 use super::context::CommandContext;
+use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
 use super::session::Session;
 use super::spec::Access;
@@ -99,6 +100,14 @@ impl CommandContext<'_> {
         }
         self.question().log(Reason::Key, Context::Module, key, self.session.user().name());
         Err(CommandError::line("NOPERM No permissions to access a key"))
+    }
+
+    /// Whether the command that runs may use every key like that: patterns of SORT may name any.
+    pub fn may_use_all_keys(&self, argv: Argv<'_>, access: Access) -> bool {
+        let table = self.tenant.commands();
+        let user = self.session.user();
+        self.session.is_free()
+            || resolve(&table, argv).is_ok_and(|command| user.permits_with_all_keys(command, argv, access))
     }
 
     /// Log the client in as this user. `argv` is the command that asks for it.

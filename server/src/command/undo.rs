@@ -8,10 +8,13 @@
 //! A command of a module that runs below another one is undone alone when it fails. So what the outer one has recorded says nothing
 //! to it: it records the same key again.
 
+mod part;
+
 use hashbrown::HashTable;
 
-use crate::keyspace::{Cause, Db, Entry, Invalidations, Key, Locked, ShardId, Thresholds, ValueType};
+use crate::keyspace::{Cause, Db, Entry, Invalidations, Key, Locked, ShardId, ValueType};
 use crate::limits;
+pub use part::Part;
 
 /// What a module's command has changed so far.
 #[derive(Default)]
@@ -20,7 +23,7 @@ pub struct UndoLog {
     depth: u32,
     records: Vec<Record>,
     /// What the records of fields and members take; unlike those of keys there can be any number of the same.
-    field_bytes: usize,
+    part_bytes: usize,
     /// Positions of whole-key records by key, once there are too many to look through.
     index: HashTable<usize>,
     /// Where the command that runs began, or behind the last flush or swap: a copy from before says nothing about a key now.
@@ -38,14 +41,8 @@ pub struct Mark {
 enum Record {
     /// The key was like this.
     Key { db: usize, hash: u64, slot: u16, was: Was },
-    /// A field of a hash was like this, or was not there.
-    Field { db: usize, name: Box<[u8]>, hash: u64, slot: u16, field: Box<[u8]>, value: Option<Vec<u8>> },
-    /// A member of a sorted set had this score, or was not there.
-    Scored { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, score: Option<f64> },
-    /// This was a member of a set, or was not.
-    Member { db: usize, name: Box<[u8]>, hash: u64, slot: u16, member: Box<[u8]>, was_in: bool },
-    /// The object of a module's value is being changed; its bytes are as they were.
-    Object { db: usize, name: Box<[u8]>, hash: u64, slot: u16 },
+    /// A part of a value was like this.
+    Part { db: usize, name: Box<[u8]>, hash: u64, slot: u16, part: Part },
     /// The database was like this.
     Flush { db: usize, old: Vec<(ShardId, Db)> },
     /// These were exchanged.
@@ -116,36 +113,13 @@ impl UndoLog {
         self.push_key(Record::Key { db: index, hash: key.hash, slot: key.slot, was });
     }
 
-    /// A field of a hash that exists is about to be changed.
-    pub fn record_field(&mut self, index: usize, key: &Key<'_>, field: &[u8], value: Option<Vec<u8>>) {
+    /// A part of a value that exists is about to be changed.
+    pub fn record_part(&mut self, index: usize, key: &Key<'_>, part: Part) {
         if self.has_key(index, key) {
             return;
         }
-        let (name, field) = (key.bytes.into(), field.into());
-        let record = Record::Field { db: index, name, hash: key.hash, slot: key.slot, field, value };
-        self.field_bytes += record.field_bytes();
-        self.records.push(record);
-    }
-
-    /// A member is about to be added to a set that exists, or to be taken out of it.
-    pub fn record_member(&mut self, index: usize, key: &Key<'_>, member: &[u8], was_in: bool) {
-        if self.has_key(index, key) {
-            return;
-        }
-        let (name, member) = (key.bytes.into(), member.into());
-        let record = Record::Member { db: index, name, hash: key.hash, slot: key.slot, member, was_in };
-        self.field_bytes += record.field_bytes();
-        self.records.push(record);
-    }
-
-    /// A member of a sorted set that exists is about to be changed.
-    pub fn record_scored(&mut self, index: usize, key: &Key<'_>, member: &[u8], score: Option<f64>) {
-        if self.has_key(index, key) {
-            return;
-        }
-        let (name, member) = (key.bytes.into(), member.into());
-        let record = Record::Scored { db: index, name, hash: key.hash, slot: key.slot, member, score };
-        self.field_bytes += record.field_bytes();
+        let record = Record::Part { db: index, name: key.bytes.into(), hash: key.hash, slot: key.slot, part };
+        self.part_bytes += record.part_bytes();
         self.records.push(record);
     }
 
@@ -155,10 +129,7 @@ impl UndoLog {
         if self.depth > 1 {
             return self.record_key(index, key, db, now_ms);
         }
-        if !self.has_key(index, key) {
-            let name = key.bytes.into();
-            self.records.push(Record::Object { db: index, name, hash: key.hash, slot: key.slot });
-        }
+        self.record_part(index, key, Part::Object);
     }
 
     /// A database was emptied.
@@ -177,7 +148,7 @@ impl UndoLog {
         self.records.push(record);
         let len = self.records.len();
         if len > limits::UNDO_LOOKED_THROUGH {
-            // The index may have to be made: fields and others were pushed without it.
+            // The index may have to be made: parts and others were pushed without it.
             let first = if self.index.is_empty() { 0 } else { len - 1 };
             self.add_to_index(first);
         }
@@ -209,7 +180,7 @@ impl UndoLog {
         }
         while self.records.len() > mark.records {
             let Some(record) = self.records.pop() else { break };
-            self.field_bytes -= record.field_bytes();
+            self.part_bytes -= record.part_bytes();
             record.undo(keyspace);
         }
         self.index.clear();
@@ -241,13 +212,13 @@ impl UndoLog {
         }
         self.index.clear();
         self.since = 0;
-        self.field_bytes = 0;
+        self.part_bytes = 0;
         self.give_back_room();
     }
 
-    /// Heap bytes of what is recorded of fields.
-    pub fn field_bytes(&self) -> usize {
-        self.field_bytes
+    /// Heap bytes of what is recorded of parts.
+    pub fn part_bytes(&self) -> usize {
+        self.part_bytes
     }
 
     /// Whether nothing is recorded and no module's command runs.
@@ -268,11 +239,7 @@ impl UndoLog {
 impl Record {
     fn hash(&self) -> u64 {
         match self {
-            Self::Key { hash, .. }
-            | Self::Field { hash, .. }
-            | Self::Scored { hash, .. }
-            | Self::Member { hash, .. }
-            | Self::Object { hash, .. } => *hash,
+            Self::Key { hash, .. } | Self::Part { hash, .. } => *hash,
             Self::Flush { .. } | Self::Swap(..) => 0,
         }
     }
@@ -281,14 +248,12 @@ impl Record {
         matches!(self, Self::Key { db, was, .. } if *db == index && was.name() == key.bytes)
     }
 
-    /// Bytes of a field's or member's record; those of others do not count.
-    fn field_bytes(&self) -> usize {
+    /// Bytes of a part's record; those of others do not count.
+    fn part_bytes(&self) -> usize {
         match self {
-            Self::Field { name, field, value, .. } => {
-                size_of::<Self>() + name.len() + field.len() + value.as_ref().map_or(0, Vec::len)
-            }
-            Self::Scored { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
-            Self::Member { name, member, .. } => size_of::<Self>() + name.len() + member.len(),
+            // At most one for each key, and each key has an object.
+            Self::Part { part: Part::Object, .. } => 0,
+            Self::Part { name, part, .. } => size_of::<Self>() + name.len() + part.bytes(),
             _ => 0,
         }
     }
@@ -308,44 +273,10 @@ impl Record {
                     Was::Missing(_) => drop(keys.remove(&key, 0)),
                 }
             }
-            Self::Field { db, name, hash, slot, field, value } => {
-                let key = Key { bytes: &name, hash, slot };
-                let Some(keys) = keyspace.db(&key, db) else { return };
-                let Some(mut entry) = keys.revise(&key) else { return };
-                let Some(hash) = entry.hash() else { return };
-                match value {
-                    // With limits that force nothing, a hash stays in the form that it has.
-                    Some(value) => drop(hash.set(&field, &value, crate::keyspace::PackedLimits::default())),
-                    None => drop(hash.del(&field)),
-                }
-            }
-            Self::Scored { db, name, hash, slot, member, score } => {
-                let key = Key { bytes: &name, hash, slot };
-                let Some(keys) = keyspace.db(&key, db) else { return };
-                let Some(mut entry) = keys.revise(&key) else { return };
-                let Some(zset) = entry.zset() else { return };
-                match score {
-                    // It is large, and stays so whatever the limits are.
-                    Some(score) => drop(zset.set(&member, score, crate::keyspace::PackedLimits::default())),
-                    None => drop(zset.remove(&member)),
-                }
-            }
-            Self::Member { db, name, hash, slot, member, was_in } => {
-                let key = Key { bytes: &name, hash, slot };
-                let Some(keys) = keyspace.db(&key, db) else { return };
-                let Some(mut entry) = keys.revise(&key) else { return };
-                let Some(set) = entry.set() else { return };
-                // It is a table, which it stays with any limits.
-                if was_in {
-                    set.insert(&member, &Thresholds::default());
-                } else {
-                    set.remove(&member);
-                }
-            }
-            Self::Object { db, name, hash, slot } => {
+            Self::Part { db, name, hash, slot, part } => {
                 let key = Key { bytes: &name, hash, slot };
                 if let Some(keys) = keyspace.db(&key, db) {
-                    keys.set_live(&key, None);
+                    part.undo(keys, &key);
                 }
             }
             Self::Flush { db, old } => keyspace.unflush(db, old),
@@ -357,10 +288,7 @@ impl Record {
     fn tell_watchers(&self, keyspace: &mut Locked<'_>, told: &mut Invalidations) {
         let (db, name, hash, slot) = match self {
             Self::Key { db, hash, slot, was } => (db, was.name(), hash, slot),
-            Self::Field { db, name, hash, slot, .. }
-            | Self::Scored { db, name, hash, slot, .. }
-            | Self::Member { db, name, hash, slot, .. }
-            | Self::Object { db, name, hash, slot } => (db, &**name, hash, slot),
+            Self::Part { db, name, hash, slot, .. } => (db, &**name, hash, slot),
             Self::Flush { .. } => return keyspace.forget_tracked(told),
             Self::Swap(..) => return,
         };

@@ -6,6 +6,7 @@ use crate::keyspace::{Db, Encoding, EntryRef, Key, Zset};
 
 use super::error::CommandError;
 use super::keys::{Changed, Keys};
+use super::undo::Part;
 
 impl Keys<'_> {
     /// The database of a key, to change a member of its sorted set. Below a module's command the member's old score is kept
@@ -15,7 +16,7 @@ impl Keys<'_> {
             let zset = self.peek(key)?.and_then(EntryRef::zset);
             if let Some(zset) = zset.filter(|zset| zset.encoding() == Encoding::Skiplist) {
                 let old = zset.score(member);
-                self.scratch.undo.record_scored(self.db, key, member, old);
+                self.scratch.undo.record_part(self.db, key, Part::Scored(member.into(), old));
                 return self.db_of(key);
             }
         }
@@ -101,5 +102,82 @@ impl Keys<'_> {
         }
         self.modified(key, Class::ZSET, event);
         Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effects::Effects;
+    use crate::keyspace::{AccessClock, Keyspace, Thresholds};
+
+    /// Run below a module's command that fails, on a sorted set with so many members. What is left must be what was there.
+    fn undone(members: usize, run: impl FnOnce(&mut Keys<'_>, &Key<'_>)) -> usize {
+        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 1, AccessClock::Lru, 1)));
+        let (mut effects, mut scratch) = (Effects::default(), super::super::scratch::Scratch::default());
+        let mut locked = keyspace.lock_all();
+        let mut keys = Keys {
+            db: 0,
+            now_ms: 1000,
+            no_touch: false,
+            keeps_dead: false,
+            may_write: true,
+            notify: Class::NONE,
+            lazy_expire: false,
+            thresholds: &Thresholds::default(),
+            stats: Box::leak(Box::default()),
+            effects: &mut effects,
+            locked: &mut locked,
+            scratch: &mut scratch,
+        };
+        let key = Key::new(b"z");
+        let limits = keys.thresholds.zset;
+        let fill = |zset: &mut Zset| {
+            (0..members).for_each(|n| _ = zset.set(format!("m{n}").as_bytes(), n as f64, limits));
+        };
+        keys.change(&key, fill).expect("locked");
+        let seen = |keys: &mut Keys<'_>| -> Vec<(Vec<u8>, f64)> {
+            let zset = keys.peek_as::<Zset>(&key).expect("it is one").expect("it is there");
+            zset.iter().map(|(member, score)| (member.to_vec(), score)).collect()
+        };
+        let before = seen(&mut keys);
+        let mark = keys.scratch.undo.enter();
+        run(&mut keys, &key);
+        let recorded = keys.scratch.undo.part_bytes();
+        keys.scratch.undo.leave(mark);
+        keys.undo_to(mark);
+        assert_eq!(seen(&mut keys), before);
+        recorded
+    }
+
+    fn set(keys: &mut Keys<'_>, key: &Key<'_>, member: &[u8], score: f64) {
+        let limits = keys.thresholds.zset;
+        let change = |zset: &mut Zset| zset.set(member, score, limits);
+        keys.change_members(key, std::iter::once(member), change).expect("locked");
+    }
+
+    #[test]
+    fn members_are_undone_one_by_one_where_there_are_many() {
+        for members in [3, 500] {
+            let recorded = undone(members, |keys, key| {
+                set(keys, key, b"m1", 77.0);
+                set(keys, key, b"m1", -77.0);
+                set(keys, key, b"fresh", 5.0);
+                keys.remove_ranks(key, 1..3, "zremrangebyrank").expect("locked");
+            });
+            assert_eq!(recorded > 0, members == 500, "a small one is copied, a large one is not");
+        }
+    }
+
+    #[test]
+    fn one_that_goes_as_a_whole_comes_back_as_a_whole() {
+        for members in [3, 500] {
+            undone(members, |keys, key| {
+                set(keys, key, b"m1", 77.0);
+                keys.remove_ranks(key, 0..members, "zpopmin").expect("locked");
+                assert!(keys.peek(key).expect("locked").is_none());
+                set(keys, key, b"new", 1.0);
+            });
+        }
     }
 }

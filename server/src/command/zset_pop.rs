@@ -1,14 +1,15 @@
-//! Taking members from an end of a sorted set.
+//! Taking members from an end of a sorted set, and waiting for some.
 
-use crate::keyspace::{Key, Zset};
+use crate::keyspace::{Key, ValueType, Zset};
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
 
 use super::args;
+use super::blocking::{self, Until};
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
-use super::spec::{Access, Family, Find, KeySpec, access, key};
+use super::spec::{Access, Family, Find, KeySpec, access, key, keys};
 use super::zset::reply_header;
 
 const POP: Access = access::DELETE.with(Access::ACCESS);
@@ -30,6 +31,18 @@ pub const FAMILY: Family = Family {
             "7.0.0", "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.",
             "Returns the highest- or lowest-scoring members from one or more sorted sets after removing them. Deletes the sorted set if the last member was popped.",
             "numkeys key [key ...] MIN|MAX [COUNT count]"),
+        command!("BZPOPMIN", -3, WRITE | NOSCRIPT | BLOCKING | FAST, [keys(1, -2, 1, POP)], bzpopmin,
+            "5.0.0", "O(log(N)) with N being the number of elements in the sorted set.",
+            "Removes and returns the member with the lowest score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
+            "key [key ...] timeout"),
+        command!("BZPOPMAX", -3, WRITE | NOSCRIPT | BLOCKING | FAST, [keys(1, -2, 1, POP)], bzpopmax,
+            "5.0.0", "O(log(N)) with N being the number of elements in the sorted set.",
+            "Removes and returns the member with the highest score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
+            "key [key ...] timeout"),
+        command!("BZMPOP", -5, WRITE | BLOCKING | MOVABLE_KEYS, [KeySpec { access: POP, find: Find::Count { count: 2, first: 3, step: 1 }, notes: "" }], bzmpop,
+            "7.0.0", "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.",
+            "Removes and returns a member by score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
+            "timeout numkeys key [key ...] MIN|MAX [COUNT count]"),
     ],
 };
 
@@ -110,7 +123,7 @@ fn zpopmax(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 fn pop_one_key(ctx: &mut CommandContext<'_>, argv: Argv<'_>, end: End) -> CommandResult {
     let count = match argv.len() {
         2 => 1,
-        3 => args::unsigned_integer(argv.at(2), "ERR value is out of range, must be positive")?,
+        3 => args::unsigned(argv.at(2), "ERR value is out of range, must be positive")?,
         _ => return Err(CommandError::Syntax),
     };
     let key = ctx.key_at(argv, 1);
@@ -193,5 +206,46 @@ fn zmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if !MultiPop::parse(argv, 1)?.run(ctx, argv)? {
         ctx.reply.null_array();
     }
+    Ok(())
+}
+
+/// `BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]` -- O(K)+O(M*log(N)). As ZMPOP; waits for one of the keys.
+fn bzmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let pop = MultiPop::parse(argv, 2)?;
+    let timeout = blocking::timeout(argv.at(1))?;
+    if !pop.run(ctx, argv)? {
+        ctx.reply.null_array();
+        ctx.wait_for(pop.keys.map(|position| argv.at(position)), timeout, Until::Holds(ValueType::Zset));
+    }
+    Ok(())
+}
+
+/// `BZPOPMIN key [key ...] timeout` -- O(log(N)). The first key that has members, the one with the lowest score, and its score; null when
+/// the time is over.
+fn bzpopmin(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    pop_or_wait(ctx, argv, End::Min)
+}
+
+/// `BZPOPMAX key [key ...] timeout` -- O(log(N)). The same with the highest score.
+fn bzpopmax(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    pop_or_wait(ctx, argv, End::Max)
+}
+
+fn pop_or_wait(ctx: &mut CommandContext<'_>, argv: Argv<'_>, end: End) -> CommandResult {
+    let last = argv.len() - 1;
+    let timeout = blocking::timeout(argv.at(last))?;
+    for position in 1..last {
+        let key = ctx.key_at(argv, position);
+        let header = |reply: &mut ReplyWriter, _| {
+            reply.array_header(3);
+            reply.bulk(key.bytes);
+        };
+        if pop(&mut ctx.keys, ctx.reply, &key, end, 1, false, header)? > 0 {
+            ctx.keys.propagate(&[end.command(), key.bytes]);
+            return Ok(());
+        }
+    }
+    ctx.reply.null_array();
+    ctx.wait_for((1..last).map(|position| argv.at(position)), timeout, Until::Holds(ValueType::Zset));
     Ok(())
 }

@@ -237,6 +237,10 @@ config! {
     zset_max_listpack_entries: usize = "zset-max-listpack-entries",
     /// The longest member of a compact sorted set.
     zset_max_listpack_value: usize = "zset-max-listpack-value",
+    /// The most bytes of a stream's block.
+    stream_node_max_bytes: usize = "stream-node-max-bytes",
+    /// The most entries of a stream's block.
+    stream_node_max_entries: usize = "stream-node-max-entries",
     /// The longest sparse HyperLogLog.
     hll_sparse_max_bytes: usize = "hll-sparse-max-bytes",
 

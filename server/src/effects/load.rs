@@ -102,7 +102,10 @@ pub fn load_rdb<R: Read>(
     let mut loader = Loader::new(server, &config, target, options);
     let mut reader = Reader::new(source);
     reader.check_checksum(config.rdbchecksum);
-    reader.set_now(loader.now_ms);
+    // Commands that follow may have been about fields that have expired since.
+    if !loader.options.preamble {
+        reader.set_now(loader.now_ms);
+    }
     loop {
         let more = match reader.next()? {
             Item::Entry(entry) => loader.entry(entry),
@@ -122,11 +125,9 @@ pub fn load_rdb<R: Read>(
     loader.progress(reader.offset());
     loader.figures.bytes = reader.offset();
     loader.end(reader.empty_keys());
-    let (gone, lost) = (reader.fields_expired(), reader.field_expiries_lost());
-    if gone > 0 || lost > 0 {
-        tracing::warn!(
-            "{gone} fields of hashes had expired, and {lost} lost their expiry: nothing here keeps one"
-        );
+    let gone = reader.fields_expired();
+    if gone > 0 {
+        tracing::info!("{gone} fields of hashes had expired");
     }
     Ok((loader.figures, reader.into_rest()))
 }

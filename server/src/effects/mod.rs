@@ -13,7 +13,7 @@ pub mod rdb_file;
 pub mod save;
 pub mod tracking;
 
-use crate::keyspace::Invalidations;
+use crate::keyspace::{ExpiredFields, Invalidations};
 use crate::limits;
 use crate::net::argv::Argv;
 use notify::{Class, KeyEvent};
@@ -52,6 +52,9 @@ pub struct Mark {
 
 /// The event of a key whose time has come.
 const EXPIRED: &str = "expired";
+
+/// The event of a hash of which fields' time has come.
+const FIELDS_EXPIRED: &str = "hexpired";
 
 /// A key that is gone although no command deleted it.
 #[derive(Debug, Clone, Copy)]
@@ -109,7 +112,8 @@ impl Effects {
         let mut at = 0;
         self.events.retain(|event| {
             at += 1;
-            at <= mark.events || event.name == EXPIRED && gone(event.db, &event.key)
+            let stays = event.name == FIELDS_EXPIRED || event.name == EXPIRED && gone(event.db, &event.key);
+            at <= mark.events || stays
         });
         self.messages.truncate(mark.messages);
     }
@@ -124,6 +128,15 @@ impl Effects {
     pub fn key_gone(&mut self, mask: Class, gone: &Gone<'_>) {
         self.event(mask, gone.class, gone.event, gone.db, gone.key);
         self.propagation.record_gone(gone.db, gone.key, gone.lazily);
+    }
+
+    /// Record that fields of a hash were found expired, and perhaps the hash with them.
+    pub fn fields_gone(&mut self, mask: Class, db: usize, expired: &ExpiredFields) {
+        self.event(mask, Class::HASH, FIELDS_EXPIRED, db, &expired.key);
+        if expired.emptied.is_some() {
+            self.event(mask, Class::GENERIC, "del", db, &expired.key);
+        }
+        self.propagation.record_fields_gone(db, &expired.key, &expired.fields);
     }
 
     /// Record a module's command as itself, with what makes its replay exact. What it has recorded since `since` is dropped: it

@@ -25,8 +25,18 @@ struct Record {
     db: usize,
     /// Where it ends.
     end: usize,
-    /// It deletes a key that was found expired, and this is how long the key's name is, which stands at the command's end.
-    expired: Option<usize>,
+    expired: Expired,
+}
+
+/// Whether a command repeats that something was found expired, which is so whether or not the command that found it succeeds.
+#[derive(Debug, Clone, Copy)]
+enum Expired {
+    /// It repeats something else.
+    Nothing,
+    /// It deletes a key, and this is how long the key's name is, which stands at the command's end.
+    Key(usize),
+    /// It deletes fields of a hash.
+    Fields,
 }
 
 /// Where `Propagation` stood.
@@ -76,7 +86,7 @@ impl Propagation {
         self.said = self.said.wrapping_add(1);
         if args.len() != 0 {
             put_command(&mut self.bytes, args);
-            self.records.push(Record { db, end: self.bytes.len(), expired: None });
+            self.records.push(Record { db, end: self.bytes.len(), expired: Expired::Nothing });
         }
     }
 
@@ -90,7 +100,17 @@ impl Propagation {
         if self.on {
             let name: &[u8] = if lazily { b"UNLINK" } else { b"DEL" };
             put_command(&mut self.bytes, [name, key].into_iter());
-            self.records.push(Record { db, end: self.bytes.len(), expired: Some(key.len()) });
+            self.records.push(Record { db, end: self.bytes.len(), expired: Expired::Key(key.len()) });
+        }
+    }
+
+    /// Record that fields of a hash were found expired.
+    pub fn record_fields_gone(&mut self, db: usize, key: &[u8], fields: &[Box<[u8]>]) {
+        if self.on {
+            let args: Vec<&[u8]> =
+                [&b"HDEL"[..], key].into_iter().chain(fields.iter().map(|f| &**f)).collect();
+            put_command(&mut self.bytes, args.into_iter());
+            self.records.push(Record { db, end: self.bytes.len(), expired: Expired::Fields });
         }
     }
 
@@ -107,12 +127,18 @@ impl Propagation {
         for record in taken {
             let command = &bytes[start - base..record.end - base];
             start = record.end;
-            if let Some(len) = record.expired {
-                let key = &command[command.len() - END.len() - len..command.len() - END.len()];
-                if gone(record.db, key) {
-                    self.bytes.extend_from_slice(command);
-                    self.records.push(Record { end: self.bytes.len(), ..record });
+            let stays = match record.expired {
+                Expired::Nothing => false,
+                Expired::Key(len) => {
+                    let key = &command[command.len() - END.len() - len..command.len() - END.len()];
+                    gone(record.db, key)
                 }
+                // What is undone is older than what the command has found.
+                Expired::Fields => true,
+            };
+            if stays {
+                self.bytes.extend_from_slice(command);
+                self.records.push(Record { end: self.bytes.len(), ..record });
             }
         }
     }
@@ -221,7 +247,7 @@ impl Propagation {
             self.bytes.extend_from_slice(arg);
             self.bytes.extend_from_slice(END);
         }
-        self.records.push(Record { db, end: self.bytes.len(), expired: None });
+        self.records.push(Record { db, end: self.bytes.len(), expired: Expired::Nothing });
     }
 }
 

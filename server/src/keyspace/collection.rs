@@ -6,6 +6,7 @@ use super::entry_ref::EntryRef;
 use super::hash::Hash;
 use super::list::List;
 use super::set::Set;
+use super::stream::Stream;
 use super::value::Value;
 use super::zset::Zset;
 
@@ -25,7 +26,7 @@ pub trait Collection: Default + Sized {
 }
 
 macro_rules! collection {
-    ($($name:ident $method:ident;)+) => {$(
+    ($($name:ident $method:ident $is_nothing:ident;)+) => {$(
         impl Collection for $name {
             #[inline]
             fn of(entry: EntryRef<'_>) -> Option<&Self> {
@@ -43,15 +44,16 @@ macro_rules! collection {
 
             #[inline]
             fn is_nothing(&self) -> bool {
-                self.is_empty()
+                self.$is_nothing()
             }
         }
     )+};
 }
 
 collection! {
-    Hash hash;
-    List list;
-    Set set;
-    Zset zset;
+    Hash hash is_empty;
+    List list is_empty;
+    Set set is_empty;
+    Zset zset is_empty;
+    Stream stream is_nothing;
 }

@@ -3,6 +3,7 @@
 //! the caller, who raises its event and drops it after unlocking.
 //! Nothing here waits, logs, reads a clock or knows a client; what follows from a write is in `effects`.
 
+use std::collections::BTreeSet;
 use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
@@ -12,6 +13,7 @@ use super::bits;
 use super::entry::{Entry, EntryMut};
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
+use super::hash::Hash;
 use super::key::{self, Key};
 use super::module_value::Live;
 use super::snapshot::Part;
@@ -52,11 +54,26 @@ pub enum Overwritten {
     Other(Entry),
 }
 
+/// Fields of a hash that were found dead.
+#[derive(Debug)]
+pub struct ExpiredFields {
+    /// The name of the hash.
+    pub key: Box<[u8]>,
+    /// The fields.
+    pub fields: Vec<Box<[u8]>>,
+    /// The hash, if they were its last: its key is gone.
+    pub emptied: Option<Entry>,
+}
+
 /// The keys of one database in one shard.
 pub struct Db {
     pub(super) table: Table<Entry>,
     /// Found dead since the caller last looked.
     expired: Vec<Entry>,
+    /// The same of fields.
+    expired_fields: Vec<ExpiredFields>,
+    /// When the first field of a hash expires, and the hash; one for each hash that has such fields.
+    field_times: FieldTimes,
     /// What the entries occupy.
     account: Account,
     access: AccessClock,
@@ -68,11 +85,29 @@ pub struct Db {
     pub(super) part: Option<Box<Part>>,
 }
 
+type FieldTimes = BTreeSet<(u64, Box<[u8]>)>;
+
+/// When the first field of a value expires, if it is a hash with such fields.
+#[inline]
+fn field_time(entry: EntryRef<'_>) -> Option<u64> {
+    entry.hash().and_then(Hash::next_expiry)
+}
+
+#[inline]
+fn retime(times: &mut FieldTimes, key: &[u8], before: Option<u64>, after: Option<u64>) {
+    if before != after {
+        before.map(|at| times.remove(&(at, key.into())));
+        after.map(|at| times.insert((at, key.into())));
+    }
+}
+
 /// An entry that is edited in place. When it is let go, the database's memory is counted anew.
 pub struct Edited<'a> {
     entry: EntryMut<'a>,
     account: &'a mut Account,
     before: Account,
+    field_times: &'a mut FieldTimes,
+    field_time: Option<u64>,
 }
 
 impl<'a> Deref for Edited<'a> {
@@ -93,6 +128,8 @@ impl Drop for Edited<'_> {
     fn drop(&mut self) {
         self.account.add(self.entry.as_ref());
         self.account.remove(self.before);
+        let entry = self.entry.as_ref();
+        retime(self.field_times, entry.key(), self.field_time, field_time(entry));
     }
 }
 
@@ -103,6 +140,8 @@ impl Db {
         Db {
             table: Table::default(),
             expired: Vec::new(),
+            expired_fields: Vec::new(),
+            field_times: BTreeSet::new(),
             account: Account::default(),
             access,
             random: seed,
@@ -142,7 +181,7 @@ impl Db {
 
     /// Heap bytes of the table itself.
     pub fn table_bytes(&self) -> usize {
-        self.table.memory()
+        self.table.memory() + self.field_times.len() * 2 * size_of::<(u64, Box<[u8]>)>()
     }
 
     /// What the access clocks of this database record.
@@ -163,6 +202,9 @@ impl Db {
             self.expire_at_place(place);
             return None;
         }
+        if field_time(self.table.at(place)).is_some_and(|at| at <= now_ms) {
+            return self.expire_fields_at(place, now_ms, usize::MAX);
+        }
         Some(place)
     }
 
@@ -172,11 +214,25 @@ impl Db {
         self.expired.push(entry);
     }
 
+    /// Takes dead fields out of a hash, and the hash if nothing is left of it.
+    #[cold]
+    fn expire_fields_at(&mut self, place: Place, now_ms: u64, max: usize) -> Option<Place> {
+        let fields = self.edit(place, |entry| {
+            entry.as_mut().hash().map(|hash| hash.take_expired(now_ms, max)).unwrap_or_default()
+        });
+        let entry = self.table.at(place);
+        let (key, is_empty) = (entry.key().into(), entry.hash().is_some_and(Hash::is_empty));
+        let emptied = is_empty.then(|| self.take(place));
+        self.expired_fields.push(ExpiredFields { key, fields, emptied });
+        (!is_empty).then_some(place)
+    }
+
     /// Takes an entry out and its memory off the account.
     fn take(&mut self, place: Place) -> Entry {
         self.preserve(place);
         let entry = self.table.remove_at(place);
         self.account.subtract(entry.as_ref());
+        retime(&mut self.field_times, entry.as_ref().key(), field_time(entry.as_ref()), None);
         entry
     }
 
@@ -243,8 +299,9 @@ impl Db {
         self.preserve(place);
         let entry = self.table.at_mut(place);
         Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
-        let before = Account::of(entry.as_ref());
-        Some(Edited { entry, account: &mut self.account, before })
+        let (before, field_time) = (Account::of(entry.as_ref()), field_time(entry.as_ref()));
+        let Self { account, field_times, .. } = self;
+        Some(Edited { entry, account, before, field_times, field_time })
     }
 
     /// The same, dead or alive, for whoever puts a value into another form: that is no access.
@@ -252,8 +309,9 @@ impl Db {
         let place = self.table.find(key.hash, key.bytes)?;
         self.preserve(place);
         let entry = self.table.at_mut(place);
-        let before = Account::of(entry.as_ref());
-        Some(Edited { entry, account: &mut self.account, before })
+        let (before, field_time) = (Account::of(entry.as_ref()), field_time(entry.as_ref()));
+        let Self { account, field_times, .. } = self;
+        Some(Edited { entry, account, before, field_times, field_time })
     }
 
     /// Whether a key is there and alive.
@@ -276,12 +334,22 @@ impl Db {
     /// Whether `take_expired` has something to give.
     #[inline]
     pub fn has_expired(&self) -> bool {
-        !self.expired.is_empty()
+        !self.expired.is_empty() || !self.expired_fields.is_empty()
     }
 
     /// The entries that lookups found dead since the last call, oldest first.
     pub fn take_expired(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.expired)
+    }
+
+    /// The fields that lookups and active expiry found dead since the last call, oldest first.
+    pub fn take_expired_fields(&mut self) -> Vec<ExpiredFields> {
+        std::mem::take(&mut self.expired_fields)
+    }
+
+    /// Whether a hash has fields that expire.
+    pub fn has_volatile_fields(&self) -> bool {
+        !self.field_times.is_empty()
     }
 
     /// Asks for the cache line of the slots where a key belongs. First stage of a batch.
@@ -502,20 +570,23 @@ impl Db {
     fn add(&mut self, hash: u64, entry: Entry) -> Place {
         entry.as_ref().set_snapshot_mark(self.mark);
         self.account.add(entry.as_ref());
+        retime(&mut self.field_times, entry.as_ref().key(), None, field_time(entry.as_ref()));
         self.table.insert(hash, entry)
     }
 
     /// Changes an entry and the account of memory.
     #[inline]
     fn edit<R>(&mut self, place: Place, edit: impl FnOnce(&mut Entry) -> R) -> R {
-        let Db { table, account, mark, part, .. } = self;
+        let Db { table, account, mark, part, field_times, .. } = self;
         table.update(place, |entry| {
             if let Some(part) = part {
                 part.preserve(entry.as_ref(), *mark);
             }
             account.subtract(entry.as_ref());
+            let before = field_time(entry.as_ref());
             let result = edit(entry);
             account.add(entry.as_ref());
+            retime(field_times, entry.as_ref().key(), before, field_time(entry.as_ref()));
             // It may be another block now.
             entry.as_ref().set_snapshot_mark(*mark);
             result
@@ -565,14 +636,35 @@ impl Db {
         cursor: &mut u64,
         mut f: impl FnMut(Entry),
     ) -> usize {
-        let Db { table, account, mark, part, .. } = self;
+        let Db { table, account, mark, part, field_times, .. } = self;
         table.expire(now_ms, budget, cursor, |entry| {
             if let Some(part) = part {
                 part.preserve(entry.as_ref(), *mark);
             }
             account.subtract(entry.as_ref());
+            retime(field_times, entry.as_ref().key(), field_time(entry.as_ref()), None);
             f(entry);
         })
+    }
+
+    /// Active expiry of fields: takes up to `max` of those that died by `now_ms` out of their hashes, for `take_expired_fields`. True if
+    /// there may be more.
+    pub fn expire_fields(&mut self, now_ms: u64, max: usize) -> bool {
+        let mut left = max;
+        while let Some((at, name)) = self.field_times.first()
+            && *at <= now_ms
+        {
+            if left == 0 {
+                return true;
+            }
+            let name = name.clone();
+            match self.table.find(key::hash(&name), &name) {
+                Some(place) => _ = self.expire_fields_at(place, now_ms, left),
+                None => _ = self.field_times.pop_first(),
+            }
+            left -= self.expired_fields.last().map_or(1, |last| last.fields.len().max(1)).min(left);
+        }
+        false
     }
 
     /// Shows `f` up to `n` random entries, to choose one of them for eviction; see `evict::Choose`.

@@ -9,7 +9,7 @@
 //! `meta` holds the access clock (24 bits, see `evict`), the kind, whether there is an expiry, and a mark for `snapshot`;
 //! `expire at` (ms) stands there only if there is one. `object` depends on the kind: the length of an inline string, whose bytes
 //! follow the key; an integer; the address of a raw string's buffer, whose length and capacity stand before the
-//! key; the address of a collection, of a module's value or of an opaque one. The size of a block follows from these alone: it is always the allocator's size
+//! key; the address of a collection or of a module's value. The size of a block follows from these alone: it is always the allocator's size
 //! class for what is in it, and a string that is overwritten by one of the same class stays where it is.
 //!
 //! This file and `entry_ref` are about memory and have the `unsafe` in them; what an entry means is in `db`.
@@ -24,13 +24,14 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use super::block::Block;
 use super::entry_ref::{
     CLOCK_SHIFT, EntryRef, HAS_EXPIRE, Header, KIND_HASH, KIND_INLINE, KIND_INT, KIND_LIST, KIND_MASK,
-    KIND_MODULE, KIND_OPAQUE, KIND_RAW, KIND_SET, KIND_ZSET, block_bytes, key_offset,
+    KIND_MODULE, KIND_RAW, KIND_SET, KIND_STREAM, KIND_ZSET, block_bytes, key_offset,
 };
 use super::hash::Hash;
 use super::list::List;
 use super::module_value::ModuleValue;
 use super::set::Set;
-use super::value::{Opaque, StringRef, Value, canonical_int};
+use super::stream::Stream;
+use super::value::{StringRef, Value, canonical_int};
 use super::zset::Zset;
 use crate::limits::{INLINE_VALUE_BYTES_MAX, KEY_BYTES_MAX};
 
@@ -44,7 +45,7 @@ pub(super) enum Payload<'a> {
     Zset(Box<Zset>),
     Hash(Box<Hash>),
     Module(Box<ModuleValue>),
-    Opaque(Box<Opaque>),
+    Stream(Box<Stream>),
 }
 
 impl<'a> Payload<'a> {
@@ -70,7 +71,7 @@ impl<'a> Payload<'a> {
             Payload::Zset(_) => KIND_ZSET,
             Payload::Hash(_) => KIND_HASH,
             Payload::Module(_) => KIND_MODULE,
-            Payload::Opaque(_) => KIND_OPAQUE,
+            Payload::Stream(_) => KIND_STREAM,
         }
     }
 
@@ -143,6 +144,13 @@ impl<'a> EntryMut<'a> {
         unsafe { self.boxed(KIND_ZSET) }
     }
 
+    /// The value, if it is a stream.
+    #[inline]
+    pub fn stream(&mut self) -> Option<&mut Stream> {
+        // SAFETY: this kind has a stream.
+        unsafe { self.boxed(KIND_STREAM) }
+    }
+
     /// The value, if it is of a module's type.
     #[inline]
     pub fn module(&mut self) -> Option<&mut ModuleValue> {
@@ -195,7 +203,7 @@ impl Entry {
             Value::Zset(zset) => Payload::Zset(zset),
             Value::Hash(hash) => Payload::Hash(hash),
             Value::Module(value) => Payload::Module(value),
-            Value::Opaque(value) => Payload::Opaque(value),
+            Value::Stream(value) => Payload::Stream(value),
         };
         Entry::build(key, clock, expire_at, payload)
     }
@@ -293,7 +301,7 @@ impl Entry {
                 Payload::Zset(zset) => Value::Zset(zset),
                 Payload::Hash(hash) => Value::Hash(hash),
                 Payload::Module(value) => Value::Module(value),
-                Payload::Opaque(value) => Value::Opaque(value),
+                Payload::Stream(value) => Value::Stream(value),
                 Payload::Inline(_) | Payload::Int(_) => unreachable!("these kinds have an object"),
             },
             _ => self.as_ref().to_value(),
@@ -387,7 +395,7 @@ impl Entry {
             Payload::Zset(zset) => Box::into_raw(zset).expose_provenance() as u64,
             Payload::Hash(hash) => Box::into_raw(hash).expose_provenance() as u64,
             Payload::Module(value) => Box::into_raw(value).expose_provenance() as u64,
-            Payload::Opaque(value) => Box::into_raw(value).expose_provenance() as u64,
+            Payload::Stream(value) => Box::into_raw(value).expose_provenance() as u64,
         };
         // SAFETY: the header is live and ours alone; the field is written through a raw pointer.
         unsafe { (&raw mut (*self.0.as_ptr()).object).write(object) };
@@ -414,8 +422,8 @@ impl Entry {
             KIND_HASH => Payload::Hash(unsafe { self.take_box() }),
             // SAFETY: this kind has a module's value.
             KIND_MODULE => Payload::Module(unsafe { self.take_box() }),
-            // SAFETY: this kind has an opaque value.
-            KIND_OPAQUE => Payload::Opaque(unsafe { self.take_box() }),
+            // SAFETY: this kind has a stream.
+            KIND_STREAM => Payload::Stream(unsafe { self.take_box() }),
             _ => unreachable!("inline strings and integers have no object of their own"),
         }
     }

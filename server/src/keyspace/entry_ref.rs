@@ -13,7 +13,8 @@ use super::key;
 use super::list::List;
 use super::module_value::ModuleValue;
 use super::set::Set;
-use super::value::{Encoding, Opaque, StringRef, Value, ValueType};
+use super::stream::Stream;
+use super::value::{Encoding, StringRef, Value, ValueType};
 use super::zset::Zset;
 use crate::limits::EMBSTR_BYTES_MAX;
 
@@ -33,7 +34,7 @@ pub(super) const KIND_INT: u32 = 1;
 pub(super) const KIND_RAW: u32 = 2;
 pub(super) const KIND_HASH: u32 = 3;
 pub(super) const KIND_MODULE: u32 = 4;
-pub(super) const KIND_OPAQUE: u32 = 5;
+pub(super) const KIND_STREAM: u32 = 5;
 pub(super) const KIND_LIST: u32 = 6;
 pub(super) const KIND_SET: u32 = 7;
 pub(super) const KIND_ZSET: u32 = 8;
@@ -131,7 +132,7 @@ impl<'a> EntryRef<'a> {
             KIND_LIST => ValueType::List,
             KIND_SET => ValueType::Set,
             KIND_ZSET => ValueType::Zset,
-            KIND_OPAQUE => self.opaque().map_or(ValueType::Hash, |opaque| opaque.value_type),
+            KIND_STREAM => ValueType::Stream,
             _ => ValueType::Hash,
         }
     }
@@ -154,7 +155,7 @@ impl<'a> EntryRef<'a> {
             KIND_LIST => self.list().map_or(Encoding::Hashtable, List::encoding),
             KIND_SET => self.set().map_or(Encoding::Hashtable, Set::encoding),
             KIND_ZSET => self.zset().map_or(Encoding::Hashtable, Zset::encoding),
-            KIND_OPAQUE => self.opaque().map_or(Encoding::Hashtable, Opaque::encoding),
+            KIND_STREAM => Encoding::Stream,
             _ => self.hash().map_or(Encoding::Hashtable, Hash::encoding),
         }
     }
@@ -212,11 +213,11 @@ impl<'a> EntryRef<'a> {
         unsafe { self.boxed(KIND_MODULE) }
     }
 
-    /// The value, if it is of a native type without commands.
+    /// The value, if it is a stream.
     #[inline]
-    pub fn opaque(self) -> Option<&'a Opaque> {
-        // SAFETY: this kind has an opaque value.
-        unsafe { self.boxed(KIND_OPAQUE) }
+    pub fn stream(self) -> Option<&'a Stream> {
+        // SAFETY: this kind has a stream.
+        unsafe { self.boxed(KIND_STREAM) }
     }
 
     /// What the entry has in a box of its own, if it is of this kind.
@@ -296,7 +297,7 @@ impl<'a> EntryRef<'a> {
                 KIND_SET => self.set().map_or(0, Set::memory),
                 KIND_ZSET => self.zset().map_or(0, Zset::memory),
                 KIND_MODULE => self.module().map_or(0, ModuleValue::memory),
-                KIND_OPAQUE => self.opaque().map_or(0, Opaque::memory),
+                KIND_STREAM => self.stream().map_or(0, Stream::memory),
                 _ => 0,
             }
     }
@@ -312,7 +313,7 @@ impl<'a> EntryRef<'a> {
             Payload::Zset(zset) => Value::Zset(zset),
             Payload::Hash(hash) => Value::Hash(hash),
             Payload::Module(value) => Value::Module(value),
-            Payload::Opaque(value) => Value::Opaque(value),
+            Payload::Stream(stream) => Value::Stream(stream),
         }
     }
 
@@ -331,7 +332,7 @@ impl<'a> EntryRef<'a> {
             KIND_SET => Payload::Set(Box::new(self.set().expect(owned).clone())),
             KIND_ZSET => Payload::Zset(Box::new(self.zset().expect(owned).clone())),
             KIND_MODULE => Payload::Module(Box::new(self.module().expect(owned).clone())),
-            KIND_OPAQUE => Payload::Opaque(Box::new(self.opaque().expect(owned).clone())),
+            KIND_STREAM => Payload::Stream(Box::new(self.stream().expect(owned).clone())),
             _ => match self.string().expect(owned) {
                 StringRef::Bytes(bytes) => Payload::Inline(bytes),
                 StringRef::Int(number) => Payload::Int(number),

@@ -2,7 +2,10 @@
 //! beats any table in memory and up to some hundred fields in time; a large one is a table whose blocks are entries as a
 //! database has them. It never goes back to the packed form, as in Redis.
 //!
-//! The packed form (`packed`) is a run of field, value, field, value ..., in the order of insertion. A field's own expiry would be the expiry that an entry has already; the packed form then needs a third item.
+//! The packed form (`packed`) is a run of field, value, field, value ..., in the order of insertion. A field's own expiry is the expiry that its entry has in the table: the first one turns a packed hash into a table, so
+//! that hashes without them pay nothing. The table keeps its times in order; with them `db` takes out the fields that are due whenever
+//! it finds the hash, before anybody can see it, and active expiry finds those that nobody asks for. A field that is set anew loses its
+//! expiry, unless the caller says that it is to keep it. Files have it in the form of Redis 7.4, see `effects::rdb::value`.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -10,11 +13,11 @@ use std::ops::Range;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-use super::entry::Entry;
 use super::entry_ref::EntryRef;
+use super::fields::Fields;
 use super::key;
 use super::packed;
-use super::table::{Table, below};
+use super::table::below;
 use super::thresholds::PackedLimits;
 use super::value::{Encoding, StringRef};
 
@@ -24,12 +27,6 @@ pub struct Hash(Form);
 enum Form {
     Packed { bytes: Vec<u8>, len: u32 },
     Table(Box<Fields>),
-}
-
-struct Fields {
-    table: Table<Entry>,
-    /// Sum of `Entry::memory` of the fields.
-    bytes: usize,
 }
 
 impl Default for Hash {
@@ -78,7 +75,7 @@ impl Hash {
     pub fn len(&self) -> usize {
         match &self.0 {
             Form::Packed { len, .. } => *len as usize,
-            Form::Table(fields) => fields.table.len(),
+            Form::Table(fields) => fields.table().len(),
         }
     }
 
@@ -100,7 +97,7 @@ impl Hash {
     pub fn get(&self, field: &[u8]) -> Option<StringRef<'_>> {
         match &self.0 {
             Form::Packed { bytes, .. } => Items::find(bytes, field).map(|item| StringRef::Bytes(item.value)),
-            Form::Table(fields) => fields.table.get(key::hash(field), field).and_then(EntryRef::string),
+            Form::Table(fields) => fields.table().get(key::hash(field), field).and_then(EntryRef::string),
         }
     }
 
@@ -114,8 +111,17 @@ impl Hash {
         self.get(field).map_or(0, StringRef::len)
     }
 
-    /// Sets a field. True if it is new.
+    /// Sets a field, which then has no expiry. True if it is new.
     pub fn set(&mut self, field: &[u8], value: &[u8], limits: PackedLimits) -> bool {
+        self.set_and(field, value, limits, false)
+    }
+
+    /// The same, and an expiry stays.
+    pub fn set_value(&mut self, field: &[u8], value: &[u8], limits: PackedLimits) -> bool {
+        self.set_and(field, value, limits, true)
+    }
+
+    fn set_and(&mut self, field: &[u8], value: &[u8], limits: PackedLimits, keep_expiry: bool) -> bool {
         if let Form::Packed { bytes, len } = &mut self.0 {
             let known = Items::find(bytes, field).map(|item| item.value_at);
             let fits = field.len() <= limits.value && value.len() <= limits.value;
@@ -133,7 +139,56 @@ impl Hash {
             self.unpack();
         }
         let Form::Table(fields) = &mut self.0 else { unreachable!("`unpack` made it a table") };
-        fields.set(field, value)
+        fields.set(field, value, keep_expiry)
+    }
+
+    /// When a field expires, if it ever does; the outer option is empty if there is no such field.
+    pub fn expire_at(&self, field: &[u8]) -> Option<Option<u64>> {
+        match &self.0 {
+            Form::Packed { bytes, .. } => Items::find(bytes, field).map(|_| None),
+            Form::Table(fields) => fields.expire_at(field),
+        }
+    }
+
+    /// Sets or removes the expiry of a field. False if there is no such field.
+    pub fn set_expire(&mut self, field: &[u8], expire_at: Option<u64>) -> bool {
+        if let Form::Packed { bytes, .. } = &self.0 {
+            if Items::find(bytes, field).is_none() {
+                return false;
+            }
+            if expire_at.is_none() {
+                return true;
+            }
+            self.unpack();
+        }
+        let Form::Table(fields) = &mut self.0 else { unreachable!("`unpack` made it a table") };
+        fields.set_expire(field, expire_at)
+    }
+
+    /// When the first of its fields expires; none if none does.
+    #[inline]
+    pub fn next_expiry(&self) -> Option<u64> {
+        match &self.0 {
+            Form::Packed { .. } => None,
+            Form::Table(fields) => fields.next_expiry(),
+        }
+    }
+
+    /// Takes out up to `max` fields that died by `now_ms`, those that died first before the others.
+    pub fn take_expired(&mut self, now_ms: u64, max: usize) -> Vec<Box<[u8]>> {
+        match &mut self.0 {
+            Form::Packed { .. } => Vec::new(),
+            Form::Table(fields) => fields.take_expired(now_ms, max),
+        }
+    }
+
+    /// Fields with their times, the earliest first.
+    pub fn expiries(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        let fields = match &self.0 {
+            Form::Packed { .. } => None,
+            Form::Table(fields) => Some(fields),
+        };
+        fields.into_iter().flat_map(|fields| fields.expiries())
     }
 
     /// Removes a field. True if it was there.
@@ -154,8 +209,22 @@ impl Hash {
     pub fn iter(&self) -> HashIter<'_> {
         match &self.0 {
             Form::Packed { bytes, .. } => HashIter::Packed(Items::of(bytes)),
-            Form::Table(fields) => HashIter::Table(Box::new(fields.table.iter().map(pair))),
+            Form::Table(fields) => HashIter::Table(Box::new(fields.table().iter().map(pair))),
         }
+    }
+
+    /// The same, each with the time at which it expires, if it does.
+    pub fn iter_with_expiry(&self) -> impl Iterator<Item = (&[u8], StringRef<'_>, Option<u64>)> {
+        let (packed, table) = match &self.0 {
+            Form::Packed { bytes, .. } => (Some(Items::of(bytes)), None),
+            Form::Table(fields) => (None, Some(fields.table().iter())),
+        };
+        let packed = packed.into_iter().flatten();
+        let packed = packed.map(|item| (item.field, StringRef::Bytes(item.value), None));
+        packed.chain(table.into_iter().flatten().map(|entry| {
+            let (field, value) = pair(entry);
+            (field, value, entry.expire_at())
+        }))
     }
 
     /// One step of HSCAN, with the guarantees of `Table::scan`. A packed hash is reported whole.
@@ -165,7 +234,7 @@ impl Hash {
                 self.iter().for_each(|(field, value)| f(field, value));
                 0
             }
-            Form::Table(fields) => fields.table.scan(cursor, count, |entry| {
+            Form::Table(fields) => fields.table().scan(cursor, count, |entry| {
                 let (field, value) = pair(entry);
                 f(field, value);
             }),
@@ -177,7 +246,7 @@ impl Hash {
         match &self.0 {
             Form::Packed { len, .. } if *len > 0 => self.iter().nth(below(rng, *len as usize)),
             Form::Packed { .. } => None,
-            Form::Table(fields) => fields.table.random(rng).map(pair),
+            Form::Table(fields) => fields.table().random(rng).map(pair),
         }
     }
 
@@ -190,7 +259,7 @@ impl Hash {
                 let mut seen = HashSet::with_capacity(n);
                 let mut drawn = Vec::with_capacity(n);
                 while drawn.len() < n {
-                    let Some(entry) = fields.table.random(rng) else { break };
+                    let Some(entry) = fields.table().random(rng) else { break };
                     if seen.insert(entry.key().as_ptr()) {
                         drawn.push(pair(entry));
                     }
@@ -218,7 +287,7 @@ impl Hash {
                 let all: Vec<_> = self.iter().collect();
                 (0..n).map(|_| all[below(rng, all.len())]).collect()
             }
-            Form::Table(fields) => (0..n).map_while(|_| fields.table.random(rng)).map(pair).collect(),
+            Form::Table(fields) => (0..n).map_while(|_| fields.table().random(rng)).map(pair).collect(),
         }
     }
 
@@ -227,15 +296,15 @@ impl Hash {
         size_of::<Hash>()
             + match &self.0 {
                 Form::Packed { bytes, .. } => bytes.capacity(),
-                Form::Table(fields) => size_of::<Fields>() + fields.bytes + fields.table.memory(),
+                Form::Table(fields) => fields.memory(),
             }
     }
 
     /// Turns the packed form into a table.
     fn unpack(&mut self) {
-        let mut fields = Fields { table: Table::default(), bytes: 0 };
+        let mut fields = Fields::default();
         for (field, value) in self.iter() {
-            fields.set(field, value.bytes(&mut itoa::Buffer::new()));
+            fields.set(field, value.bytes(&mut itoa::Buffer::new()), false);
         }
         self.0 = Form::Table(Box::new(fields));
     }
@@ -245,13 +314,7 @@ impl Clone for Hash {
     fn clone(&self) -> Self {
         Hash(match &self.0 {
             Form::Packed { bytes, len } => Form::Packed { bytes: bytes.clone(), len: *len },
-            Form::Table(fields) => {
-                let mut table = Table::default();
-                for entry in fields.table.iter() {
-                    table.insert(key::hash(entry.key()), entry.to_entry());
-                }
-                Form::Table(Box::new(Fields { table, bytes: fields.bytes }))
-            }
+            Form::Table(fields) => Form::Table(fields.clone()),
         })
     }
 }
@@ -273,28 +336,6 @@ fn pair(entry: EntryRef<'_>) -> (&[u8], StringRef<'_>) {
     (entry.key(), entry.string().expect("the value of a field is a string"))
 }
 
-impl Fields {
-    fn set(&mut self, field: &[u8], value: &[u8]) -> bool {
-        let hash = key::hash(field);
-        let Some(place) = self.table.find(hash, field) else {
-            let entry = Entry::string(field, value, None, 0);
-            self.bytes += entry.as_ref().memory();
-            self.table.insert(hash, entry);
-            return true;
-        };
-        self.bytes -= self.table.at(place).memory();
-        self.table.update(place, |entry| entry.set_string(value, None));
-        self.bytes += self.table.at(place).memory();
-        false
-    }
-
-    fn del(&mut self, field: &[u8]) -> bool {
-        let Some(entry) = self.table.remove(key::hash(field), field) else { return false };
-        self.bytes -= entry.as_ref().memory();
-        true
-    }
-}
-
 /// Iterator over the fields of a hash.
 pub enum HashIter<'a> {
     /// Over a buffer.
@@ -308,16 +349,14 @@ impl<'a> Iterator for HashIter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            HashIter::Packed(items) => {
-                items.next_item().map(|item| (item.field, StringRef::Bytes(item.value)))
-            }
+            HashIter::Packed(items) => items.next().map(|item| (item.field, StringRef::Bytes(item.value))),
             HashIter::Table(fields) => fields.next(),
         }
     }
 }
 
 /// A field with its value in the packed form.
-struct Item<'a> {
+pub struct Item<'a> {
     field: &'a [u8],
     value: &'a [u8],
     /// Where the item begins, where it ends, and the range of its value with its length.
@@ -335,12 +374,15 @@ impl<'a> Items<'a> {
     }
 
     fn find(bytes: &'a [u8], field: &[u8]) -> Option<Item<'a>> {
-        let mut items = Items::of(bytes);
-        std::iter::from_fn(|| items.next_item()).find(|item| item.field == field)
+        Items::of(bytes).find(|item| item.field == field)
     }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Item<'a>;
 
     #[inline]
-    fn next_item(&mut self) -> Option<Item<'a>> {
+    fn next(&mut self) -> Option<Item<'a>> {
         let start = self.0.at();
         let field = self.0.next()?;
         let value_start = self.0.at();

@@ -1,5 +1,5 @@
-//! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size` and
-//! `set-max-intset-entries`. What becomes of a collection beyond them is its own affair.
+//! Up to where collections stay in their compact forms: the directives `*-max-listpack-*`, `list-max-listpack-size`,
+//! `set-max-intset-entries` and `stream-node-max-*`. What becomes of a collection beyond them is its own affair.
 
 use super::list::NodeLimit;
 use crate::limits;
@@ -19,6 +19,21 @@ impl Default for PackedLimits {
     }
 }
 
+/// The size of a stream's blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockLimits {
+    /// The most entries of a block; 0 is no limit.
+    pub entries: usize,
+    /// Bytes from which on a block gets no more entries; 0 is no limit.
+    pub bytes: usize,
+}
+
+impl Default for BlockLimits {
+    fn default() -> Self {
+        BlockLimits { entries: 100, bytes: 4096 }
+    }
+}
+
 /// All of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
@@ -32,6 +47,8 @@ pub struct Thresholds {
     pub zset: PackedLimits,
     /// Of a list's nodes.
     pub list_node: NodeLimit,
+    /// Of streams.
+    pub stream: BlockLimits,
 }
 
 impl Default for Thresholds {
@@ -42,7 +59,8 @@ impl Default for Thresholds {
             set: small,
             intset_entries: 512,
             zset: small,
-            list_node: NodeLimit(-2),
+            list_node: NodeLimit::default(),
+            stream: BlockLimits::default(),
         }
     }
 }

@@ -7,9 +7,10 @@ use super::hash::Hash;
 use super::list::List;
 use super::module_value::ModuleValue;
 use super::set::Set;
+use super::stream::Stream;
 use super::zset::Zset;
 
-/// The type of a value, as TYPE names it. Streams are kept and have no commands yet.
+/// The type of a value, as TYPE names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueType {
     /// Bytes or an integer.
@@ -104,36 +105,8 @@ pub enum Value {
     Hash(Box<Hash>),
     /// A value of a module's own type.
     Module(Box<ModuleValue>),
-    /// A value of a native type that has no commands yet.
-    Opaque(Box<Opaque>),
-}
-
-/// A value of a native type that has no commands yet. It came from a file or another server, and is kept and given back as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opaque {
-    /// Its type.
-    pub value_type: ValueType,
-    /// How an RDB file of version 10 calls the form of the bytes.
-    pub rdb_type: u8,
-    /// The value as that file has it.
-    pub bytes: Box<[u8]>,
-}
-
-impl Opaque {
-    /// Heap bytes.
-    pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.bytes.len()
-    }
-
-    /// How Redis would store it.
-    pub fn encoding(&self) -> Encoding {
-        match self.value_type {
-            ValueType::List => Encoding::Quicklist,
-            ValueType::Zset => Encoding::Skiplist,
-            ValueType::Stream => Encoding::Stream,
-            _ => Encoding::Hashtable,
-        }
-    }
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 impl Value {
@@ -146,7 +119,7 @@ impl Value {
             Value::Zset(_) => ValueType::Zset,
             Value::Hash(_) => ValueType::Hash,
             Value::Module(_) => ValueType::Module,
-            Value::Opaque(opaque) => opaque.value_type,
+            Value::Stream(_) => ValueType::Stream,
         }
     }
 }

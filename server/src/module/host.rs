@@ -19,6 +19,7 @@ use crate::command::context::CommandContext;
 use crate::command::error::CommandError;
 use crate::command::lock_plan::for_each_key;
 use crate::command::spec::access;
+use crate::command::undo::Part;
 use crate::effects::notify::Class;
 use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
@@ -197,7 +198,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     /// Repeat a change of a key with this command.
     fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
         let keys = &self.ctx.keys;
-        if keys.scratch.undo.field_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
+        if keys.scratch.undo.part_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
             return Err(HostFault::Other("it changes more than one command may".into()).into());
         }
         if self.ctx.keys.propagates() {
@@ -223,7 +224,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             None => None,
             Some(entry) => {
                 let hash = entry.hash().ok_or(Error::WrongType)?;
-                Some(hash.get(field).map(StringRef::to_vec))
+                Some(Part::field(hash, field))
             }
         };
         let Some(old) = old else {
@@ -237,7 +238,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, old);
+        keys.scratch.undo.record_part(index, &key, old);
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -644,7 +645,10 @@ impl ModuleHost<'_, '_, '_> {
         let (index, now_ms) = (keys.db, keys.now_ms);
         let Some(entry) = keys.peek(&key).map_err(undeclared)? else { return Ok(false) };
         let hash = entry.hash().ok_or(Error::WrongType)?;
-        let Some(old) = hash.get(field).map(StringRef::to_vec) else { return Ok(false) };
+        if !hash.exists(field) {
+            return Ok(false);
+        }
+        let old = Part::field(hash, field);
         if hash.len() == 1 {
             // With its last field the hash goes.
             let removed = keys.write(&key).map_err(refusal)?.remove(&key, now_ms);
@@ -656,7 +660,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_field(index, &key, field, Some(old));
+        keys.scratch.undo.record_part(index, &key, old);
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {

@@ -1,7 +1,7 @@
 //! What happens to keys around a command: undo, events, statistics.
 
 use super::*;
-use crate::keyspace::{AccessClock, Keyspace};
+use crate::keyspace::{AccessClock, End, Keyspace, List};
 
 const NOW_MS: u64 = 1_000_000;
 
@@ -89,7 +89,7 @@ fn members_are_undone_even_if_their_set_is_gone() {
             edit_set(keys, &key, "m2", false);
             edit_set(keys, &key, "fresh", true);
             edit_set(keys, &other, "fresh", true);
-            assert_eq!(keys.scratch.undo.field_bytes() > 0, recorded);
+            assert_eq!(keys.scratch.undo.part_bytes() > 0, recorded);
             assert_eq!(keys.store(&key, Set::new()), Ok(true));
             edit_set(keys, &key, "alone", true);
             assert!(keys.write_members(&key, [&b"x"[..]].into_iter()).is_ok());
@@ -101,6 +101,26 @@ fn members_are_undone_even_if_their_set_is_gone() {
             keys.keep_changes();
         });
     }
+}
+
+#[test]
+fn undone_fields_expire_as_before() {
+    with_keys(|keys| {
+        let (key, limits) = (Key::new(b"h"), keys.thresholds.hash);
+        let mut hash = Hash::new();
+        for field in [b"a", b"b", b"c"] {
+            hash.set(field, b"old", limits);
+        }
+        hash.set_expire(b"a", Some(NOW_MS + 7));
+        keys.store(&key, hash).expect("locked");
+        let mark = keys.scratch.undo.enter();
+        edit_hash(keys, &key, "a", Some("new"));
+        edit_hash(keys, &key, "b", None);
+        keys.undo_to(mark);
+        let hash = keys.peek_hash(&key).expect("it is a hash").expect("it is there again");
+        let times = [b"a", b"b"].map(|field| hash.expire_at(field));
+        assert_eq!(times, [Some(Some(NOW_MS + 7)), Some(None)]);
+    });
 }
 
 fn number(keys: &mut Keys<'_>, key: &Key<'_>) -> Option<i64> {
@@ -267,4 +287,32 @@ fn inspecting_counts_but_is_no_access() {
         assert!(keys.inspect(&Key::new(b"missing")).is_ok_and(|entry| entry.is_none()));
         assert_eq!((keys.stats.keyspace_hits.get(), keys.stats.keyspace_misses.get()), (3, 1));
     });
+}
+
+/// Both forms of a list: a small one is recorded whole, of a large one what was put there and taken.
+#[test]
+fn both_ends_of_a_list_are_undone() {
+    for elements in [3, 3000] {
+        with_keys(|keys| {
+            let (key, limit) = (Key::new(b"l"), NodeLimit::default());
+            let texts: Vec<Vec<u8>> = (0..elements).map(|n| format!("element {n}").into_bytes()).collect();
+            let list = List::of_elements(texts.iter().map(Vec::as_slice), limit);
+            keys.store(&key, list).expect("locked");
+            let mark = keys.scratch.undo.enter();
+            for (end, n) in [(End::Head, 2), (End::Tail, 1)] {
+                keys.write_taking(&key, end, n).expect("locked");
+                keys.change_recorded(&key, |list: &mut List| list.take(end, n, limit)).expect("it is a list");
+                keys.write_end(&key, Part::Pushed(end, 2)).expect("locked");
+                keys.change_recorded(&key, |list: &mut List| {
+                    list.push(end, b"one", limit);
+                    list.push(end, b"two", limit);
+                })
+                .expect("it is a list");
+            }
+            assert_eq!(keys.scratch.undo.part_bytes() > 0, elements > 3);
+            keys.undo_to(mark);
+            let list = keys.peek_as::<List>(&key).expect("it is a list").expect("it is there");
+            assert!(list.iter().eq(texts.iter().map(Vec::as_slice)));
+        });
+    }
 }

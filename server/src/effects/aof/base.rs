@@ -1,9 +1,10 @@
 //! A base that consists of commands, for `aof-use-rdb-preamble no`: what a client would send to make the keys of a snapshot.
-//! Values for whose type there is no such command are restored from what DUMP answers.
+//! Values that no such commands make are restored from what DUMP answers.
 
 use std::io::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::base_stream::put_stream;
 use crate::clock;
 use crate::effects::propagate::{put_command, put_select};
 use crate::effects::rdb::{dump, kind, value, writer};
@@ -89,6 +90,11 @@ fn put_hash(out: &mut Vec<u8>, key: &[u8], hash: &Hash) {
         key,
         hash.iter().map(|(field, value)| [field.to_vec(), StringRef::to_vec(value)]),
     );
+    for (at_ms, field) in hash.expiries() {
+        let mut digits = itoa::Buffer::new();
+        let at_ms = digits.format(at_ms).as_bytes();
+        put_command(out, [b"HPEXPIREAT", key, at_ms, b"FIELDS", b"1", field].into_iter());
+    }
 }
 
 fn put_zset(out: &mut Vec<u8>, key: &[u8], zset: &Zset) {
@@ -117,8 +123,11 @@ fn put_items<const N: usize>(
     }
 }
 
-/// The commands with which a module makes its value; false if it leaves that to RESTORE.
+/// The commands that make a stream, or with which a module makes its value; false if that is left to RESTORE.
 fn put_rewritten(server: &'static Server, out: &mut Vec<u8>, entry: EntryRef<'_>) -> Result<bool, SaveError> {
+    if let Some(stream) = entry.stream() {
+        return Ok(put_stream(out, entry.key(), stream));
+    }
     let Some(module) = entry.module() else { return Ok(false) };
     let commands = module::rewritten(server, entry.key(), module);
     let commands = commands.map_err(|reason| unsaved(entry, reason))?;

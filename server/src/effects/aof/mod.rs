@@ -8,6 +8,7 @@
 //! Which files there are is in `manifest`, how they are read in `load`, how they become shorter in `rewrite`.
 
 mod base;
+mod base_stream;
 pub mod load;
 pub mod manifest;
 mod open;

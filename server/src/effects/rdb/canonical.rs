@@ -1,6 +1,5 @@
-//! One form for each type. Redis has written lists in five ways; the server keeps a value of a type that it has no commands
-//! for as bytes, and whoever gives that type commands should find one way only. It is one that redis-server 7.0 reads,
-//! and the same that [`value`](super::value) writes:
+//! One form for each type, for tests and tools: Redis has written lists in five ways, and whoever compares values should meet
+//! one way only. It is one that redis-server 7.0 reads, and the same that [`value`](super::value) writes:
 //!
 //! | type | form |
 //! |---|---|
@@ -64,7 +63,11 @@ impl Canonical {
                 walk::fields(input, (rdb_type, version), scratch, &mut pairs)?;
                 (kind::HASH, hash(&pairs, at)?)
             }
-            Kind::Stream => (kind::STREAM_LISTPACKS_2, stream::canonical(input, rdb_type, scratch)?),
+            Kind::Stream => {
+                let mut out = Vec::new();
+                stream::put(&mut out, &stream::read(input, rdb_type, scratch)?, false);
+                (kind::STREAM_LISTPACKS_2, out)
+            }
             Kind::Module => {
                 let mut out = Vec::new();
                 put_len(&mut out, length::read_len(input)?);

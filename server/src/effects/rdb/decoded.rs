@@ -1,5 +1,4 @@
-//! Values in plain Rust types: for tests and tools, and for the commands of the types that are yet to come. The server
-//! itself keeps [`Canonical`] bytes of what it has no commands for, and goes the short way with strings and hashes.
+//! Values in plain Rust types, for tests and tools. The server itself goes the short way into its keyspace.
 
 use super::canonical::Canonical;
 use super::error::{RdbError, Result};
@@ -9,12 +8,13 @@ use super::kind::Kind;
 use super::length;
 use super::listpack::Element;
 use super::pairs::Pairs;
-use super::stream::Stream;
+use super::stream;
 use super::walk::{self, Scratch};
 use super::{VERSION, string};
+use crate::keyspace::Stream;
 
 /// A value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Decoded {
     /// Bytes.
     String(Vec<u8>),
@@ -41,6 +41,28 @@ pub enum Decoded {
 pub fn decode(rdb_type: u8, bytes: &[u8]) -> Result<Decoded> {
     let (rdb_type, bytes) = super::canonical::canonical(rdb_type, bytes)?;
     Decoded::of_canonical(rdb_type, &bytes)
+}
+
+/// Streams are the same if they are written alike.
+impl PartialEq for Decoded {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::List(a), Self::List(b)) | (Self::Set(a), Self::Set(b)) => a == b,
+            (Self::Zset(a), Self::Zset(b)) => a == b,
+            (Self::Hash(a), Self::Hash(b)) => a == b,
+            (Self::Stream(a), Self::Stream(b)) => {
+                let written = |stream| {
+                    let mut bytes = Vec::new();
+                    stream::put(&mut bytes, stream, false);
+                    bytes
+                };
+                written(a) == written(b)
+            }
+            (Self::Module { id: a, fields: x }, Self::Module { id: b, fields: y }) => (a, x) == (b, y),
+            _ => false,
+        }
+    }
 }
 
 impl Decoded {
@@ -73,7 +95,7 @@ impl Decoded {
                 walk::fields(&mut input, (rdb_type, VERSION), scratch, &mut pairs)?;
                 Decoded::Hash(pairs.iter().map(|(field, value)| (field.to_vec(), value.to_vec())).collect())
             }
-            Kind::Stream => Decoded::Stream(Box::new(Stream::read(&mut input, scratch)?)),
+            Kind::Stream => Decoded::Stream(Box::new(stream::read(&mut input, rdb_type, scratch)?)),
             Kind::Module => {
                 let id = length::read_len(&mut input)?;
                 let mut fields = Vec::new();

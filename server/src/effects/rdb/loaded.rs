@@ -1,17 +1,18 @@
 //! A value as it comes out of a file. Strings and the elements of collections are lent where they were read; they are copied
-//! once, into the keyspace. A stream is not looked into any further than needed.
+//! once, into the keyspace. A stream is made at once.
 
 use std::borrow::Cow;
 
-use super::canonical::Canonical;
 use super::error::{ErrorKind, RdbError, Result};
 use super::fields;
 use super::input::Input;
 use super::kind::Kind;
 use super::length::{self, Length};
 use super::pairs::Pairs;
+use super::stream;
 use super::string;
 use super::walk::{self, Scratch};
+use crate::keyspace::Stream;
 use crate::limits::RDB_SCRATCH_KEPT;
 
 /// A value.
@@ -34,8 +35,8 @@ pub enum Loaded<'a> {
         /// See [`fields`].
         fields: Vec<u8>,
     },
-    /// A value of another type.
-    Other(Canonical),
+    /// A stream.
+    Stream(Box<Stream>),
 }
 
 /// Reads values, one after the other, into the same room.
@@ -57,7 +58,7 @@ pub(super) enum Found {
         id: u64,
         fields: Vec<u8>,
     },
-    Other(Canonical),
+    Stream(Box<Stream>),
 }
 
 impl Loader {
@@ -91,7 +92,10 @@ impl Loader {
                 fields.shrink_to_fit();
                 Ok(Found::Module { id, fields })
             }
-            Kind::Stream => Canonical::read(input, rdb_type, version, &mut self.scratch).map(Found::Other),
+            Kind::Stream => {
+                let stream = stream::read(input, rdb_type, &mut self.scratch)?;
+                Ok(Found::Stream(Box::new(stream)))
+            }
         }
     }
 
@@ -145,7 +149,7 @@ impl Loader {
             Found::Pairs(Kind::Zset) => Loaded::Zset(&self.pairs),
             Found::Pairs(_) => Loaded::Hash(&self.pairs),
             Found::Module { id, fields } => Loaded::Module { id, fields },
-            Found::Other(canonical) => Loaded::Other(canonical),
+            Found::Stream(stream) => Loaded::Stream(stream),
         })
     }
 }

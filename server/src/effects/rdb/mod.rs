@@ -14,14 +14,13 @@
 //! ```
 //!
 //! Version 10 is written, which redis-server 7.0 reads; everything up to version 12 of Redis and 80 of Valkey is read. Of
-//! the ways to write one type of value ([`kind`]) one is chosen for each ([`canonical`]), so that the server meets no other.
+//! the ways to write one type of value ([`kind`]) one is chosen for each, and written ([`value`]).
 //! All of it trusts nothing that it reads: no length makes it allocate more than the input can fill, nothing recurses, and
 //! an error says at which byte it was found.
 //!
-//! Nothing here knows a socket, a lock, a clock or a configuration; [`value`] alone knows the keyspace.
+//! Nothing here knows a socket, a lock, a clock or a configuration; [`value`] and [`stream`] alone know the keyspace's types.
 
 pub mod canonical;
-pub mod compress;
 pub mod crc64;
 pub mod decoded;
 pub mod dump;

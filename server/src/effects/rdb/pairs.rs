@@ -12,6 +12,8 @@ pub struct Pairs {
     bytes: Vec<u8>,
     /// Where a first part and where its second part ends.
     ends: Vec<(usize, usize)>,
+    /// The numbers of fields that expire, ascending, and when they do.
+    times: Vec<(usize, u64)>,
 }
 
 impl Pairs {
@@ -50,6 +52,8 @@ impl Pairs {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.times.clear();
+        self.times.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, u64)>());
         self.bytes.shrink_to(RDB_SCRATCH_KEPT);
         self.ends.shrink_to(RDB_SCRATCH_KEPT / size_of::<(usize, usize)>());
     }
@@ -86,7 +90,20 @@ impl Pairs {
         Ok(())
     }
 
-    /// Takes the last one back.
+    /// The field that was added last expires then.
+    pub(super) fn expire_last(&mut self, at_ms: u64) {
+        self.times.push((self.ends.len() - 1, at_ms));
+    }
+
+    /// The fields that expire, and when.
+    pub fn expiries(&self) -> impl Iterator<Item = (&[u8], u64)> {
+        self.times.iter().map(|&(number, at_ms)| {
+            let start = number.checked_sub(1).map_or(0, |before| self.ends[before].1);
+            (&self.bytes[start..self.ends[number].0], at_ms)
+        })
+    }
+
+    /// Takes the last one back, which does not expire.
     pub(super) fn pop(&mut self) {
         self.ends.pop();
         self.bytes.truncate(self.ends.last().map_or(0, |&(_, end)| end));

@@ -174,11 +174,6 @@ impl<R: Read> Reader<R> {
         self.loader.scratch.fields_expired
     }
 
-    /// How many fields of hashes lost an expiry of their own, since nothing keeps one so far.
-    pub fn field_expiries_lost(&self) -> u64 {
-        self.loader.scratch.field_expiries_lost
-    }
-
     /// What follows the RDB: what is in the buffer already, then the source.
     pub fn into_rest(self) -> io::Chain<io::Cursor<Vec<u8>>, R> {
         self.input.into_rest()

@@ -1,18 +1,18 @@
 //! Between the format and the keyspace: values of the server's own types as bytes of a file, and back.
 
-use super::compress;
 use super::dump::{self, DumpError};
 use super::error::Malformed;
-use super::kind::{self, Kind};
+use super::kind;
 use super::length::put_len;
 use super::loaded::Loaded;
 use super::pairs::Pairs;
+use super::stream;
 use super::string::{put_int, put_string};
 use super::writer::{Meta, put_key, put_meta, put_module};
 use crate::keyspace::{
-    EntryRef, Hash, List, ModuleValue, Opaque, Set, StringRef, Thresholds, TypeId, Value, ValueType, Zset,
+    EntryRef, Hash, List, ModuleValue, Set, StringRef, Thresholds, TypeId, Value, ValueType, Zset,
 };
-use crate::limits::KEY_BYTES_MAX;
+use crate::limits::{FIELD_EXPIRY_MS_MAX, KEY_BYTES_MAX};
 
 /// Appends a key with its value, its expiry, and what else is known of it. A module's value must be folded.
 pub fn put_entry(out: &mut Vec<u8>, entry: EntryRef<'_>, meta: Meta, compress: bool) {
@@ -28,9 +28,13 @@ pub fn rdb_type(entry: EntryRef<'_>) -> u8 {
         ValueType::List => kind::LIST,
         ValueType::Set => kind::SET,
         ValueType::Zset => kind::ZSET_2,
+        // Redis 7.0 has no form for fields that expire: then it is that of 7.4, so that nothing is lost.
+        ValueType::Hash if entry.hash().is_some_and(|hash| hash.next_expiry().is_some()) => {
+            kind::HASH_METADATA
+        }
         ValueType::Hash => kind::HASH,
         ValueType::Module => kind::MODULE_2,
-        ValueType::Stream => entry.opaque().map_or(kind::STRING, |opaque| opaque.rdb_type),
+        ValueType::Stream => kind::STREAM_LISTPACKS_2,
     }
 }
 
@@ -40,8 +44,16 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
     if let Some(string) = entry.string() {
         put_text(out, string, compress);
     } else if let Some(hash) = entry.hash() {
+        let first = hash.next_expiry();
+        if let Some(first) = first {
+            out.extend_from_slice(&first.to_le_bytes());
+        }
         put_len(out, hash.len() as u64);
-        for (field, value) in hash.iter() {
+        for (field, value, expire_at) in hash.iter_with_expiry() {
+            if let Some(first) = first {
+                // Counted from the earliest of all, and from one; 0 is never.
+                put_len(out, expire_at.map_or(0, |at| at - first + 1));
+            }
             put_string(out, field, compress);
             put_text(out, value, compress);
         }
@@ -58,12 +70,8 @@ pub fn put_value(out: &mut Vec<u8>, entry: EntryRef<'_>, compress: bool) {
         }
     } else if let Some(module) = entry.module() {
         put_module(out, module.id().bits(), module.saved());
-    } else if let Some(opaque) = entry.opaque() {
-        if compress {
-            compress::put(out, opaque.rdb_type, &opaque.bytes);
-        } else {
-            out.extend_from_slice(&opaque.bytes);
-        }
+    } else if let Some(stream) = entry.stream() {
+        stream::put(out, stream, compress);
     }
 }
 
@@ -99,18 +107,18 @@ pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malf
         }
         Loaded::Hash(pairs) => {
             check_lengths(pairs)?;
-            let hash = Hash::of_fields(pairs.iter(), thresholds.hash)
+            let mut hash = Hash::of_fields(pairs.iter(), thresholds.hash)
                 .ok_or(Malformed("a hash with the same field twice"))?;
+            for (field, at) in pairs.expiries() {
+                // No command can set a later one, and commands may have to repeat it.
+                hash.set_expire(field, Some(at.min(FIELD_EXPIRY_MS_MAX)));
+            }
             Value::Hash(Box::new(hash))
         }
         Loaded::Module { id, fields } => {
             Value::Module(Box::new(ModuleValue::new(TypeId::from_bits(id), fields)))
         }
-        Loaded::Other(canonical) => Value::Opaque(Box::new(Opaque {
-            value_type: value_type(canonical.kind),
-            rdb_type: canonical.rdb_type,
-            bytes: canonical.bytes.into_boxed_slice(),
-        })),
+        Loaded::Stream(stream) => Value::Stream(stream),
     })
 }
 
@@ -120,18 +128,6 @@ fn check_lengths(elements: &Pairs) -> Result<(), Malformed> {
         return Err(Malformed("a collection with a field or member that is longer than they may be"));
     }
     Ok(())
-}
-
-fn value_type(kind: Kind) -> ValueType {
-    match kind {
-        Kind::String => ValueType::String,
-        Kind::List => ValueType::List,
-        Kind::Set => ValueType::Set,
-        Kind::Zset => ValueType::Zset,
-        Kind::Hash => ValueType::Hash,
-        Kind::Stream => ValueType::Stream,
-        Kind::Module => ValueType::Module,
-    }
 }
 
 /// The payload of DUMP. A module's value must be folded.

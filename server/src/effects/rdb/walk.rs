@@ -1,5 +1,5 @@
 //! Collections as they stand in a file, element by element, whichever way they were written. What is made of the elements
-//! is decided by whoever walks: fields go to the keyspace, the others become [`Canonical`](super::Canonical).
+//! is decided by whoever walks.
 
 use super::VALKEY_VERSION;
 use super::error::{Malformed, RdbError, Result};
@@ -21,8 +21,6 @@ pub struct Scratch {
     pub now_ms: Option<u64>,
     /// How many fields were left out.
     pub fields_expired: u64,
-    /// How many fields lost their expiry, because nothing keeps one for a field so far.
-    pub field_expiries_lost: u64,
 }
 
 const QUICKLIST_PLAIN: u64 = 1;
@@ -256,7 +254,7 @@ impl Scratch {
                 pairs.pop();
                 self.fields_expired += 1;
             }
-            Some(_) => self.field_expiries_lost += 1,
+            Some(at) => pairs.expire_last(at),
         }
     }
 }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use crate::keyspace::{
-    Collection, Encoding, Entry, Hash, List, ModuleValue, Opaque, PackedLimits, Set, StringRef, Thresholds,
-    TypeId, Value, ValueType, Zset,
+    BlockLimits, Collection, Encoding, Entry, Hash, List, ModuleValue, PackedLimits, Set, Stream, StreamId,
+    StringRef, Thresholds, TypeId, Value, ValueType, Zset,
 };
 
 fn hash_of(n: usize) -> Value {
@@ -28,21 +28,26 @@ fn bytes_of(value: Value) -> Vec<u8> {
         Value::List(list) => list.iter().collect::<Vec<_>>().concat(),
         Value::Set(set) => set.iter().flat_map(StringRef::to_vec).collect(),
         Value::Zset(zset) => zset.iter().map(|(member, _)| member).collect::<Vec<_>>().concat(),
-        Value::Opaque(value) => value.bytes.into_vec(),
+        Value::Stream(stream) => {
+            let records = stream.log.range(StreamId::MIN, StreamId::MAX);
+            records.flat_map(|record| record.id.text().to_vec()).collect()
+        }
     }
 }
 
-/// A value of each type that has a box of its own, and one of a type without commands.
+/// A value of each type that has a box of its own.
 fn boxed_values() -> Vec<Value> {
     let id = TypeId::new("test___dt", 1).expect("the name is good");
-    let opaque = Opaque { value_type: ValueType::Stream, rdb_type: 1, bytes: b"\x01\x01a".as_slice().into() };
+    let mut stream = Stream::default();
+    let fields = [&b"field"[..], b"value"].into_iter();
+    stream.log.append(StreamId { ms: 5, seq: 1 }, fields, 10, BlockLimits::default());
     let (element, thresholds) = (&b"an element"[..], &Thresholds::default());
     let list = List::of_elements(std::iter::once(element), thresholds.list_node);
     let set = Set::of_members([element].into_iter(), thresholds).expect("one member");
     let zset = Zset::of_members([(element, 1.5)].into_iter(), thresholds).expect("one member");
     vec![
         Value::Module(Box::new(ModuleValue::new(id, b"\x02\x07".to_vec()))),
-        Value::Opaque(Box::new(opaque)),
+        stream.into_value(),
         list.into_value(),
         set.into_value(),
         zset.into_value(),

@@ -2,8 +2,10 @@
 
 mod db;
 mod entry;
+mod field_expiry;
 mod hash;
 mod lock;
 mod set;
 mod snapshot;
 mod table;
+mod zset;

@@ -46,8 +46,9 @@ pub(super) fn compare(a: (f64, &[u8]), b: (f64, &[u8])) -> Ordering {
 
 /// Appends a score.
 fn push_score(bytes: &mut SmallVec<[u8; 24]>, score: f64) {
+    // The sign of a zero is lost here, as in Redis's compact form.
     let integer = score as i64;
-    let is_integer = integer as f64 == score && (integer != 0 || score.is_sign_positive());
+    let is_integer = integer as f64 == score;
     if is_integer && (0..=i64::from(DIRECT_MAX)).contains(&integer) {
         bytes.push(integer as u8);
         return;
@@ -215,7 +216,7 @@ mod tests {
     fn scores_come_back_and_take_little_room() {
         for (score, room) in [
             (0.0, 1),
-            (-0.0, 5),
+            (-0.0, 1),
             (239.0, 1),
             (240.0, 3),
             (-1.0, 2),
@@ -226,7 +227,7 @@ mod tests {
             (32768.0, 4),
             (1.7e9, 5),
             (1_700_000_000_123.0, 7),
-            (18014398509481983.0, 5),
+            (18014398509481983.0, 8),
             (36028797018963968.0, 5),
             (0.5, 5),
             (0.1, 9),
@@ -240,7 +241,7 @@ mod tests {
             compact.push(b"m", score);
             assert_eq!(compact.bytes.len() - 2, room, "{score}");
             let back = compact.iter().next().map(|item| item.score.to_bits());
-            assert_eq!(back, Some(score.to_bits()), "{score}");
+            assert_eq!(back, Some((score + 0.0).to_bits()), "{score}");
         }
     }
 

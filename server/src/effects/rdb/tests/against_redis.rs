@@ -7,7 +7,7 @@ use super::super::input::{Input, Slice};
 use super::super::reader::{Checksum, Entry, Item};
 use super::super::walk::Scratch;
 use super::super::writer::{self, Header};
-use super::super::{Canonical, Loaded, Reader, Writer, dump, kind, value};
+use super::super::{Canonical, Reader, Writer, dump, kind, value};
 use super::redis::{Redis, Reply, check};
 use crate::keyspace::{self, Thresholds};
 
@@ -89,17 +89,13 @@ fn read(file: &[u8]) -> (Keys, u32) {
     loop {
         match reader.next().expect("redis-server wrote it") {
             Item::Entry(Entry { key, expire_ms, value, .. }) => {
-                let canonical = match value {
-                    Loaded::Other(canonical) => canonical,
-                    native => {
-                        let native = value::decode(native, &Thresholds::default()).expect("a native value");
-                        let entry = keyspace::Entry::new(key, native, None, 0);
-                        let (rdb_type, mut bytes) = (value::rdb_type(entry.as_ref()), Vec::new());
-                        value::put_value(&mut bytes, entry.as_ref(), true);
-                        Canonical::read(&mut Slice::new(&bytes), rdb_type, 10, &mut Scratch::default())
-                            .expect("ours")
-                    }
-                };
+                let native = value::decode(value, &Thresholds::default()).expect("a native value");
+                let entry = keyspace::Entry::new(key, native, None, 0);
+                let (rdb_type, mut bytes) = (value::rdb_type(entry.as_ref()), Vec::new());
+                value::put_value(&mut bytes, entry.as_ref(), true);
+                let canonical =
+                    Canonical::read(&mut Slice::new(&bytes), rdb_type, 10, &mut Scratch::default())
+                        .expect("ours");
                 keys.insert(key.to_vec(), (canonical, expire_ms));
             }
             Item::End(checksum) => {

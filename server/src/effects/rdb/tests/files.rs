@@ -2,7 +2,7 @@
 
 use super::super::reader::{Checksum, Entry, Item, ModuleAux};
 use super::super::writer::{self, Header, Meta, Replication};
-use super::super::{Canonical, ErrorKind, Loaded, RdbError, Reader, Writer, kind, value};
+use super::super::{ErrorKind, Loaded, RdbError, Reader, Writer, kind, value};
 use super::dumps::unhex;
 use crate::keyspace::{self, Hash, List, ModuleValue, NodeLimit, PackedLimits, TypeId, Value};
 use crate::limits::RDB_BUFFER;
@@ -78,9 +78,7 @@ fn told(bytes: &[u8]) -> Result<Vec<String>, RdbError> {
                     Loaded::Module { id, fields } => {
                         format!("module {:?} {fields:x?}", TypeId::from_bits(id))
                     }
-                    Loaded::Other(Canonical { kind, rdb_type, bytes }) => {
-                        format!("{kind:?} {rdb_type} {bytes:x?}")
-                    }
+                    Loaded::Stream(stream) => format!("{stream:?}"),
                 };
                 format!("key {} {expire_ms:?} {idle_s:?} {freq:?} {value}", key.escape_ascii())
             }

@@ -1,12 +1,60 @@
 //! Streams: what redis-server says of them, forms that it no longer writes, and damaged ones.
 
 use super::super::decoded::{Decoded, decode};
+use super::super::input::Slice;
 use super::super::kind;
 use super::super::length::put_len;
 use super::super::listpack::{Element, build::listpack};
-use super::super::stream::{Consumer, Group, Pending, Stream, StreamId, StreamInfo};
 use super::super::string::{put_bytes, put_string};
+use super::super::walk::Scratch;
 use super::redis::{Redis, Reply};
+use crate::keyspace::{Stream, StreamId, StringRef};
+
+/// A group in plain types.
+#[derive(Debug, PartialEq)]
+struct Group {
+    name: Vec<u8>,
+    last_id: StreamId,
+    entries_read: Option<u64>,
+    pending: Vec<(StreamId, u64, u64)>,
+    consumers: Vec<Consumer>,
+}
+
+/// A consumer in plain types: its name, when it was seen, and what is its own.
+#[derive(Debug, PartialEq)]
+struct Consumer {
+    name: Vec<u8>,
+    seen_ms: u64,
+    pending: Vec<StreamId>,
+}
+
+fn groups(stream: &Stream) -> Vec<Group> {
+    let plain = |(name, group): (&[u8], &crate::keyspace::stream::Group)| Group {
+        name: name.to_vec(),
+        last_id: group.last_id,
+        entries_read: group.entries_read,
+        pending: group
+            .pending(StreamId::MIN..)
+            .map(|(id, pending)| (id, pending.delivered_ms, pending.deliveries))
+            .collect(),
+        consumers: group
+            .consumers()
+            .map(|consumer| Consumer {
+                name: consumer.name.to_vec(),
+                seen_ms: consumer.seen_ms,
+                pending: consumer.pending(StreamId::MIN..).collect(),
+            })
+            .collect(),
+    };
+    stream.groups().map(plain).collect()
+}
+
+/// The entries in plain types.
+fn entries(stream: &Stream) -> Vec<(StreamId, Vec<Vec<u8>>)> {
+    let records = stream.log.range(StreamId::MIN, StreamId::MAX);
+    let texts = |(field, value)| [field, value].map(StringRef::to_vec);
+    records.map(|record| (record.id, record.fields().flat_map(texts).collect())).collect()
+}
 
 fn id(text: &[u8]) -> StreamId {
     let text = std::str::from_utf8(text).expect("digits");
@@ -42,38 +90,31 @@ fn named(reply: &Reply, name: &str) -> Reply {
 
 /// Compares a stream with what the server says of it.
 pub(super) fn compare(redis: &mut Redis, key: &[u8], stream: &Stream) {
-    let entries = redis.do_it(&[b"XRANGE", key, b"-", b"+"]).array();
-    let ours: Vec<Reply> = stream
-        .entries
-        .iter()
-        .map(|entry| {
-            let fields = entry.fields.iter();
-            let texts =
-                fields.flat_map(|(field, value)| [Reply::Text(field.to_vec()), Reply::Text(value.clone())]);
-            let id = format!("{}-{}", entry.id.ms, entry.id.seq);
-            Reply::Array(vec![Reply::Text(id.into()), Reply::Array(texts.collect())])
+    let theirs = redis.do_it(&[b"XRANGE", key, b"-", b"+"]).array();
+    let ours: Vec<Reply> = entries(stream)
+        .into_iter()
+        .map(|(id, fields)| {
+            let fields = Reply::Array(fields.into_iter().map(Reply::Text).collect());
+            Reply::Array(vec![Reply::Text(id.to_string().into()), fields])
         })
         .collect();
-    assert_eq!(entries, ours);
+    assert_eq!(theirs, ours);
     let info = redis.do_it(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]);
     let number = |name| named(&info, name).int() as u64;
-    let theirs = StreamInfo {
-        length: number("length"),
-        last_id: id(&named(&info, "last-generated-id").text()),
-        first_id: id(&named(&info, "recorded-first-entry-id").text()),
-        max_deleted_id: id(&named(&info, "max-deleted-entry-id").text()),
-        entries_added: number("entries-added"),
-    };
-    assert_eq!(theirs, stream.info);
-    let groups: Vec<Group> = named(&info, "groups").array().iter().map(group).collect();
-    assert_eq!(groups, stream.groups);
+    let id_of = |name| id(&named(&info, name).text());
+    let log = &stream.log;
+    assert_eq!((number("length"), number("entries-added")), (log.len(), log.entries_added()));
+    assert_eq!(id_of("last-generated-id"), log.last_id());
+    assert_eq!(id_of("recorded-first-entry-id"), log.first_id());
+    assert_eq!(id_of("max-deleted-entry-id"), log.max_deleted_id());
+    let theirs: Vec<Group> = named(&info, "groups").array().iter().map(group).collect();
+    assert_eq!(theirs, groups(stream));
 }
 
 fn group(reply: &Reply) -> Group {
     let pending = |entry: Reply| {
         let [id_text, .., delivered, deliveries] = <[Reply; 4]>::try_from(entry.array()).expect("four items");
-        let (delivered_ms, deliveries) = (delivered.int() as u64, deliveries.int() as u64);
-        Pending { id: id(&id_text.text()), delivered_ms, deliveries }
+        (id(&id_text.text()), delivered.int() as u64, deliveries.int() as u64)
     };
     let consumer = |reply: &Reply| Consumer {
         name: named(reply, "name").text(),
@@ -190,32 +231,32 @@ fn read(rdb_type: u8, bytes: &[u8]) -> Result<Stream, String> {
 #[test]
 fn streams_of_all_forms_are_read() {
     for rdb_type in [kind::STREAM_LISTPACKS, kind::STREAM_LISTPACKS_2, kind::STREAM_LISTPACKS_3] {
-        let stream = read(rdb_type, &parts().bytes(rdb_type)).expect("a right one");
-        let ids: Vec<(u64, u64)> = stream.entries.iter().map(|entry| (entry.id.ms, entry.id.seq)).collect();
-        assert_eq!(ids, [(100, 1), (105, 0)]);
-        assert_eq!(stream.entries[0].fields, [(b"field".as_slice().into(), b"first".to_vec())]);
-        assert_eq!(stream.entries[1].fields, [(b"own".as_slice().into(), b"7".to_vec())]);
+        let bytes = parts().bytes(rdb_type);
+        let stream = read(rdb_type, &bytes).expect("a right one");
+        let text = |text: &str| text.as_bytes().to_vec();
+        let (first, last) = (StreamId { ms: 100, seq: 1 }, StreamId { ms: 105, seq: 0 });
+        assert_eq!(
+            entries(&stream),
+            [(first, vec![text("field"), text("first")]), (last, vec![text("own"), text("7")])]
+        );
         let old = rdb_type == kind::STREAM_LISTPACKS;
         let max_deleted_id = if old { StreamId::default() } else { StreamId { ms: 100, seq: 2 } };
-        assert_eq!(
-            stream.info,
-            StreamInfo {
-                length: 2,
-                last_id: StreamId { ms: 105, seq: 0 },
-                first_id: StreamId { ms: 100, seq: 1 },
-                max_deleted_id,
-                entries_added: if old { 2 } else { 3 },
-            }
-        );
-        let counts: Vec<Option<u64>> = stream.groups.iter().map(|group| group.entries_read).collect();
+        let log = &stream.log;
+        assert_eq!((log.len(), log.entries_added()), (2, if old { 2 } else { 3 }));
+        assert_eq!((log.first_id(), log.last_id(), log.max_deleted_id()), (first, last, max_deleted_id));
+        let groups = groups(&stream);
+        let counts: Vec<Option<u64>> = groups.iter().map(|group| group.entries_read).collect();
         let expected = if old { [Some(1), Some(0), Some(2), None] } else { [Some(1); 4] };
         assert_eq!(counts, expected);
-        let group = &stream.groups[0];
-        let pending = StreamId { ms: 100, seq: 1 };
-        assert_eq!(group.pending, [Pending { id: pending, delivered_ms: 1_600_000_000_000, deliveries: 3 }]);
-        let consumer =
-            Consumer { name: b"consumer".to_vec(), seen_ms: 1_600_000_000_001, pending: vec![pending] };
-        assert_eq!(group.consumers, [consumer]);
+        assert_eq!(groups[0].pending, [(first, 1_600_000_000_000, 3)]);
+        let consumer = Consumer { name: text("consumer"), seen_ms: 1_600_000_000_001, pending: vec![first] };
+        assert_eq!(groups[0].consumers, [consumer]);
+        let mut input = Slice::new(&bytes);
+        let read = super::super::stream::read(&mut input, rdb_type, &mut Scratch::default());
+        let read = read.expect("it was read before");
+        let active = read.groups().next().and_then(|(_, group)| group.consumers().next()?.active_ms);
+        let after = u64::from(rdb_type == kind::STREAM_LISTPACKS_3);
+        assert_eq!(active, Some(1_600_000_000_001 + after));
     }
 }
 
