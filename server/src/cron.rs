@@ -25,6 +25,7 @@ pub fn spawn(server: &'static Server) {
             if server.cron_paused.load(Relaxed) {
                 continue;
             }
+            let began_ns = server.clock.now_ns();
             server.memory.publish_main();
             server.sample_rates();
             let is_paused = server.is_paused(server.clock.now_us());
@@ -39,6 +40,8 @@ pub fn spawn(server: &'static Server) {
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
             server.tenant.migrations.links.close_idle();
+            server.cron_turns.fetch_add(1, Relaxed);
+            server.cron_nanos.fetch_add(server.clock.now_ns() - began_ns, Relaxed);
         }
     });
 }
