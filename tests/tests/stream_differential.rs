@@ -12,19 +12,8 @@ const GROUPS: [&str; 3] = ["g1", "g2", "rare"];
 const CONSUMERS: [&str; 3] = ["a", "b", "c"];
 const VALUES: [&str; 8] =
     ["v", "12", "-5", "70000", "99999999999", "9223372036854775807", "007", "longer than others"];
-const ODD_IDS: [&str; 11] = [
-    "0",
-    "-",
-    "+",
-    "(7",
-    "x",
-    "5-*",
-    "(5-1",
-    "$",
-    ">",
-    "0-0",
-    "18446744073709551615-18446744073709551615",
-];
+const ODD_IDS: [&str; 11] =
+    ["0", "-", "+", "(7", "x", "5-*", "(5-1", "$", ">", "0-0", "18446744073709551615-18446744073709551615"];
 
 /// Nodes are small, so that there are many.
 const ARGS: &[&str] = &["--stream-node-max-entries", "5"];

@@ -26,7 +26,7 @@ pub const FAMILY: Family = Family {
             "2.2.0", "O(1)", "Returns a bit value by offset.", "key offset"),
         command!("BITCOUNT", -2, READ, [key(1, access::READ)], bitcount,
             "2.6.0", "O(N)", "Counts the number of set bits (population counting) in a string.",
-            "key [start end [BYTE|BIT]]"),
+            "key [start [end [BYTE|BIT]]]"),
         command!("BITPOS", -3, READ, [key(1, access::READ)], bitpos,
             "2.8.7", "O(N)", "Finds the first set (1) or clear (0) bit in a string.",
             "key bit [start [end [BYTE|BIT]]]"),
@@ -119,28 +119,39 @@ fn range(start: i64, end: i64, len: usize, bits: bool) -> Option<(u64, u64)> {
     (start <= end).then(|| ((start * unit) as u64, (end * unit + unit - 1) as u64))
 }
 
-/// `BITCOUNT key [start end [BYTE|BIT]]` -- O(N). How many bits are set.
-fn bitcount(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let mut digits = itoa::Buffer::new();
-    let Some(value) = ctx.keys.read_string(&ctx.key_at(argv, 1))? else {
-        // Whatever follows, as in Redis 7.0.
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    let bytes = value.bytes(&mut digits);
-    let set = match argv.len() {
-        2 => bits::count(bytes),
-        4 | 5 => {
-            let (start, end) = (args::integer(argv.at(2))?, args::integer(argv.at(3))?);
-            // Positions before the beginning become the beginning; not so if they are in the wrong order, and then the unit may
-            // be anything.
-            let wrong_order = start < 0 && end < 0 && start > end;
-            let in_bits = if wrong_order { false } else { counts_bits(argv.get(4))? };
-            let range = range(start, end, bytes.len(), in_bits).filter(|_| !wrong_order);
-            range.map_or(0, |(first, last)| bits::count_between(bytes, first, last))
+/// Where to look: `[start [end [BYTE|BIT]]]`, as BITCOUNT and BITPOS have it.
+struct Where {
+    start: i64,
+    end: Option<i64>,
+    in_bits: bool,
+}
+
+impl Where {
+    fn parse(argv: Argv<'_>) -> Result<Self, CommandError> {
+        if argv.len() > 3 {
+            return Err(CommandError::Syntax);
         }
-        _ => return Err(CommandError::Syntax),
-    };
+        let start = argv.get(0).map_or(Ok(0), args::integer)?;
+        let end = argv.get(1).map(args::integer).transpose()?;
+        Ok(Self { start, end, in_bits: counts_bits(argv.get(2))? })
+    }
+
+    /// The first and the last bit in a string of `len` bytes.
+    fn bits(&self, len: usize) -> Option<(u64, u64)> {
+        range(self.start, self.end.unwrap_or(-1), len, self.in_bits)
+    }
+}
+
+/// `BITCOUNT key [start [end [BYTE|BIT]]]` -- O(N). How many bits are set.
+fn bitcount(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    let wanted = Where::parse(argv.tail(2))?;
+    let mut digits = itoa::Buffer::new();
+    let value = ctx.keys.read_string(&ctx.key_at(argv, 1))?;
+    let bytes = value.map(|value| value.bytes(&mut digits)).unwrap_or_default();
+    // Positions before the beginning become the beginning; not so if they are in the wrong order.
+    let wrong_order = wanted.end.is_some_and(|end| wanted.start < 0 && end < 0 && wanted.start > end);
+    let range = wanted.bits(bytes.len()).filter(|_| !wrong_order);
+    let set = range.map_or(0, |(first, last)| bits::count_between(bytes, first, last));
     ctx.reply.integer(set as i64);
     Ok(())
 }
@@ -153,6 +164,7 @@ fn bitpos(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         1 => true,
         _ => return Err(CommandError::line("ERR The bit argument must be 1 or 0.")),
     };
+    let wanted = Where::parse(argv.tail(3))?;
     let mut digits = itoa::Buffer::new();
     let Some(value) = ctx.keys.read_string(&ctx.key_at(argv, 1))? else {
         // Nothing but zeros.
@@ -160,14 +172,8 @@ fn bitpos(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     };
     let bytes = value.bytes(&mut digits);
-    if argv.len() > 6 {
-        return Err(CommandError::Syntax);
-    }
-    let start = argv.get(3).map_or(Ok(0), args::integer)?;
-    let in_bits = counts_bits(argv.get(5))?;
-    let end = argv.get(4).map(args::integer).transpose()?;
-    let found = range(start, end.unwrap_or(-1), bytes.len(), in_bits).map(|(first, last)| {
-        let behind_the_end = (!bit && end.is_none()).then_some(bytes.len() as u64 * 8);
+    let found = wanted.bits(bytes.len()).map(|(first, last)| {
+        let behind_the_end = (!bit && wanted.end.is_none()).then_some(bytes.len() as u64 * 8);
         bits::find(bytes, bit, first, last).or(behind_the_end)
     });
     ctx.reply.integer(found.flatten().map_or(-1, |position| position as i64));

@@ -228,8 +228,8 @@ fn lmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` -- O(N+M). As LMPOP; waits for one of the lists.
 fn blmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let timeout = blocking::timeout(argv.at(1))?;
     let (names, from, count) = parse_lmpop(argv.tail(2))?;
+    let timeout = blocking::timeout(argv.at(1))?;
     if !pop_first(ctx, names, from, Some(count))? {
         ctx.reply.null_array();
         ctx.wait_for(names.iter(), timeout, Until::Holds(ValueType::List));

@@ -208,7 +208,8 @@ impl List {
 
     /// Puts another element in the place of the one with this index, which there must be.
     pub fn set(&mut self, index: usize, element: &[u8], limit: NodeLimit) {
-        self.make_room(0, chunk::room(element), limit);
+        // As if it were one more: Redis's rule.
+        self.make_room(1, chunk::room(element), limit);
         match &mut self.0 {
             Form::Packed(chunk) => chunk.replace(chunk.place(index), element),
             Form::Chunks(chunks) => chunks.set(index, element, limit),
