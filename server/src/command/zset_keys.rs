@@ -122,7 +122,6 @@ mod tests {
             no_touch: false,
             keeps_dead: false,
             may_write: true,
-            keeps_dead: false,
             notify: Class::NONE,
             lazy_expire: false,
             thresholds: &Thresholds::default(),
