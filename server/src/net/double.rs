@@ -10,6 +10,9 @@ use std::fmt;
 /// The longest text: sign, point, 17 digits and an exponent of three digits; or four zeros and no exponent.
 const TEXT_LEN_MAX: usize = 32;
 
+/// Integers below this are spelled as integers are.
+const INTEGER_MAX: f64 = 1e15;
+
 /// The text of a double.
 #[derive(Clone, Copy)]
 pub struct DoubleText {
@@ -26,6 +29,9 @@ impl DoubleText {
             text.push(b"nan");
         } else if value.is_infinite() {
             text.push(if value > 0.0 { b"inf" } else { b"-inf" });
+        } else if value.fract() == 0.0 && value.abs() < INTEGER_MAX && value != 0.0 {
+            // What most scores are needs no search for the fewest digits.
+            text.push(itoa::Buffer::new().format(value as i64).as_bytes());
         } else {
             text.push_finite(value);
         }
@@ -179,6 +185,9 @@ mod tests {
             (0.00012, "0.00012"),
             (0.00001, "1e-05"),
             (1.25e-10, "1.25e-10"),
+            (-42.0, "-42"),
+            (999999999999999.0, "999999999999999"),
+            (1e15, "1000000000000000"),
             (1e16, "10000000000000000"),
             (12345678901234567.0, "12345678901234568"),
             (1e17, "1e+17"),

@@ -1,8 +1,8 @@
 //! Where a member's entry is: what the order of a large sorted set has of its members, so that their bytes are in memory once.
 //!
-//! The alternatives were measured in thought and in bytes: bytes in both places cost a second copy of every member; a number of a
-//! slot in an array costs an array that doubles as a whole, and a second miss for each member that is read. So the
-//! address it is, which a table of entries never changes, and this file has the one `unsafe` that this takes.
+//! Bytes in both places would be a second copy of every member. Numbers of places in an array would be safe, and cost an array that
+//! doubles as a whole, and a second miss for each member that is read. So it is the address, which a table of entries never
+//! changes while the entry is in it.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
