@@ -120,6 +120,7 @@ mod tests {
             db: 0,
             now_ms: 1000,
             no_touch: false,
+            keeps_dead: false,
             may_write: true,
             notify: Class::NONE,
             lazy_expire: false,
