@@ -9,6 +9,7 @@ use crate::bytes::{FromBytes, ToBytes};
 use crate::error::Result;
 use crate::hash::{Hash, ReadHash};
 use crate::host::Host;
+use crate::set::{ReadSet, Set};
 
 /// The type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -129,6 +130,12 @@ impl<'a> ReadKey<'a> {
     pub fn hash(&self) -> ReadHash<'_> {
         ReadHash::new(&self.host, self.handle)
     }
+
+    /// The key as a set.
+    #[must_use]
+    pub fn as_set(&self) -> ReadSet<'_> {
+        ReadSet::new(&self.host, self.handle)
+    }
 }
 
 impl<'a> Key<'a> {
@@ -186,6 +193,12 @@ impl<'a> Key<'a> {
     #[must_use]
     pub fn hash(&self) -> Hash<'_> {
         Hash::new(&self.host, self.handle)
+    }
+
+    /// The key as a set.
+    #[must_use]
+    pub fn as_set(&self) -> Set<'_> {
+        Set::new(&self.host, self.handle)
     }
 }
 

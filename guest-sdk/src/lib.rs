@@ -20,7 +20,7 @@
 //!
 //! The signature is the specification. [`Key`] parameters become key specs, [`Option`], `Vec`, [`Many`] and [`Counted`]
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
-//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings and hashes, or in values of a
+//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings, hashes and sets, or in values of a
 //! [`DataType`] of the module's own.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
@@ -45,6 +45,7 @@ pub mod log;
 mod lower;
 mod module;
 mod reply;
+mod set;
 mod spec;
 mod strings;
 #[cfg(not(target_arch = "wasm32"))]
@@ -63,6 +64,7 @@ pub use key::{Key, ReadKey, ValueType};
 pub use module::{Command, CommandEntry, Module, State};
 pub use reply::Reply;
 pub use sandkey_macros::{DataType, command, module};
+pub use set::{ReadSet, Set};
 pub use spec::{
     Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, Flags, KeySpec, KeySpecs, KeyUse, Repeat, Shape,
 };
@@ -95,8 +97,8 @@ pub mod expanded {
 /// Everything that most modules need: `use sandkey::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Args, Config, Context, Counted, DataType, Error, Hash, Key, Many, ReadHash, ReadKey, Reply, Result,
-        Slot, Value, ValueMut, ValueRef, ValueType,
+        Args, Config, Context, Counted, DataType, Error, Hash, Key, Many, ReadHash, ReadKey, ReadSet, Reply,
+        Result, Set, Slot, Value, ValueMut, ValueRef, ValueType,
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }

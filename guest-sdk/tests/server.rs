@@ -144,6 +144,33 @@ fn time_to_live() {
 }
 
 #[test]
+fn sets() {
+    let ctx = Context::test();
+    let key = ctx.key("s");
+    let set = key.as_set();
+    assert_eq!((set.len(), set.contains("a"), set.pop()), (Ok(0), Ok(false), Ok(None)));
+    assert!(!key.exists());
+    assert_eq!((set.add("a"), set.add("a")), (Ok(true), Ok(false)));
+    assert_eq!(set.add_many([1, 2, 3, 2]), Ok(3));
+    assert_eq!((key.value_type(), set.len()), (ValueType::Set, Ok(4)));
+    assert_eq!(set.contains_many(["1", "x", "a"]), Ok(vec![true, false, true]));
+    assert_eq!(set.members().unwrap().iter().collect::<Vec<_>>(), [&b"1"[..], b"2", b"3", b"a"]);
+    assert_eq!(set.random(0).unwrap().len(), 0);
+    assert_eq!(set.random(3).unwrap().iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    assert_eq!((set.random(9).unwrap().len(), set.len()), (4, Ok(4)));
+    let (cursor, page) = set.scan(0, 3).unwrap();
+    assert_eq!((page.len(), cursor != 0), (3, true));
+    let (cursor, page) = set.scan(cursor, 3).unwrap();
+    assert_eq!((page.iter().collect::<Vec<_>>(), cursor), (vec![&b"a"[..]], 0));
+    assert_eq!((set.remove("a"), set.remove("a"), set.remove_many([1, 7])), (Ok(true), Ok(false), Ok(1)));
+    assert!(set.pop().unwrap().is_some_and(|member| member == b"2" || member == b"3"));
+    assert_eq!((set.pop_many(5).unwrap().len(), key.exists()), (1, false));
+    key.set("s").unwrap();
+    assert_eq!(set.add("a"), Err(Error::WrongType));
+    assert_eq!(set.len(), Err(Error::WrongType));
+}
+
+#[test]
 fn hashes() {
     let ctx = Context::test();
     let key = ctx.key("h");

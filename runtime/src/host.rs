@@ -6,9 +6,13 @@
 //! Bytes come in as slices of the guest's memory and go out as slices of the host's, so that each is copied once.
 //! A refusal ([`Error`]) goes back to the module as a value; a [`HostFault`] ends the command with a trap.
 
+mod sets;
+
 use std::borrow::Cow;
 
 use crate::contract::{Argv, ArgvBuf, Error, Reply, ValuesBuf};
+
+pub use sets::Sets;
 
 /// The client behind a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -116,7 +120,7 @@ pub type HostResult<T> = Result<T, Refusal>;
 /// `wit/` says what each function means, function by function; this trait adds nothing to that. While an instance starts, only
 /// `now_us`, `random` and `log` are called; while a function of `values` runs, only `now_us` and `log`, and `random` by modules that
 /// import WASI: their languages seed their tables with it when they make the first.
-pub trait Host {
+pub trait Host: Sets {
     /// The client behind the command.
     fn client(&mut self) -> ClientInfo<'_>;
     /// The name of its ACL user.

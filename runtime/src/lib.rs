@@ -55,7 +55,9 @@ pub use contract::{
     ValuesBuf,
 };
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use host::{ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, ValueType};
+pub use host::{
+    ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, Sets, ValueType,
+};
 pub use instance::{Instance, Outcome};
 pub use limits::Limits;
 pub use load_error::LoadError;

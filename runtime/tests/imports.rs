@@ -219,6 +219,31 @@ fn hashes() {
 }
 
 #[test]
+fn sets() {
+    let mut host = host();
+    let key = KEY[2];
+    let many = [key, FV[0], FV[1], FV[2], FV[3]];
+    assert_eq!(called(&mut host, "sets", "add", &many, 5), [OK, 0, 0, 0, 2]);
+    assert_eq!(called(&mut host, "sets", "add", &many, 5), [OK, 0, 0, 0, 0]);
+    assert_eq!(called(&mut host, "sets", "contains", &[key, F[0], F[1]], 5)[4], 1);
+    assert_eq!(called(&mut host, "sets", "contains", &[key, "(i32.const 700)", "(i32.const 0)"], 5)[4], 0);
+    assert_eq!(number(&called(&mut host, "sets", "len", &[key], 16)), 2);
+    let all = called(&mut host, "sets", "members", &[key], 20);
+    assert_eq!((all[0], all[8], all[16]), (OK, 2, 2), "f v");
+    let random = called(&mut host, "sets", "random", &[key, "(i32.const 0)"], 20);
+    assert_eq!((random[0], random[8], random[16]), (OK, 13, 1), "key=2 count=1");
+    let page = called(&mut host, "sets", "scan", &[key, "(i64.const 4)", "(i32.const 0)"], 32);
+    assert_eq!((page[0], number(&page), page[28]), (OK, 7, 1));
+    let popped = called(&mut host, "sets", "pop", &[key, "(i32.const 1)"], 20);
+    assert_eq!((popped[0], popped[8], popped[16]), (OK, 1, 1), "f");
+    let some = called(&mut host, "sets", "contains-many", &many, 12);
+    assert_eq!((some[0], some[8]), (OK, 2), "two answers");
+    assert_eq!(called(&mut host, "sets", "remove", &many, 5), [OK, 0, 0, 0, 1]);
+    let refused = called(&mut host, "sets", "add", &[KEY[0], FV[0], FV[1], FV[2], FV[3]], 5);
+    assert_eq!(refused[0], 1, "it is a string");
+}
+
+#[test]
 fn objects() {
     let mut host = host();
     host.keys.insert(b"o".to_vec(), Value::Object(1, 77));

@@ -18,11 +18,14 @@ pub fn spawn(server: &'static Server) {
     tokio::task::spawn(async move {
         let mut expiry = ActiveExpiry::default();
         loop {
+            let hz = server.config.current().hz.clamp(1, 500);
+            tokio::time::sleep(Duration::from_millis(1000 / u64::from(hz))).await;
+            // As it is now: what was set meanwhile holds already.
             let config = server.config.current();
-            tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
             if server.cron_paused.load(Relaxed) {
                 continue;
             }
+            let began_ns = server.clock.now_ns();
             server.memory.publish_main();
             server.sample_rates();
             let is_paused = server.is_paused(server.clock.now_us());
@@ -37,6 +40,8 @@ pub fn spawn(server: &'static Server) {
             tend_clients(server, &config);
             server.tenant.modules.tidy(server);
             server.tenant.migrations.links.close_idle();
+            server.cron_turns.fetch_add(1, Relaxed);
+            server.cron_nanos.fetch_add(server.clock.now_ns() - began_ns, Relaxed);
         }
     });
 }

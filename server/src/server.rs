@@ -88,6 +88,10 @@ pub struct Server {
     pub keeps_journals: AtomicBool,
     /// Keys that expired without being asked for.
     pub cron_expired: AtomicU64,
+    /// Turns of cron.
+    pub cron_turns: AtomicU64,
+    /// Nanoseconds that they took.
+    pub cron_nanos: AtomicU64,
     /// Keys that were evicted without a client's asking for room.
     pub cron_evicted: AtomicU64,
     pause: Mutex<Pause>,
@@ -128,6 +132,8 @@ impl Server {
             cron_paused: AtomicBool::new(false),
             keeps_journals: AtomicBool::new(true),
             cron_expired: AtomicU64::new(0),
+            cron_turns: AtomicU64::new(0),
+            cron_nanos: AtomicU64::new(0),
             cron_evicted: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
@@ -161,6 +167,18 @@ impl Server {
         rates.commands.sample(self.stats.sum(|stats| &stats.commands), now_ns);
         rates.input.sample(self.stats.sum(|stats| &stats.input_bytes), now_ns);
         rates.output.sample(self.stats.sum(|stats| &stats.output_bytes), now_ns);
+        rates.turns.sample(self.turns(), now_ns);
+        rates.turn_nanos.sample(self.turn_nanos(), now_ns);
+    }
+
+    /// Turns of the workers and of cron.
+    pub fn turns(&self) -> u64 {
+        self.stats.sum(|stats| &stats.turns) + self.cron_turns.load(Relaxed)
+    }
+
+    /// Nanoseconds that these took.
+    pub fn turn_nanos(&self) -> u64 {
+        self.stats.sum(|stats| &stats.turn_nanos) + self.cron_nanos.load(Relaxed)
     }
 
     /// Forget what was counted: CONFIG RESETSTAT.
@@ -177,7 +195,8 @@ impl Server {
         self.error_stats.lock().clear();
         self.tenant.acl.log.reset_counts();
         let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
-        for counter in counters.into_iter().chain([&self.cron_expired, &self.cron_evicted]) {
+        let of_cron = [&self.cron_expired, &self.cron_evicted, &self.cron_turns, &self.cron_nanos];
+        for counter in counters.into_iter().chain(of_cron) {
             counter.store(0, Relaxed);
         }
         *self.rates.lock() = Rates::default();

@@ -23,6 +23,14 @@ impl Counter {
         self.0.load(Relaxed)
     }
 
+    /// Raise it to `n` if it is lower. As with `add`, only the owning worker may.
+    #[inline]
+    pub fn raise(&self, n: u64) {
+        if n > self.0.load(Relaxed) {
+            self.0.store(n, Relaxed);
+        }
+    }
+
     /// Back to zero. An addition at the same moment may be lost; nobody minds at CONFIG RESETSTAT.
     pub fn reset(&self) {
         self.0.store(0, Relaxed);
@@ -105,6 +113,14 @@ counters! {
         writes,
         /// Replies of EXEC.
         transactions,
+        /// Turns: what one read of a client brought was executed.
+        turns,
+        /// Nanoseconds that they took.
+        turn_nanos,
+        /// The most that one took.
+        turn_nanos_max,
+        /// The most commands that one executed.
+        turn_commands_max,
     }
 }
 
@@ -168,6 +184,10 @@ pub struct Rates {
     pub input: Rate,
     /// Bytes written.
     pub output: Rate,
+    /// Turns of workers and of cron.
+    pub turns: Rate,
+    /// Nanoseconds that they took.
+    pub turn_nanos: Rate,
 }
 
 #[cfg(test)]

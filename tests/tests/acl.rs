@@ -288,6 +288,19 @@ fn changes_hold_for_who_is_logged_in() {
     let entry = admin.value("ACL LOG 1").items().remove(0);
     assert_eq!(entry.field("context").map(|context| context.text()).as_deref(), Some("multi"));
     assert!(entry.field("client-info").is_some_and(|info| info.text().contains(" cmd=exec ")));
+    // Patterns of SORT may name any key.
+    admin.run("RPUSH numbers 1");
+    admin.run("ACL SETUSER bob resetkeys ~numbers");
+    for (options, reply) in [
+        ("BY w_*", "(error) ERR BY option of SORT denied due to insufficient ACL permissions."),
+        ("GET w_*", "(error) ERR GET option of SORT denied due to insufficient ACL permissions."),
+        ("BY nosort LIMIT 0 1", "1) \"1\""),
+    ] {
+        assert_eq!(bob.run(&format!("SORT numbers {options}")), reply);
+        assert_eq!(bob.run(&format!("SORT_RO numbers {options}")), reply);
+    }
+    admin.run("ACL SETUSER bob resetkeys %R~*");
+    assert_eq!(bob.run("SORT numbers BY w_* GET w_*"), "1) (nil)");
     // A transaction that takes its own permissions away notices it at once.
     for line in ["MULTI", "ACL SETUSER bob -get", "GET a"] {
         bob.run(line);
@@ -295,7 +308,7 @@ fn changes_hold_for_who_is_logged_in() {
     let replies = bob.value("EXEC").items();
     assert!(replies[1].error().is_some_and(|error| error.starts_with("NOPERM")), "{replies:?}");
     // Who waits, too.
-    admin.run("ACL SETUSER bob +@all");
+    admin.run("ACL SETUSER bob +@all allkeys");
     bob.send(&["BLPOP", "list", "0"]);
     eventually("bob waits", Duration::from_secs(5), || {
         admin.run("CLIENT LIST").contains(" cmd=blpop user=bob")
@@ -496,7 +509,7 @@ fn modules_act_for_their_clients() {
     let mut bob = logged_in(&server, "bob");
     // By its own name, and by the category that follows from its flags.
     assert_eq!(bob.run("HELLO.COUNT a"), "(integer) 1");
-    assert_eq!(bob.run("HELLO.GREET you").contains("NOPERM"), false);
+    assert!(!bob.run("HELLO.GREET you").contains("NOPERM"));
     assert_eq!(bob.run("HELLO.COUNT b"), "(error) NOPERM No permissions to access a key");
     assert!(admin.value("ACL CAT write").items().contains(&Value::bulk("hello.count")));
     // Rules outlive the module.
@@ -506,7 +519,7 @@ fn modules_act_for_their_clients() {
     assert_eq!(admin.value("ACL GETUSER bob").field("commands").map(|rules| rules.text()), rules);
     admin.run(&format!("MODULE LOAD {}", paths::module("hello").display()));
     assert_eq!(bob.run("HELLO.COUNT a"), "(integer) 2");
-    assert_eq!(bob.run("HELLO.GREET you").contains("NOPERM"), false);
+    assert!(!bob.run("HELLO.GREET you").contains("NOPERM"));
     admin.run("ACL SETUSER bob -hello.greet");
     assert!(bob.run("HELLO.GREET you").contains("NOPERM"));
     admin.run("ACL SETUSER bob -hello.count +@write -set");

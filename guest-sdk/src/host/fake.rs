@@ -87,20 +87,27 @@ impl Host {
         self.world().open(name, write)
     }
 
-    fn read<R>(&self, key: u32, read: impl FnOnce(Option<&Entry>) -> R) -> R {
+    pub(super) fn read<R>(&self, key: u32, read: impl FnOnce(Option<&Entry>) -> R) -> R {
         let mut world = self.world();
         let name = world.name(key);
         read(world.database().get(&name))
     }
 
     /// Change an entry; one that is left without a value or without fields goes.
-    fn change<R>(&self, key: u32, change: impl FnOnce(&mut Option<Entry>) -> Result<R>) -> Result<R> {
+    pub(super) fn change<R>(
+        &self,
+        key: u32,
+        change: impl FnOnce(&mut Option<Entry>) -> Result<R>,
+    ) -> Result<R> {
         let mut world = self.world();
         let name = world.name_to_write(key)?;
         let mut entry = world.database().get(&name).cloned();
         let answer = change(&mut entry)?;
         match entry {
             Some(Entry { data: Data::Fields(fields), .. }) if fields.is_empty() => {
+                world.database().remove(&name)
+            }
+            Some(Entry { data: Data::Members(members), .. }) if members.is_empty() => {
                 world.database().remove(&name)
             }
             Some(entry) => world.database().insert(name, entry),
@@ -114,6 +121,7 @@ impl Host {
             None => ValueType::None,
             Some(Data::Text(_)) => ValueType::String,
             Some(Data::Fields(_)) => ValueType::Hash,
+            Some(Data::Members(_)) => ValueType::Set,
             Some(Data::Value(_)) => ValueType::Module,
         })
     }
@@ -315,7 +323,7 @@ fn text_mut(entry: &mut Option<Entry>) -> Result<&mut Vec<u8>> {
     let empty = || Entry { data: Data::Text(Vec::new()), expires_at_ms: None };
     match &mut entry.get_or_insert_with(empty).data {
         Data::Text(text) => Ok(text),
-        Data::Fields(_) | Data::Value(_) => Err(Error::WrongType),
+        _ => Err(Error::WrongType),
     }
 }
 
@@ -331,6 +339,6 @@ fn fields_mut(entry: &mut Option<Entry>) -> Result<&mut BTreeMap<Vec<u8>, Vec<u8
     let empty = || Entry { data: Data::Fields(BTreeMap::new()), expires_at_ms: None };
     match &mut entry.get_or_insert_with(empty).data {
         Data::Fields(fields) => Ok(fields),
-        Data::Text(_) | Data::Value(_) => Err(Error::WrongType),
+        _ => Err(Error::WrongType),
     }
 }

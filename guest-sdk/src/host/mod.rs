@@ -6,6 +6,8 @@ mod fake;
 #[cfg(not(target_arch = "wasm32"))]
 mod journal;
 #[cfg(not(target_arch = "wasm32"))]
+mod sets;
+#[cfg(not(target_arch = "wasm32"))]
 mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -54,7 +54,9 @@ pub mod bindings {
     }
 }
 
-use bindings::sandkey::module::{call, context, hashes, keyspace, log as wit_log, objects, strings, types};
+use bindings::sandkey::module::{
+    call, context, hashes, keyspace, log as wit_log, objects, sets, strings, types,
+};
 
 thread_local! {
     // There is one thread, so these are plain statics.
@@ -273,6 +275,43 @@ impl Host {
 
     pub(crate) fn hash_incr_by(&self, key: u32, field: &[u8], by: i64) -> Result<i64> {
         Ok(hashes::incr_by(key, field, by)?)
+    }
+
+    pub(crate) fn set_add(&self, key: u32, members: Strings) -> Result<u32> {
+        Ok(sets::add(key, &members.into())?)
+    }
+
+    pub(crate) fn set_remove(&self, key: u32, members: Strings) -> Result<u32> {
+        Ok(sets::remove(key, &members.into())?)
+    }
+
+    pub(crate) fn set_contains(&self, key: u32, member: &[u8]) -> Result<bool> {
+        Ok(sets::contains(key, member)?)
+    }
+
+    pub(crate) fn set_contains_many(&self, key: u32, members: Strings) -> Result<Vec<bool>> {
+        Ok(sets::contains_many(key, &members.into())?)
+    }
+
+    pub(crate) fn set_len(&self, key: u32) -> Result<u64> {
+        Ok(sets::len(key)?)
+    }
+
+    pub(crate) fn set_members(&self, key: u32) -> Result<Strings> {
+        Ok(sets::members(key)?.into())
+    }
+
+    pub(crate) fn set_random(&self, key: u32, count: u32) -> Result<Strings> {
+        Ok(sets::random(key, count)?.into())
+    }
+
+    pub(crate) fn set_pop(&self, key: u32, count: u32) -> Result<Strings> {
+        Ok(sets::pop(key, count)?.into())
+    }
+
+    pub(crate) fn set_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
+        let page = sets::scan(key, cursor, count)?;
+        Ok((page.cursor, page.members.into()))
     }
 
     pub(crate) fn hash_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {

@@ -1,4 +1,4 @@
-//! The data of the fake server: databases of strings, hashes and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
+//! The data of the fake server: databases of strings, hashes, sets and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
 //! ordered, so that tests see the same thing every time, and copied whole before a command, so that undoing is certain.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ pub(super) const OPEN_KEYS_MAX: usize = 65_536;
 pub(super) enum Data {
     Text(Vec<u8>),
     Fields(BTreeMap<Vec<u8>, Vec<u8>>),
+    Members(BTreeSet<Vec<u8>>),
     Value(Value),
 }
 

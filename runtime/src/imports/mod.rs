@@ -9,6 +9,7 @@ mod hashes;
 mod keyspace;
 mod log;
 mod objects;
+mod sets;
 mod strings;
 
 use crate::linking::Linking;
@@ -29,6 +30,7 @@ pub(crate) fn define(linker: &mut impl Linking) -> wasmtime::Result<()> {
     keyspace::define(&mut linker.interface(&name("keyspace"))?)?;
     strings::define(&mut linker.interface(&name("strings"))?)?;
     hashes::define(&mut linker.interface(&name("hashes"))?)?;
+    sets::define(&mut linker.interface(&name("sets"))?)?;
     objects::define(&mut linker.interface(&name("objects"))?)?;
     call::define(&mut linker.interface(&name("call"))?)
 }

@@ -237,7 +237,7 @@ macro_rules! lists {
     };
 }
 
-lists! { Bytes Values Text }
+lists! { Bools Bytes Values Text }
 
 impl Answer for Bytes {
     type Of<'h> = &'h [u8];
@@ -258,6 +258,31 @@ impl Answer for Bytes {
 
     #[inline]
     fn moved(of: &&[u8]) -> usize {
+        of.len()
+    }
+}
+
+/// `list<bool>`.
+pub(crate) struct Bools;
+
+impl Answer for Bools {
+    type Of<'h> = Vec<bool>;
+    type Wire = Vec<bool>;
+
+    fn into_wire(of: Vec<bool>) -> Vec<bool> {
+        of
+    }
+
+    fn put(
+        of: Vec<bool>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
+        let bytes: Vec<u8> = of.into_iter().map(u8::from).collect();
+        to.put_list(at, &bytes)
+    }
+
+    fn moved(of: &Vec<bool>) -> usize {
         of.len()
     }
 }
@@ -345,7 +370,7 @@ impl Answer for Strings {
     }
 }
 
-/// The two records `page`: a cursor, and strings that each names in its own way.
+/// The records `page`: a cursor, and strings that each names in its own way.
 macro_rules! pages {
     ($($shape:ident, $wire:ident { $strings:ident })*) => {
         $(
@@ -393,6 +418,7 @@ macro_rules! pages {
 pages! {
     KeyPage, WireKeyPage { keys }
     PairPage, WirePairPage { pairs }
+    MemberPage, WireMemberPage { members }
 }
 
 /// `client-info`.

@@ -17,7 +17,7 @@ mod component;
 mod core;
 mod params;
 
-pub(crate) use answers::{Answer, Client, KeyPage, PairPage, Scalar, Values};
+pub(crate) use answers::{Answer, Bools, Client, KeyPage, MemberPage, PairPage, Scalar, Values};
 pub(crate) use params::Params;
 
 use crate::contract::Error;

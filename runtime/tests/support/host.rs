@@ -3,8 +3,11 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+#[path = "sets.rs"]
+mod sets;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandkey_runtime::{
     Argv, ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Reply,
@@ -15,6 +18,7 @@ use sandkey_runtime::{
 pub enum Value {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
     /// A data type and an object.
     Object(u32, u32),
 }
@@ -105,6 +109,7 @@ impl Host for TestHost {
             None => ValueType::None,
             Some(Value::String(_)) => ValueType::String,
             Some(Value::Hash(_)) => ValueType::Hash,
+            Some(Value::Set(_)) => ValueType::Set,
             Some(Value::Object(..)) => ValueType::Module,
         })
     }

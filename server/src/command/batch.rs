@@ -99,6 +99,7 @@ pub struct InBatch<'e>(pub(super) &'e mut Executor);
 impl Drop for InBatch<'_> {
     fn drop(&mut self) {
         self.0.held = Held::default();
+        self.0.count_turn();
     }
 }
 

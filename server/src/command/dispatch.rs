@@ -89,6 +89,8 @@ pub struct Executor {
     pub(super) effects: Effects,
     scratch: Scratch,
     tick: u64,
+    /// The tick and the number of commands at which the batch began.
+    turn: (u64, u64),
     /// What the client whose command runs is told of keys that it tracks: before the reply, and behind it.
     told: [Own; 2],
     /// For the length of a batch.
@@ -109,6 +111,7 @@ impl Executor {
             effects: Effects::default(),
             scratch: Scratch::default(),
             tick: 0,
+            turn: (0, 0),
             told: Default::default(),
             held: Held::default(),
         };
@@ -125,7 +128,19 @@ impl Executor {
     pub fn begin_batch(&mut self) -> InBatch<'_> {
         self.begin();
         self.held.begin();
+        self.turn = (self.tick, self.server.stats.of(self.worker).commands.get());
         InBatch(self)
+    }
+
+    /// A batch has ended.
+    pub(super) fn count_turn(&mut self) {
+        let stats = self.server.stats.of(self.worker);
+        let (began, commands) = self.turn;
+        let nanos = self.server.clock.nanos_between(began, self.tick);
+        stats.turns.add(1);
+        stats.turn_nanos.add(nanos);
+        stats.turn_nanos_max.raise(nanos);
+        stats.turn_commands_max.raise(stats.commands.get().saturating_sub(commands));
     }
 
     /// Before a batch: look at the clock, and take over a new table and configuration.

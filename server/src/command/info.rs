@@ -58,7 +58,7 @@ const fn section(
 }
 
 /// All sections, in the order in which they are shown.
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 14] = [
     section("server", "Server", true, process::server),
     section("clients", "Clients", true, process::clients),
     section("memory", "Memory", true, data::memory),
@@ -72,6 +72,7 @@ const SECTIONS: [Section; 13] = [
     section("latencystats", "Latencystats", false, counts::latencystats),
     section("cluster", "Cluster", true, process::cluster),
     section("keyspace", "Keyspace", true, data::keyspace),
+    section("debug", "Debug", false, counts::debug),
 ];
 
 /// What several sections need.
@@ -134,8 +135,7 @@ fn wanted(names: Argv<'_>) -> [bool; SECTIONS.len()] {
         }
         names.iter().any(|name| {
             args::is(name, row.name)
-                || args::is(name, "all")
-                || args::is(name, "everything")
+                || (args::is(name, "all") || args::is(name, "everything")) && row.name != "debug"
                 || args::is(name, "default") && row.default
         })
     };

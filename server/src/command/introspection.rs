@@ -16,7 +16,7 @@ use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
 use super::help;
 use super::lock_plan::for_each_key;
-use super::spec::{Access, Family, Find, Spec, access, tips};
+use super::spec::{Access, Family, Find, Flags, Spec, access, tips};
 use super::table::{Command, CommandTable};
 
 /// The row.
@@ -222,6 +222,20 @@ fn filter<'f>(by: &[u8], wanted: &'f [u8]) -> Result<Filter<'f>, CommandError> {
     })
 }
 
+/// A count as C's `atoi` reads it, by which Redis finds keys: blanks and a sign may stand in front, and what follows the digits does not
+/// count.
+fn atoi(text: &[u8]) -> Option<usize> {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    let digits = if end == 0 { "0" } else { std::str::from_utf8(&digits[..end]).ok()? };
+    digits.parse().ok().filter(|&count: &usize| !negative || count == 0)
+}
+
 /// The keys in the arguments of another command, with what it does to them.
 fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8], Access)>, CommandError> {
     let table = ctx.tenant.commands();
@@ -234,14 +248,18 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
     }
     let mut found = Vec::new();
     for spec in command.keys.iter() {
-        if let Find::Count { count, first, step } = spec.find {
-            let keys = argv.get(count).and_then(args::parse_i64).and_then(|n| usize::try_from(n).ok());
-            let enough = |keys: usize| keys.checked_mul(step).is_some_and(|span| first + span <= argv.len());
-            if !keys.is_some_and(enough) {
-                return Err(CommandError::err("Invalid arguments specified for command"));
-            }
-        }
         let access = access_of(&command.name, spec.access, argv);
+        if let Find::Count { count, first, step } = spec.find {
+            let keys = argv.get(count).and_then(atoi);
+            let enough = |&keys: &usize| {
+                let may_be = keys > 0 || command.flags.has(Flags::NO_MANDATORY_KEYS);
+                may_be && keys.checked_mul(step).is_some_and(|span| first + span <= argv.len())
+            };
+            let keys = keys.filter(enough);
+            let keys = keys.ok_or(CommandError::err("Invalid arguments specified for command"))?;
+            found.extend((0..keys).map(|n| (argv.at(first + n * step), access)));
+            continue;
+        }
         for_each_key(std::slice::from_ref(spec), argv, |_, key| found.push((key, access)));
     }
     Ok(found)

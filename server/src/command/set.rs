@@ -9,6 +9,7 @@ use crate::net::argv::Argv;
 
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
+use super::keys::Keys;
 use super::spec::{Access, Family, access, key, tips};
 use super::string::reply_string;
 
@@ -39,41 +40,64 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-impl CommandContext<'_> {
-    /// Tell that members were taken out of a set, of which this was one change, and nothing may be left.
-    pub(super) fn tell_members_gone(&mut self, key: &Key<'_>, event: &'static str, is_gone: bool) {
-        self.keys.modified(key, Class::SET, event);
-        if is_gone {
-            self.keys.event(key, Class::GENERIC, "del");
-        }
+/// Tell that members were taken out of a set, of which this was one change, and whether nothing is left.
+pub(super) fn tell_gone(keys: &mut Keys<'_>, key: &Key<'_>, event: &'static str, is_gone: bool) {
+    keys.modified(key, Class::SET, event);
+    if is_gone {
+        keys.event(key, Class::GENERIC, "del");
     }
 }
 
 /// Add members. The result is how many are new.
-fn add(ctx: &mut CommandContext<'_>, key: &Key<'_>, members: Argv<'_>) -> Result<usize, CommandError> {
-    let limits = ctx.keys.thresholds;
-    ctx.keys.write_members(key, members.iter())?;
-    let changed = ctx.keys.change_recorded(key, |set: &mut Set| {
-        match members.get(0) {
+pub fn add<'m>(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    members: impl ExactSizeIterator<Item = &'m [u8]> + Clone,
+) -> Result<usize, CommandError> {
+    let limits = keys.thresholds;
+    keys.write_members(key, members.clone())?;
+    let changed = keys.change_recorded(key, |set: &mut Set| {
+        match members.clone().next() {
             Some(first) if set.is_empty() => *set = Set::for_members(first, members.len(), limits),
             _ => set.expect_more(members.len(), limits),
         }
-        members.iter().filter(|member| set.insert(member, limits)).count()
+        members.filter(|member| set.insert(member, limits)).count()
     })?;
     if changed.is_new {
-        ctx.keys.event(key, Class::NEW, "new");
+        keys.event(key, Class::NEW, "new");
     }
     if changed.result > 0 {
-        ctx.keys.modified(key, Class::SET, "sadd");
+        keys.modified(key, Class::SET, "sadd");
         // Redis counts a change for each member.
-        ctx.keys.effects.dirty += changed.result as u64 - 1;
+        keys.effects.dirty += changed.result as u64 - 1;
+    }
+    Ok(changed.result)
+}
+
+/// Remove members. The result is how many were there.
+pub fn remove<'m>(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    members: impl ExactSizeIterator<Item = &'m [u8]> + Clone,
+    event: &'static str,
+) -> Result<usize, CommandError> {
+    if keys.peek_as::<Set>(key)?.is_none() {
+        return Ok(0);
+    }
+    keys.write_members(key, members.clone())?;
+    let changed =
+        keys.change_recorded(key, |set: &mut Set| members.filter(|member| set.remove(member)).count())?;
+    if changed.result > 0 {
+        tell_gone(keys, key, event, changed.is_gone);
+        keys.effects.dirty += changed.result as u64 - 1;
     }
     Ok(changed.result)
 }
 
 /// `SADD key member [member ...]` -- O(1) a member. How many are new.
 fn sadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let added = add(ctx, &ctx.key_at(argv, 1), argv.tail(2))?;
+    let key = ctx.key_at(argv, 1);
+    let added = add(&mut ctx.keys, &key, argv.tail(2).iter())?;
     ctx.reply.integer(added as i64);
     Ok(())
 }
@@ -81,20 +105,8 @@ fn sadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `SREM key member [member ...]` -- O(1) a member. How many were there and are gone.
 fn srem(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let key = ctx.key_at(argv, 1);
-    let members = argv.tail(2);
-    if ctx.keys.peek_as::<Set>(&key)?.is_none() {
-        ctx.reply.integer(0);
-        return Ok(());
-    }
-    ctx.keys.write_members(&key, members.iter())?;
-    let changed = ctx
-        .keys
-        .change_recorded(&key, |set: &mut Set| members.iter().filter(|member| set.remove(member)).count())?;
-    if changed.result > 0 {
-        ctx.tell_members_gone(&key, "srem", changed.is_gone);
-        ctx.keys.effects.dirty += changed.result as u64 - 1;
-    }
-    ctx.reply.integer(changed.result as i64);
+    let removed = remove(&mut ctx.keys, &key, argv.tail(2).iter(), "srem")?;
+    ctx.reply.integer(removed as i64);
     Ok(())
 }
 
@@ -141,10 +153,8 @@ fn smove(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     };
     ctx.keys.peek_as::<Set>(&to)?;
     if is_there && from.bytes != to.bytes {
-        ctx.keys.write_members(&from, member.iter())?;
-        let changed = ctx.keys.change_recorded(&from, |set: &mut Set| set.remove(argv.at(3)))?;
-        ctx.tell_members_gone(&from, "srem", changed.is_gone);
-        add(ctx, &to, member)?;
+        remove(&mut ctx.keys, &from, member.iter(), "srem")?;
+        add(&mut ctx.keys, &to, member.iter())?;
     }
     ctx.reply.integer(i64::from(is_there));
     Ok(())

@@ -9,6 +9,7 @@ use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
+use super::set::{remove, tell_gone};
 use super::spec::{Access, Family, access, key, tips};
 use super::string::reply_string;
 
@@ -45,8 +46,7 @@ fn spop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.null();
         return Ok(());
     };
-    let is_gone = remove(ctx, &key, std::slice::from_ref(&member))?;
-    ctx.tell_members_gone(&key, "spop", is_gone);
+    remove(&mut ctx.keys, &key, std::iter::once(member.as_slice()), "spop")?;
     ctx.keys.propagate(&[b"SREM", key.bytes, &member]);
     ctx.reply.bulk(member);
     Ok(())
@@ -61,22 +61,17 @@ fn spop_many(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if count == 0 {
         return Ok(());
     }
-    let is_gone = count == len;
-    if is_gone {
-        pop_all(ctx, &key)?;
-    } else {
-        pop_some(ctx, &key, count)?;
-    }
-    ctx.tell_members_gone(&key, "spop", is_gone);
-    ctx.keys.effects.dirty += count as u64 - 1;
-    Ok(())
+    if count == len { pop_all(ctx, &key) } else { pop_some(ctx, &key, count) }
 }
 
 /// Take all members out, which is deleting the key.
 fn pop_all(ctx: &mut CommandContext<'_>, key: &Key<'_>) -> CommandResult {
     let set = ctx.keys.peek_as::<Set>(key)?;
+    let len = set.map_or(0, Set::len);
     set.into_iter().flat_map(Set::iter).for_each(|member| reply_string(ctx.reply, member));
     ctx.keys.replace(key, None, Expire::Clear)?;
+    tell_gone(&mut ctx.keys, key, "spop", true);
+    ctx.keys.effects.dirty += len as u64 - 1;
     ctx.keys.propagate_deletion(key, false);
     Ok(())
 }
@@ -90,12 +85,14 @@ fn pop_some(ctx: &mut CommandContext<'_>, key: &Key<'_>, count: usize) -> Comman
     // Taking them out one by one costs more than making a new set of a few that stay. A compact set costs little either way.
     if set.encoding() == Encoding::Hashtable && rest.saturating_mul(POP_NEARLY_ALL) > count {
         popped = set.random_distinct(&mut rng, count).into_iter().map(StringRef::to_vec).collect();
-        remove(ctx, key, &popped)?;
+        remove(&mut ctx.keys, key, popped.iter().map(Vec::as_slice), "spop")?;
     } else {
         let mut taken = Vec::with_capacity(count);
         let rest = set.draw_rest(rest, &mut rng, limits, |member| taken.push(member.to_vec()));
         popped = taken;
         ctx.keys.replace(key, Some(rest.into_value()), Expire::Keep)?;
+        tell_gone(&mut ctx.keys, key, "spop", false);
+        ctx.keys.effects.dirty += count as u64 - 1;
     }
     popped.iter().for_each(|member| ctx.reply.bulk(member));
     if ctx.keys.propagates() {
@@ -106,17 +103,6 @@ fn pop_some(ctx: &mut CommandContext<'_>, key: &Key<'_>, count: usize) -> Comman
         }
     }
     Ok(())
-}
-
-/// The result is whether nothing is left.
-fn remove(ctx: &mut CommandContext<'_>, key: &Key<'_>, members: &[Vec<u8>]) -> Result<bool, CommandError> {
-    ctx.keys.write_members(key, members.iter().map(Vec::as_slice))?;
-    let changed = ctx.keys.change_recorded(key, |set: &mut Set| {
-        members.iter().for_each(|member| {
-            set.remove(member);
-        });
-    })?;
-    Ok(changed.is_gone)
 }
 
 /// `SRANDMEMBER key [count]` -- O(N) in the count. A member, or null. With a count different members, as many as there are at the most;

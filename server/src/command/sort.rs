@@ -118,7 +118,8 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(words: Argv<'a>, may_store: bool) -> Result<Self, CommandError> {
+    /// `may_read` tells whether the client may read whatever keys the patterns name.
+    fn parse(words: Argv<'a>, may_store: bool, may_read: bool) -> Result<Self, CommandError> {
         let mut parsed = Self::default();
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -136,11 +137,16 @@ impl<'a> Options<'a> {
                 parsed.store = Some(argument()?);
             } else if args::is(word, "BY") {
                 match Pattern::parse(argument()?) {
+                    Pattern::Key { .. } if !may_read => return Err(denied("BY")),
                     pattern @ Pattern::Key { .. } => parsed.by = Some(pattern),
                     _ => parsed.unsorted = true,
                 }
             } else if args::is(word, "GET") {
-                parsed.get.push(Pattern::parse(argument()?));
+                let pattern = Pattern::parse(argument()?);
+                if !may_read {
+                    return Err(denied("GET"));
+                }
+                parsed.get.push(pattern);
             } else {
                 return Err(CommandError::Syntax);
             }
@@ -154,6 +160,10 @@ impl<'a> Options<'a> {
         let count = self.count.map_or(len, |count| usize::try_from(count).unwrap_or(len));
         start..start.saturating_add(count).min(len)
     }
+}
+
+fn denied(option: &str) -> CommandError {
+    CommandError::err(format_args!("{option} option of SORT denied due to insufficient ACL permissions."))
 }
 
 /// Texts, one after the other in one buffer.
@@ -304,7 +314,7 @@ impl CommandContext<'_> {
     fn need_keys<'e>(
         &mut self,
         patterns: &[Pattern<'_>],
-        elements: impl Iterator<Item = &'e [u8]> + Clone,
+        elements: &(impl Iterator<Item = &'e [u8]> + Clone),
     ) -> CommandResult {
         if self.keys.locked.is_all() {
             return Ok(());
@@ -333,7 +343,8 @@ impl CommandContext<'_> {
 
 /// Read, sort and answer or store.
 fn run(ctx: &mut CommandContext<'_>, argv: Argv<'_>, may_store: bool) -> CommandResult {
-    let mut options = Options::parse(argv.tail(2), may_store)?;
+    let may_read = ctx.may_use_all_keys(argv, access::READ);
+    let mut options = Options::parse(argv.tail(2), may_store, may_read)?;
     let key = ctx.key_at(argv, 1);
     let elements = Elements::read(&mut ctx.keys, &key, &mut options)?;
     let texts = &elements.texts;
@@ -341,11 +352,11 @@ fn run(ctx: &mut CommandContext<'_>, argv: Argv<'_>, may_store: bool) -> Command
         (0..texts.len()).collect()
     } else {
         let all = (0..texts.len()).map(|index| texts.at(index));
-        ctx.need_keys(options.by.as_slice(), all)?;
+        ctx.need_keys(options.by.as_slice(), &all)?;
         Weights::find(&mut ctx.keys, &elements, &options)?.sorted(&elements, &options)
     };
     let found = positions.iter().map(|&index| texts.at(index));
-    ctx.need_keys(&options.get, found.clone())?;
+    ctx.need_keys(&options.get, &found)?;
     match options.store {
         None => answer(ctx, &options.get, found),
         Some(destination) => store(ctx, &options.get, found, destination),

@@ -127,7 +127,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     }
 
     /// The database, to read a key.
-    fn read(
+    pub(super) fn read(
         &mut self,
         handle: u32,
     ) -> Result<(Option<keyspace::EntryRef<'_>>, &mut itoa::Buffer), HostFault> {
@@ -196,7 +196,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
     }
 
     /// Repeat a change of a key with this command.
-    fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
+    pub(super) fn propagate(&mut self, handle: u32, name: &[u8], args: &[&[u8]]) -> HostResult<()> {
         let keys = &self.ctx.keys;
         if keys.scratch.undo.part_bytes() + keys.effects.propagation.bytes() > limits::CHANGES_BYTES_MAX {
             return Err(HostFault::Other("it changes more than one command may".into()).into());

@@ -12,6 +12,7 @@ mod objects;
 mod parameters;
 mod registry;
 mod replay;
+mod set_host;
 mod starting;
 mod upgrade;
 mod values;

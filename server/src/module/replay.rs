@@ -7,7 +7,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, ValueType,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Sets, ValueType,
     ValuesBuf,
 };
 
@@ -33,6 +33,8 @@ impl Replay {
         if handle < self.handles { Ok(()) } else { Err(HostFault::BadHandle(handle)) }
     }
 }
+
+impl Sets for Replay {}
 
 impl Host for Replay {
     fn now_us(&mut self) -> u64 {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, ValueType,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Sets, ValueType,
     ValuesBuf,
 };
 
@@ -125,6 +125,8 @@ macro_rules! without_keys {
     };
 }
 pub(super) use without_keys;
+
+impl Sets for Starting<'_> {}
 
 impl Host for Starting<'_> {
     fn now_us(&mut self) -> u64 {

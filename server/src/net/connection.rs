@@ -95,6 +95,8 @@ pub struct ConnectionState {
     over_soft_since_ms: Option<u64>,
     /// How many more bytes the parser wants before it can get on.
     missing: usize,
+    /// How long the command that has arrived in part will be at least.
+    announced: usize,
     /// What is received has not been parsed to its end: there may be whole commands in it.
     unparsed: bool,
 }
@@ -114,6 +116,7 @@ impl ConnectionState {
             written: 0,
             over_soft_since_ms: None,
             missing: 0,
+            announced: 0,
             unparsed: false,
         }
     }
@@ -340,21 +343,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// Keep the beginning of a command until the rest has come.
     fn keep_input(&mut self, rest: &[u8], missing: usize, executor: &Executor) {
         self.state.missing = missing;
+        self.state.announced = rest.len().saturating_add(missing);
         self.state.input.clear();
         self.state.input.extend_from_slice(rest);
         let client = &self.state.session.client;
         client.query_bytes.store(rest.len(), Relaxed);
         executor.note_client_memory(&self.state.session);
-        // With what it has announced: there is no use in waiting for it.
-        if rest.len().saturating_add(missing) > executor.config().client_query_buffer_limit {
+    }
+
+    /// Whether a client may send so much at once. If not, its end is near. What it has announced decides whether it is all one command;
+    /// it is ended when it has sent that, as it would not expect it before.
+    fn has_room_for(&self, received: usize, executor: &Executor) -> bool {
+        let limit = executor.config().client_query_buffer_limit;
+        if received > limit && self.state.announced > limit {
+            let client = &self.state.session.client;
             tracing::warn!("Closing client that reached max query buffer length: {}", client.addr);
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
             client.kill();
+            return false;
         }
-    }
-
-    /// Whether a client may send so much at once. If not, its end is near.
-    fn has_room_for(&self, received: usize, executor: &Executor) -> bool {
         self.state.session.client.query_bytes.store(received, Relaxed);
         executor.note_client_memory(&self.state.session);
         !self.state.session.client.is_killed()
@@ -556,14 +563,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// Whether more is to be written, with so much that is not among the output yet, than the hard limit allows: then nothing of it
-    /// is. As in Redis the first bytes do not count.
+    /// is. As in Redis a short reply is never too long.
     fn exceeds_hard_limit(&self, more: usize, executor: &Executor) -> bool {
         let waiting = self.state.output.len() - self.state.written + more;
         if waiting <= limits::OUTPUT_KEPT {
             return false;
         }
         let hard_bytes = self.limit_of(executor).hard_bytes;
-        let exceeds = hard_bytes != 0 && (waiting - limits::OUTPUT_KEPT) as u64 > hard_bytes;
+        let exceeds = hard_bytes != 0 && waiting as u64 > hard_bytes;
         if exceeds {
             self.count_limit_reached(executor);
         }

@@ -7,15 +7,19 @@ use crate::acl::Reason;
 use crate::command::table::Command;
 use crate::effects::pubsub::Kind;
 use crate::histogram::Summary;
+use crate::stats::{Counter, Rate, Stats};
 
 use super::{Facts, Lines};
 
 pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     let server = facts.ctx.server;
-    let sum = |counter: fn(&crate::stats::Stats) -> &crate::stats::Counter| server.stats.sum(counter);
-    let (ops, input, output) = {
+    let sum = |counter: fn(&Stats) -> &Counter| server.stats.sum(counter);
+    let (ops, input, output, turns, turn_nanos) = {
         let rates = server.rates.lock();
-        (rates.commands.per_second(), rates.input.per_second(), rates.output.per_second())
+        let [ops, input, output, turns, turn_nanos] =
+            [&rates.commands, &rates.input, &rates.output, &rates.turns, &rates.turn_nanos]
+                .map(Rate::per_second);
+        (ops, input, output, turns, turn_nanos)
     };
     lines.put("total_connections_received", server.accepted.load(Relaxed));
     lines.put("total_commands_processed", sum(|stats| &stats.commands));
@@ -71,6 +75,29 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
         let name = if reason == Reason::Command { "cmd" } else { reason.name() };
         lines.put(&format!("acl_access_denied_{name}"), facts.ctx.tenant.acl.log.count(reason));
     }
+    // Each worker has an event loop of its own: a cycle is what it makes of one read, or a turn of cron.
+    lines.put("eventloop_cycles", server.turns());
+    lines.put("eventloop_duration_sum", server.turn_nanos() / 1000);
+    let in_commands: u64 = commands(facts).iter().map(|command| nanos_of(command)).sum();
+    lines.put("eventloop_duration_cmd_sum", in_commands / 1000);
+    lines.put("instantaneous_eventloop_cycles_per_sec", turns.round());
+    let micros = if turns > 0.0 { turn_nanos / turns / 1000.0 } else { 0.0 };
+    lines.put("instantaneous_eventloop_duration_usec", micros.round());
+}
+
+fn nanos_of(command: &Command) -> u64 {
+    command.counters.iter().map(|counters| counters.nanos.get()).sum()
+}
+
+/// What nobody is shown who does not ask for it.
+pub(super) fn debug(lines: &mut Lines, facts: &Facts<'_, '_>) {
+    let server = facts.ctx.server;
+    let max = |counter: fn(&Stats) -> &Counter| server.stats.iter().map(|stats| counter(stats).get()).max();
+    // Workers leave the append-only file to a thread of its own.
+    lines.put("eventloop_duration_aof_sum", 0);
+    lines.put("eventloop_duration_cron_sum", server.cron_nanos.load(Relaxed) / 1000);
+    lines.put("eventloop_duration_max", max(|stats| &stats.turn_nanos_max).unwrap_or_default() / 1000);
+    lines.put("eventloop_cmd_per_cycle_max", max(|stats| &stats.turn_commands_max).unwrap_or_default());
 }
 
 /// All commands and subcommands by name.
