@@ -270,11 +270,7 @@ impl Log {
                     wanted
                 });
                 self.len -= count;
-                // Entries that were deleted one by one may have hidden that nothing else is in the block.
-                if entry.get().live() == 0 {
-                    self.heap -= entry.get().heap();
-                    entry.remove();
-                }
+                // A block of which nothing is left stays, as in Redis: what is added goes into it while it has room.
             }
             break;
         }
