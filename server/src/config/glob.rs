@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn hostile_patterns_stay_cheap() {
-        let pattern = b"a*".repeat(2_000);
+        let pattern = b"a*".repeat(limits::GLOB_STARS);
         let subject = vec![b'a'; 20_000];
         let started = std::time::Instant::now();
         assert!(!matches(&[&pattern[..], b"b"].concat(), &subject, false));
