@@ -16,7 +16,7 @@ use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
 use super::help;
 use super::lock_plan::for_each_key;
-use super::spec::{Access, Family, Find, Spec, access, tips};
+use super::spec::{Access, Family, Find, Flags, Spec, access, tips};
 use super::table::{Command, CommandTable};
 
 /// The row.
@@ -236,7 +236,10 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
     for spec in command.keys.iter() {
         if let Find::Count { count, first, step } = spec.find {
             let keys = argv.get(count).and_then(args::parse_i64).and_then(|n| usize::try_from(n).ok());
-            let enough = |keys: usize| keys.checked_mul(step).is_some_and(|span| first + span <= argv.len());
+            let at_least = usize::from(!command.flags.has(Flags::NO_MANDATORY_KEYS));
+            let enough = |keys: usize| {
+                keys >= at_least && keys.checked_mul(step).is_some_and(|span| first + span <= argv.len())
+            };
             if !keys.is_some_and(enough) {
                 return Err(CommandError::err("Invalid arguments specified for command"));
             }
