@@ -233,3 +233,30 @@ fn transactions_are_not_interleaved() {
     }
     assert_eq!(reader.run("MGET left right"), "1) \"1500\"\n2) \"1500\"");
 }
+
+#[test]
+fn nothing_expires_while_clients_are_paused() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    client.run("SET a 1 PX 30");
+    assert_eq!(client.run("CLIENT PAUSE 30000 WRITE"), "OK");
+    std::thread::sleep(Duration::from_millis(250));
+    assert_eq!(client.run("GET a"), "(nil)");
+    assert_eq!(client.run("SCAN 0"), "1) \"0\"\n2) (empty array)");
+    assert_eq!(client.int("DBSIZE"), 1, "it is dead, and there");
+    assert_eq!(client.run("CLIENT UNPAUSE"), "OK");
+    eventually("it is gone", Duration::from_secs(5), || client.int("DBSIZE") == 0);
+}
+
+#[test]
+fn a_reply_beyond_the_hard_limit_is_not_sent() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal 100000 0 0"]);
+    let mut boss = server.client();
+    boss.run("SETRANGE big 150000 x");
+    boss.run("SETRANGE small 50000 x");
+    let mut client = server.client();
+    assert_eq!(client.value("GET small").text().len(), 50_001);
+    client.send(&["GET", "big"]);
+    client.expect_closed();
+    assert!(boss.run("INFO stats").contains("client_output_buffer_limit_disconnections:1"));
+}
