@@ -107,6 +107,10 @@ pub fn state(server: &Server) -> State {
                 "string" => ask(&mut client, "GET"),
                 "hash" => ask(&mut client, "HGETALL").sorted(2),
                 "set" => ask(&mut client, "SMEMBERS").sorted(1),
+                // DUMP would tell how it is stored, too.
+                "list" => client.call(&[&b"LRANGE"[..], &key, b"0", b"-1"]),
+                "zset" => client.call(&[&b"ZRANGE"[..], &key, b"0", b"-1", b"WITHSCORES"]),
+                "stream" => client.call(&[&b"XRANGE"[..], &key, b"-", b"+"]),
                 // It has expired between the one and the other.
                 "none" => continue,
                 _ => ask(&mut client, "DUMP"),

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::paths;
 use crate::value::Protocol;
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -205,8 +205,16 @@ impl Server {
 
     fn spawn(&mut self) -> Result<(), String> {
         let mut command = self.command();
-        let mut child =
-            command.spawn().map_err(|e| format!("cannot start {}: {e}", self.program.display()))?;
+        // A script that was just written is busy while a child that another test has forked holds it open.
+        let mut spawned = command.spawn();
+        let began = Instant::now();
+        while spawned.as_ref().is_err_and(|error| error.kind() == ErrorKind::ExecutableFileBusy)
+            && began.elapsed() < START_TIMEOUT
+        {
+            std::thread::sleep(Duration::from_millis(5));
+            spawned = command.spawn();
+        }
+        let mut child = spawned.map_err(|e| format!("cannot start {}: {e}", self.program.display()))?;
         let pid = child.id();
         self.log = Arc::default();
         self.log.follow(child.stdout.take().ok_or("stdout is not piped")?);
