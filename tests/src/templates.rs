@@ -1,14 +1,31 @@
-//! The table behind the generator: every kind of request, with its weight and what may differ between two right answers.
+//! The tables behind the generator: every kind of request, with its weight and what may differ between two right answers.
+//! `$x` stands for a random argument, `$x+` for one to four of them; what they are is said in `arguments`.
 
-use crate::generator::Compare;
+mod list;
+mod stream;
+mod wait;
+mod zset;
+
+use crate::compare::Compare;
 use Compare::{DeepSorted, Encoding, Exact, Kind, Shape, Sorted, Within};
+pub(crate) use wait::{MOMENTARY, WAITERS, WRITERS};
+
+/// A request, its weight, and how its replies are compared.
+pub(crate) type Template = (&'static str, u32, Compare);
+
+/// All of them.
+pub(crate) const TEMPLATES: &[&[Template]] = &[COMMON, list::LISTS, zset::SORTED_SETS, stream::STREAMS];
+
+/// Elements in any order.
+#[allow(non_upper_case_globals)]
+const Unordered: Compare = Sorted(1);
 
 /// The difference that is allowed where replies depend on the clock, in seconds and in milliseconds.
 const SECONDS: Compare = Within(20);
 const MILLISECONDS: Compare = Within(20_000);
 
-/// Requests as templates with weights. `$x` stands for a random argument, `$x+` for one to four of them.
-pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
+/// Strings, hashes, sets, keys of any type, databases, connections.
+const COMMON: &[Template] = &[
     // Strings.
     ("SET $s $v", 60, Exact),
     ("SET $n $i", 40, Exact),

@@ -135,9 +135,13 @@ fn shift_or(
     if shift(ctx, (&source, from), (&destination, to))? {
         return Ok(true);
     }
-    ctx.reply.null();
-    if let Some(timeout) = timeout {
-        ctx.wait_for(std::iter::once(argv.at(1)), timeout, Until::Holds(ValueType::List));
+    let until = Until::Holds(ValueType::List);
+    let waits = timeout.is_some_and(|timeout| ctx.wait_for(std::iter::once(argv.at(1)), timeout, until));
+    // Whoever has waited in vain hears it as every other command that waits says it.
+    if waits {
+        ctx.reply.null_array()
+    } else {
+        ctx.reply.null()
     }
     Ok(false)
 }
@@ -228,8 +232,8 @@ fn lmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` -- O(N+M). As LMPOP; waits for one of the lists.
 fn blmpop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let timeout = blocking::timeout(argv.at(1))?;
     let (names, from, count) = parse_lmpop(argv.tail(2))?;
+    let timeout = blocking::timeout(argv.at(1))?;
     if !pop_first(ctx, names, from, Some(count))? {
         ctx.reply.null_array();
         ctx.wait_for(names.iter(), timeout, Until::Holds(ValueType::List));
