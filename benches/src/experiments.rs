@@ -2,7 +2,7 @@
 //! fails does not cost the figures of the others. One table, from which the run and the report both follow.
 
 use crate::measure::Effort;
-use crate::{bgsave, everysec, insert, loading, memory, recovery, throttle};
+use crate::{bgsave, collections, everysec, insert, loading, memory, recovery, throttle};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -58,12 +58,24 @@ const fn goal(text: &'static str, at_most: f64) -> Goal {
 }
 
 /// All of them, in the order of the report.
-pub const EXPERIMENTS: [Experiment; 7] = [
+pub const EXPERIMENTS: [Experiment; 9] = [
     Experiment {
         name: "memory",
         title: "Memory",
         goals: &[goal("resident bytes per key, 1M keys with 16 B values, against redis-server", 0.90)],
         run: memory::experiment,
+    },
+    Experiment {
+        name: "small",
+        title: "Small collections",
+        goals: collections::MEMORY_GOALS,
+        run: collections::memory,
+    },
+    Experiment {
+        name: "collections",
+        title: "Commands of the native types",
+        goals: collections::COST_GOALS,
+        run: collections::cost,
     },
     Experiment {
         name: "throttle",

@@ -9,6 +9,7 @@
 //! criterion benches, about pieces of the server, are in benches/ and share nothing with this.
 
 pub mod bgsave;
+pub mod collections;
 pub mod dataset;
 pub mod everysec;
 pub mod experiments;

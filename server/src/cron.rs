@@ -18,8 +18,10 @@ pub fn spawn(server: &'static Server) {
     tokio::task::spawn(async move {
         let mut expiry = ActiveExpiry::default();
         loop {
+            let hz = server.config.current().hz.clamp(1, 500);
+            tokio::time::sleep(Duration::from_millis(1000 / u64::from(hz))).await;
+            // As it is now: what was set meanwhile holds already.
             let config = server.config.current();
-            tokio::time::sleep(Duration::from_millis(1000 / u64::from(config.hz.clamp(1, 500)))).await;
             if server.cron_paused.load(Relaxed) {
                 continue;
             }

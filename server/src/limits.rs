@@ -145,6 +145,10 @@ pub const OUTPUT_KEPT: usize = 16 * 1024;
 /// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
+/// Stars of a pattern that have something behind them. Redis's figure, beyond which it takes the pattern for an attack and finds
+/// that nothing matches.
+pub const GLOB_STARS: usize = 1000;
+
 /// Bytes that a name costs which a client watches or is subscribed to, beside those of the name: about what its places in the
 /// tables of both sides occupy.
 pub const NAME_OVERHEAD_BYTES: usize = 64;

@@ -1,6 +1,7 @@
 //! What the configuration says about users and about the names of commands, put into effect at the start; and what must
 //! happen to clients when users change while the server runs. What users are and may do is in `acl`.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::bail;
@@ -71,11 +72,12 @@ pub fn load_file(server: &Server, config: &Config, path: &Path) -> Result<(), Ve
 
 /// `user` lines, each of which makes a user or, of the default user, another one.
 fn enter_lines(server: &Server, config: &Config, lines: &[UserLine]) -> anyhow::Result<()> {
-    for (number, line) in lines.iter().enumerate() {
+    let mut names = HashSet::new();
+    for line in lines {
         let fail = |what: &[u8], why: &str| {
             line.origin.fail(format!("Error in user declaration '{}': {why}", String::from_utf8_lossy(what)))
         };
-        if lines[..number].iter().any(|before| before.name == line.name) {
+        if !names.insert(&line.name) {
             let why = "Duplicate user found. A user can only be defined once in config files";
             return Err(fail(&line.name, why).into());
         }

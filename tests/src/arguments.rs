@@ -11,7 +11,7 @@ const PREFIXES: [&[u8]; 8] = [b"s:", b"n:", b"h:", b"t:", b"l:", b"z:", b"g:", b
 /// Words of which one is taken, by the name of the argument.
 const CHOICES: &[(&str, &[&str])] = &[
     ("bitop", &["AND", "OR", "XOR", "and", "xor", "NOT", "NAND"]),
-    ("overflow", &["WRAP", "SAT", "FAIL", "fail", "sat", "NONE"]),
+    ("overflow", &["WRAP", "SAT", "wrap", "sat", "NONE"]),
     ("setopt", &["NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "nx", "PERSIST", "foo"]),
     ("expopt", &["NX", "XX", "GT", "LT", "nx", "lt"]),
     ("name", &["news", "chan", "a b", "", "x\ny", "conn-1"]),
@@ -93,6 +93,9 @@ impl Generator {
     }
 
     fn argument(&mut self, kind: &str) -> Vec<u8> {
+        if kind == "overflow" && self.fails_bitfields && self.chance(4) {
+            return b"FAIL".to_vec();
+        }
         if let Some((_, words)) = CHOICES.iter().find(|(name, _)| *name == kind) {
             return self.pick(words).as_bytes().to_vec();
         }
@@ -107,6 +110,13 @@ impl Generator {
             "g" => self.mostly(b"g:"),
             "x" => self.mostly(b"x:"),
             "m" => self.member(),
+            "ints" => self.mostly(b"o:"),
+            "int" => self.rng.random_range(0..15).to_string().into_bytes(),
+            "sortable" => match self.rng.random_range(0..5) {
+                0 => self.mostly(b"t:"),
+                1..3 => self.key(b"l:"),
+                _ => self.key(b"o:"),
+            },
             "v" | "elem" => self.value(),
             "fld" => self.field(),
             "junk" => self.junk(),
@@ -118,6 +128,7 @@ impl Generator {
     fn number_or_name(&mut self, kind: &str) -> String {
         match kind {
             "p" => format!("p:{}", self.rng.random_range(0..6)),
+            "y" => format!("y:{}", self.rng.random_range(0..4)),
             "w" => format!("w:{}", self.rng.random_range(0..3)),
             "nfld" => format!("c{}", self.rng.random_range(0..4)),
             "i" => self.integer().to_string(),

@@ -6,7 +6,7 @@
 use crate::client::{Client, ReadError, encode_into, shown};
 use crate::compare::{Compare, TOLERANCE_MS, same};
 use crate::generator::{CONNECTIONS, Generator, Request, Step, Transfer};
-use crate::known::{known, with_plain_numbers};
+use crate::known::{known, served_otherwise, with_plain_numbers};
 use crate::server::Server;
 use crate::value::{Protocol, Value};
 use std::collections::BTreeSet;
@@ -111,8 +111,6 @@ pub struct Differential {
     theirs: Side,
     /// What each connection has queued since MULTI.
     queues: Vec<Vec<Request>>,
-    /// Whether values change their form at small sizes.
-    small: bool,
     /// All differences so far.
     pub differences: Vec<Difference>,
     /// How many requests were compared.
@@ -127,16 +125,9 @@ impl Differential {
             ours: Side::connect(ours, protocol),
             theirs: Side::connect(theirs, protocol),
             queues: vec![Vec::new(); CONNECTIONS],
-            small: false,
             differences: Vec::new(),
             requests: 0,
         }
-    }
-
-    /// The same where values change their form at small sizes, or do not.
-    pub fn with_small_thresholds(mut self, small: bool) -> Differential {
-        self.small = small;
-        self
     }
 
     /// Whether so many differences were found that going on is no use.
@@ -220,7 +211,7 @@ impl Differential {
     }
 
     fn check(&mut self, context: &str, request: &Request, ours: &Value, theirs: &Value) {
-        if same(&request.compare, ours, theirs) || known(&request.args, ours, theirs, self.small) {
+        if same(&request.compare, ours, theirs) || known(&request.args, ours, theirs) {
             return;
         }
         let [ours, theirs] = [ours, theirs].map(|value| with_plain_numbers(&request.args, value.clone()));
@@ -316,7 +307,9 @@ impl Differential {
                 }
             }
         }
+        let before = self.differences.len();
         self.batch(0, requests);
+        let mut otherwise = false;
         for (at, args) in waiting {
             let how = if at == 0 { "ERROR" } else { "TIMEOUT" };
             let (ours_told, ours) = self.ours.end_waiting(at, how);
@@ -326,6 +319,21 @@ impl Differential {
             self.check(&context, &request, &ours, &theirs);
             if ours_told != theirs_told && ours == theirs {
                 self.differ(args, "CLIENT UNBLOCK", format!("{ours_told:?}"), format!("{theirs_told:?}"));
+            }
+            otherwise |= ours != theirs && served_otherwise(&ours);
+        }
+        if otherwise {
+            // What the others found was no longer the same then, and neither is what is left.
+            self.differences.truncate(before);
+            self.forget_what_was_waited_for();
+        }
+    }
+
+    #[track_caller]
+    fn forget_what_was_waited_for(&mut self) {
+        for side in [&mut self.ours, &mut self.theirs] {
+            for line in ["SELECT 1", "DEL w:0 w:1 w:2", "SELECT 0", "DEL w:0 w:1 w:2"] {
+                side.clients[0].run(line);
             }
         }
     }

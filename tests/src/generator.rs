@@ -66,6 +66,8 @@ pub struct Generator {
     pub(crate) entries: u64,
     /// Whether requests are for a transaction, in which nobody waits.
     pub(crate) queueing: bool,
+    /// Whether BITFIELD may be told to fail.
+    pub(crate) fails_bitfields: bool,
     steps: VecDeque<Step>,
 }
 
@@ -87,8 +89,16 @@ impl Generator {
             times: 0,
             entries: 0,
             queueing: false,
+            fails_bitfields: false,
             steps: VecDeque::new(),
         }
+    }
+
+    /// The same with BITFIELDs that fail: with them redis-server may lengthen a string and repeat nothing, which is nothing for those
+    /// who look at what it repeats.
+    pub fn with_failing_bitfields(mut self) -> Generator {
+        self.fails_bitfields = true;
+        self
     }
 
     /// The names of all commands that it can produce, for tests that go by command.
@@ -328,6 +338,8 @@ impl Generator {
             b"SPOP" | b"SRANDMEMBER" => 2,
             // Only keys of their own.
             b"PFADD" | b"PFMERGE" => 1,
+            // WITHSCORE is of 7.2.
+            b"ZRANK" | b"ZREVRANK" => return,
             _ => 0,
         };
         match self.rng.random_range(0..4) {

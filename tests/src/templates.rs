@@ -14,7 +14,8 @@ pub(crate) use wait::{MOMENTARY, WAITERS, WRITERS};
 pub(crate) type Template = (&'static str, u32, Compare);
 
 /// All of them.
-pub(crate) const TEMPLATES: &[&[Template]] = &[COMMON, list::LISTS, zset::SORTED_SETS, stream::STREAMS];
+pub(crate) const TEMPLATES: &[&[Template]] =
+    &[COMMON, list::LISTS, list::SORTS, zset::SORTED_SETS, zset::PLACES, stream::STREAMS];
 
 /// Elements in any order.
 #[allow(non_upper_case_globals)]

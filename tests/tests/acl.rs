@@ -490,7 +490,7 @@ fn modules_act_for_their_clients() {
     if skip() {
         return;
     }
-    let server = start_with(&["hello", "foul"], &[]);
+    let server = start_with(&["hello", "foul", "ledger"], &[]);
     let mut admin = server.client();
     admin.run("ACL SETUSER bob on >x +foul.call +get +hello.greet +hello.count ~a*");
     let mut bob = logged_in(&server, "bob");
@@ -522,4 +522,16 @@ fn modules_act_for_their_clients() {
     let of = |name: &str| entry.field(name).map(|value| value.text()).unwrap_or_default();
     assert_eq!((of("context"), of("object"), of("username")), ("module".into(), "set".into(), "bob".into()));
     assert_eq!(bob.run("FOUL.CALL GET b"), "(error) NOPERM No permissions to access a key");
+    // Keys that a command finds in what it reads are asked for when it finds them, and it leaves nothing behind.
+    admin.run("LEDGER.LINK a2 a3");
+    admin.run("LEDGER.LINK a3 b");
+    admin.run("ACL SETUSER bob +ledger.through");
+    let before = admin.value("DEBUG DIGEST");
+    assert_eq!(bob.run("LEDGER.THROUGH a2 5"), "(error) NOPERM No permissions to access a key");
+    assert_eq!(admin.value("DEBUG DIGEST"), before);
+    assert_eq!(admin.value("ACL LOG 1").items().remove(0).field("object"), Some(Value::bulk("b")));
+    admin.run("ACL SETUSER bob %W~b");
+    assert!(bob.run("LEDGER.THROUGH a2 5").contains("NOPERM"), "it reads them, too");
+    admin.run("ACL SETUSER bob ~b");
+    assert_eq!(bob.run("LEDGER.THROUGH a2 5"), "(integer) 3");
 }

@@ -1,6 +1,6 @@
 //! Fields that expire: what files keep of them, what is told, and that nobody has to ask for them to go.
 
-use sandkey_tests::{Client, Protocol, Server, eventually};
+use sandkey_tests::{Client, Protocol, Server, Value, eventually};
 use std::time::Duration;
 
 const TIMES: &str = "HPEXPIRETIME h FIELDS 3 a b c";
@@ -52,7 +52,7 @@ fn nobody_has_to_ask() {
     let mut listener = server.client_speaking(Protocol::Resp3);
     listener.send(&["SUBSCRIBE", "__keyspace@0__:h"]);
     listener.push();
-    let next = |listener: &mut Client| listener.push().items().last().map(|word| word.text());
+    let next = |listener: &mut Client| listener.push().items().last().map(Value::text);
     let told = |listener: &mut Client, words: &[&str]| {
         for word in words {
             assert_eq!(next(listener).as_deref(), Some(*word));

@@ -105,6 +105,7 @@ fn who_waits_for_a_group_that_goes_is_told() {
         let mut member = waiting(server.client(), &mut control, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
         control.run(line);
         let Value::Error(error) = member.read() else { panic!("{line}: it is told") };
+        let error = String::from_utf8_lossy(&error).into_owned();
         let expected = if line.starts_with("SET") { "WRONGTYPE" } else { "NOGROUP" };
         assert!(error.starts_with(expected), "{line}: {error}");
         assert!(reader.read().is_null(), "{line}: its time is over");

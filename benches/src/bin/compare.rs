@@ -38,7 +38,7 @@ struct Args {
     /// Three minutes instead of twenty
     #[arg(long)]
     quick: bool,
-    /// Only these, by commas: series, memory, throttle, insert, recovery, bgsave, load, everysec
+    /// Only these, by commas: series, memory, small, collections, throttle, insert, recovery, bgsave, load, everysec
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }

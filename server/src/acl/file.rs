@@ -1,6 +1,7 @@
 //! `aclfile`: a line for each user, read as a whole and written as a whole. Comments are no lines of it, since writing
 //! would lose them. When anything in it is wrong, all of what is wrong is told, and nothing changes.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::config::{os_text, replace_file};
@@ -23,6 +24,7 @@ pub fn read(path: &Path, shown: &str) -> Result<Vec<u8>, Vec<u8>> {
 /// The users that a file with this text holds. They have no numbers yet.
 pub fn parse(text: &[u8], shown: &str, grounds: &Grounds<'_>) -> Result<Vec<User>, Vec<u8>> {
     let mut users: Vec<User> = Vec::new();
+    let mut names = HashSet::new();
     let mut errors = Vec::new();
     for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let line = line.trim_ascii();
@@ -30,7 +32,7 @@ pub fn parse(text: &[u8], shown: &str, grounds: &Grounds<'_>) -> Result<Vec<User
             continue;
         }
         let place = format!("{shown}:{}", number + 1);
-        match user(line, number + 1, &place, grounds, &users) {
+        match user(line, number + 1, &place, grounds, &mut names) {
             Ok(user) => users.push(user),
             Err(error) => errors.extend(error),
         }
@@ -43,12 +45,12 @@ pub fn parse(text: &[u8], shown: &str, grounds: &Grounds<'_>) -> Result<Vec<User
 }
 
 /// The user of one line.
-fn user(
-    line: &[u8],
+fn user<'l>(
+    line: &'l [u8],
     number: usize,
     place: &str,
     grounds: &Grounds<'_>,
-    known: &[User],
+    known: &mut HashSet<&'l [u8]>,
 ) -> Result<User, Vec<u8>> {
     let mut words = line.split(|byte| *byte == b' ');
     let (Some(b"user"), Some(name)) = (words.next(), words.next()) else {
@@ -58,7 +60,7 @@ fn user(
     if has_blanks(name) {
         return Err(named(format!("'{place}: username '"), "' contains invalid characters. ".into()));
     }
-    if known.iter().any(|user| **user.name() == *name) {
+    if !known.insert(name) {
         return Err(named("WARNING: Duplicate user '".into(), format!("' found on line {number}. ")));
     }
     let rules = merge_selectors(words)

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use crate::command::FAMILIES;
-use crate::command::spec::access;
-use crate::command::table::CommandTable;
+use crate::command::context::CommandContext;
+use crate::command::error::CommandResult;
+use crate::command::spec::{Flags, access};
+use crate::command::table::{CommandTable, Docs, Run, categories};
 use crate::net::argv::OwnedArgv;
 
 use super::file::parse;
@@ -137,6 +143,63 @@ fn rules_about_commands_are_kept_in_order_and_override_older_ones() {
     }
 }
 
+/// Rules that come in any order, of a user that they change one after another.
+fn some_rules() -> impl Strategy<Value = Vec<&'static str>> {
+    const RULES: [&str; 24] = [
+        "+get",
+        "-get",
+        "+get|a",
+        "+get|b",
+        "+select|0",
+        "-select",
+        "+select",
+        "+config",
+        "-config",
+        "+config|get",
+        "-config|get",
+        "+config|set",
+        "-config|set",
+        "+@string",
+        "-@string",
+        "+@hash",
+        "-@hash",
+        "+@fast",
+        "-@fast",
+        "+@admin",
+        "-@admin",
+        "+@connection",
+        "+@all",
+        "-@all",
+    ];
+    vec(select(&RULES[..]), 0..24)
+}
+
+proptest! {
+    #[test]
+    fn a_line_makes_the_user_that_many_rules_have_made(rules in some_rules()) {
+        let mut bench = Bench::new();
+        let user = bench.set(&rules.join(" ")).expect("good rules");
+        let line = String::from_utf8(user.line()).expect("plain text");
+        bench.users.remove([&b"bob"[..]]);
+        let same = bench.set(line.strip_prefix("user bob ").expect("it is bob's")).expect("a line is good");
+        prop_assert_eq!(same.line(), line.as_bytes());
+        let mut renewed = User::clone(&same);
+        renewed.renew(&bench.table);
+        for command in bench.table.originals() {
+            for argument in ["", "a", "b", "0", "get"] {
+                let argv: OwnedArgv = [command.name.as_str(), argument].into_iter().collect();
+                let command_of = |user: &User| match user.check(command, argv.as_argv()) {
+                    Err(denied) => denied.reason == Reason::Command,
+                    Ok(()) => false,
+                };
+                let denied = command_of(&user);
+                prop_assert_eq!(denied, command_of(&same), "{} {} of {}", command.name, argument, line);
+                prop_assert_eq!(denied, command_of(&renewed), "{} {} of {}", command.name, argument, line);
+            }
+        }
+    }
+}
+
 #[test]
 fn wrong_rules_change_nothing() {
     let mut bench = Bench::new();
@@ -232,6 +295,17 @@ fn keys_need_what_the_command_does_to_them() {
         ("ping x", None),
         ("watch w", None),
         ("watch x", key(1)),
+        ("bitfield r get u4 0", None),
+        ("bitfield r get u4 0 set u4 0 1", key(1)),
+        ("bitfield w get u4 0", key(1)),
+        ("bitfield rw incrby u4 0 1", None),
+        ("sinter r r2", None),
+        ("sintercard 2 r w", key(3)),
+        ("lmpop 1 r left", key(2)),
+        // These are syntax errors, and no keys.
+        ("lmpop 3 r left", None),
+        ("lmpop -1 r left", None),
+        ("sintercard x r w", None),
     ] {
         assert_eq!(bench.denied("+@all %R~r* %W~w* %RW~rw*", line), denied, "{line}");
     }
@@ -380,6 +454,37 @@ fn new_commands_are_judged_by_old_rules() {
     assert_eq!(user.root().commands_text(), "-@all +get");
     user.renew(&whole);
     assert!(allowed(&user, &whole, "get"));
+}
+
+/// A command of a module that brings a category of its own along.
+struct Idle;
+
+impl Run for Idle {
+    fn run(&self, _ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_category_is_there_while_a_command_is_in_it() {
+    let mut bench = Bench::new();
+    assert!(bench.set("+@mine").is_err() && !category::exists(&bench.table, b"mine"));
+    let text = || std::borrow::Cow::Borrowed("");
+    let docs = Docs { summary: text(), since: text(), group: text(), complexity: text(), syntax: text() };
+    let mut command = Command::new("my.command", 1, Flags::MODULE, Vec::new(), docs, Box::new(Idle), 1);
+    command.categories = categories(Flags::MODULE, "module", &["mine"]);
+    bench.table.insert(Arc::new(command));
+    assert_eq!(category::list(&bench.table).last().map(String::as_str), Some("mine"));
+    assert_eq!(bench.commands("+@MINE"), "-@all +@mine");
+    assert_eq!(bench.denied("+@mine", "my.command"), None);
+    assert_eq!(bench.denied("+@slow -@mine", "my.command"), Some((Reason::Command, 0)));
+    // When the module is gone, the rule waits for it.
+    let user = bench.set("-@all +@mine").expect("good rules");
+    bench.table.remove("my.command");
+    let mut user = User::clone(&user);
+    user.renew(&bench.table);
+    assert_eq!(user.root().commands_text(), "-@all +@mine");
+    assert!(bench.set("+@mine").is_err() && category::list(&bench.table).len() == category::CATEGORIES.len());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! ACL and its subcommands: users as clients make, see and remove them. What a user is and which rules there are is in
 //! `acl`; AUTH and HELLO, which log a client in, are in `connection`.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use crate::acl::{DEFAULT, Selector, SetError, User, category, file, rule};
 use crate::command;
@@ -309,15 +309,14 @@ fn load(ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     let loaded = load_file(ctx.server, ctx.config, path);
     loaded.map_err(|errors| CommandError::Bytes([b"ERR ", &errors[..]].concat()))?;
     let mut victims = Victims::default();
-    let now = ctx.tenant.acl.list();
-    let found = |name: &[u8]| now.iter().find(|user| **user.name() == *name);
-    let gone: Vec<&Arc<User>> = before.iter().filter(|user| found(user.name()).is_none()).collect();
-    victims.add_users_of(ctx.server, |name| gone.iter().any(|user| **user.name() == *name));
+    let mut gone: HashSet<&[u8]> = HashSet::new();
     for before in &before {
-        if let Some(now) = found(before.name()) {
-            victims.add_subscribers_of(ctx.server, before, now);
+        match ctx.tenant.acl.user(before.name()) {
+            Some(now) => victims.add_subscribers_of(ctx.server, before, &now),
+            None => _ = gone.insert(before.name()),
         }
     }
+    victims.add_users_of(ctx.server, |name| gone.contains(name));
     end(ctx, &victims);
     ctx.reply.ok();
     Ok(())

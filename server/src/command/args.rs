@@ -70,10 +70,31 @@ pub fn parse_f64(bytes: &[u8]) -> Option<f64> {
     if magnitude.eq_ignore_ascii_case("inf") || magnitude.eq_ignore_ascii_case("infinity") {
         return Some(sign * f64::INFINITY);
     }
+    if let Some(digits) = magnitude.strip_prefix("0x").or_else(|| magnitude.strip_prefix("0X")) {
+        return parse_hex(digits).map(|value| sign * value);
+    }
     // Rust also reads `nan`; and a number too large for a double is an error to `strtod`, not infinity.
     let starts_as_number = magnitude.starts_with(|c: char| c.is_ascii_digit() || c == '.');
     let value: f64 = starts_as_number.then(|| magnitude.parse().ok())??;
     value.is_finite().then_some(sign * value)
+}
+
+/// A hexadecimal number behind its `0x`, as C has them: digits with a point among them, and an exponent of 2 behind `p`.
+fn parse_hex(text: &str) -> Option<f64> {
+    let (digits, exponent) = match text.split_once(['p', 'P']) {
+        Some((digits, exponent)) => (digits, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    if whole.len() + fraction.len() == 0 {
+        return None;
+    }
+    let mut value = 0.0;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent = exponent.checked_sub(i32::try_from(fraction.len()).ok()?.checked_mul(4)?)?;
+    Some(value * f64::from(exponent).exp2()).filter(|value: &f64| value.is_finite())
 }
 
 /// The floating-point number in an argument.
@@ -125,6 +146,13 @@ mod tests {
             ("1e3", Some(1000.0)),
             ("+inf", Some(f64::INFINITY)),
             ("-Infinity", Some(f64::NEG_INFINITY)),
+            ("0x10", Some(16.0)),
+            ("-0X.8p1", Some(-1.0)),
+            ("0x1.8P-1", Some(0.75)),
+            ("0x", None),
+            ("0xg", None),
+            ("0x1p", None),
+            ("0x1p99999", None),
             ("nan", None),
             ("", None),
             (" 1", None),

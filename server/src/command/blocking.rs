@@ -135,6 +135,8 @@ pub struct Answer {
     pub reply: Vec<u8>,
     /// Where in the append-only file the change that it made ends.
     pub appended: u64,
+    /// The command has not run again, so that nobody has counted it.
+    pub is_given_up: bool,
 }
 
 /// What INFO says of those who wait.
@@ -211,7 +213,7 @@ impl Waiter {
         if answer.is_some() {
             return false;
         }
-        *answer = Some(Answer { reply, appended: 0 });
+        *answer = Some(Answer { reply, appended: 0, is_given_up: true });
         drop(answer);
         self.client.remind();
         true
@@ -370,6 +372,8 @@ impl Executor {
     /// Serve those who wait for keys that have just changed. The result is the keys whose queues need more shards than these.
     #[cold]
     pub(super) fn serve_waiting(&mut self, locked: &mut Locked<'static>) -> Vec<ReadyKey> {
+        // What was there when the command began may have died while it ran.
+        self.now_us = self.server.clock.now_us();
         let mut later = Vec::new();
         while let Some((db, name)) = locked.take_ready() {
             let key = Key::new(&name);
@@ -406,6 +410,19 @@ impl Executor {
         self.after_keys(session);
     }
 
+    /// Count a command whose wait has ended without its running again.
+    pub fn count_given_up(&self, waiter: &Waiter, answer: &Answer) {
+        let counters = waiter.command.counters.of(self.worker);
+        counters.calls.add(1);
+        self.server.stats.of(self.worker).commands.add(1);
+        waiter.client.count_command();
+        if answer.reply.starts_with(b"-") {
+            counters.failed.add(1);
+            let code = answer.reply[1..].split(|&byte| byte == b' ').next().unwrap_or_default();
+            self.server.count_error(self.worker, &String::from_utf8_lossy(code));
+        }
+    }
+
     /// Run the command of somebody who waits. It is served, or waits on.
     fn serve(&mut self, waiter: &Waiter, locked: &mut Locked<'static>) {
         let mut answer = waiter.answer.lock();
@@ -414,12 +431,13 @@ impl Executor {
         }
         let mut session = Session::of_user(Arc::clone(&waiter.client), Arc::clone(&waiter.user));
         (session.db, session.protocol, session.no_touch) = (waiter.db, waiter.protocol, waiter.no_touch);
+        session.is_shown = true;
         let mut reply = ReplyWriter::new(Vec::new(), waiter.protocol);
         if let Err(error) = self.may_still_run(&mut session, waiter) {
             waiter.command.counters.of(self.worker).rejected.add(1);
             self.server.count_error(self.worker, &error.code());
             reply.error(error.wire());
-            *answer = Some(Answer { reply: reply.into_inner(), appended: 0 });
+            *answer = Some(Answer { reply: reply.into_inner(), ..Answer::default() });
             drop(answer);
             return self.leave(waiter, locked);
         }
@@ -439,7 +457,7 @@ impl Executor {
         if waits_on {
             return;
         }
-        *answer = Some(Answer { reply: reply.into_inner(), appended });
+        *answer = Some(Answer { reply: reply.into_inner(), appended, is_given_up: false });
         drop(answer);
         self.leave(waiter, locked);
     }

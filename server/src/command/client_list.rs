@@ -143,7 +143,9 @@ struct Filter {
 
 impl Filter {
     fn matches(&self, client: &Client, now_ms: u64) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+        // Somebody has ended it, and it only has to notice.
+        !client.is_killed()
+            && self.ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
             && self.kind.is_none_or(|kind| kind == Kind::of(client))
             && self.user.as_ref().is_none_or(|user| *user == client.names.lock().user)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr)

@@ -102,6 +102,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         Find::Streams { from } => write_keyword("STREAMS", from as i64, reply),
         // Looked for from the end, by those who cannot skip what an option is followed by.
         Find::Trailing { word, .. } => write_keyword(word, -2, reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
     reply.bulk("find_keys");
     let range_of = |last, step, limit| [("lastkey", last), ("keystep", step), ("limit", limit)];
@@ -120,6 +121,7 @@ fn write_key_spec(spec: &KeySpec, reply: &mut ReplyWriter) {
         // The half of them.
         Find::Streams { .. } => write_search("range", &range_of(-1, 1, 2), reply),
         Find::Trailing { .. } => write_search("range", &range(-1, 1), reply),
+        Find::Derived | Find::SortStore => write_search("unknown", &[], reply),
     }
 }
 

@@ -420,6 +420,9 @@ impl Executor {
         drop(ctx);
         self.tick = tick;
         if let Some(wait) = wait {
+            if server.monitors.load(Relaxed) != 0 {
+                monitor::feed(server, session, command, argv, self.now_us);
+            }
             let timeout_reply = reply.as_bytes()[mark..].to_vec();
             reply.truncate(mark);
             self.enter_queues(session, (command, argv), &mut locked, wait, timeout_reply);
@@ -545,7 +548,7 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
     let began = std::mem::replace(tick, ctx.server.clock.ticks());
     let nanos = ctx.server.clock.nanos_between(began, *tick);
     // Afterwards, and while the keys are locked: MONITOR shows commands in the order in which they took effect.
-    if ctx.server.monitors.load(Relaxed) != 0 {
+    if ctx.server.monitors.load(Relaxed) != 0 && !ctx.session.is_shown {
         monitor::feed(ctx.server, ctx.session, command, argv, ctx.now_us);
     }
     let counters = command.counters.of(ctx.worker);
@@ -564,12 +567,17 @@ pub fn run_counted(ctx: &mut CommandContext<'_>, command: &Command, argv: Argv<'
         let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
         ctx.server.latency.record(event, nanos / 1_000_000, ctx.now_us / 1_000_000);
     }
-    if ctx.config.slowlog_log_slower_than >= 0
-        && nanos / 1000 >= ctx.config.slowlog_log_slower_than.unsigned_abs()
-        && !command.flags.has(Flags::SKIP_SLOWLOG)
-    {
-        let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
-        ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, ctx.config);
+    let is_slow = |config: &Config| {
+        let limit = config.slowlog_log_slower_than;
+        limit >= 0 && nanos / 1000 >= limit.unsigned_abs()
+    };
+    if is_slow(ctx.config) && !command.flags.has(Flags::SKIP_SLOWLOG) {
+        // CONFIG SET may just have turned it off.
+        let config = ctx.server.config.current();
+        if is_slow(&config) {
+            let (micros, time_s) = (nanos / 1000, ctx.now_us / 1_000_000);
+            ctx.server.slowlog.record(ctx.session, &command.name, argv, micros, time_s, &config);
+        }
     }
 }
 

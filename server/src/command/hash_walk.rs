@@ -102,7 +102,7 @@ fn hscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     // Redis does not look at the options when there is nothing to report.
     let (hash, options) = match hash {
         None => (&empty, ScanOptions::default()),
-        Some(hash) => (hash, ScanOptions::parse(argv.tail(3), false)?),
+        Some(hash) => (hash, ScanOptions::parse(argv.tail(3), false, Some("NOVALUES"))?),
     };
     reply_step(ctx.reply, |reply| {
         let mut reported = 0;

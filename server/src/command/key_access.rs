@@ -23,7 +23,7 @@ pub fn for_each_key<'b>(command: &Command, argv: Argv<'b>, mut f: impl FnMut(usi
         return;
     }
     for spec in command.keys.iter().filter(|spec| !spec.access.has(Access::NOT_KEY)) {
-        let access = exact_access(&command.name, spec.access, argv);
+        let access = access_of(&command.name, spec.access, argv);
         lock_plan::for_each_key(std::slice::from_ref(spec), argv, |position, key| f(position, key, access));
     }
 }
@@ -38,38 +38,14 @@ fn counts_fit(find: &Find, argv: Argv<'_>) -> bool {
     keys.is_some_and(fits)
 }
 
-/// What a command does to a key when that depends on its other arguments.
-fn exact_access(name: &str, declared: Access, argv: Argv<'_>) -> Access {
-    match name {
-        "bitfield" if only_reads_bits(argv) => access::READ,
-        "bitfield" => access::MODIFY,
-        _ => access_of(name, declared, argv),
-    }
-}
-
-/// Whether all that BITFIELD is asked to do is GET.
-fn only_reads_bits(argv: Argv<'_>) -> bool {
-    let mut at = 2;
-    while at < argv.len() {
-        let left = argv.len() - at - 1;
-        at += match argv.at(at) {
-            word if args::is(word, "GET") && left >= 2 => 3,
-            word if (args::is(word, "SET") || args::is(word, "INCRBY")) && left >= 3 => return false,
-            word if args::is(word, "OVERFLOW") && left >= 1 => 2,
-            // A syntax error.
-            _ => return false,
-        };
-    }
-    true
-}
-
 /// MIGRATE: one key, or those after KEYS if the key is empty. AUTH may be followed by a password that is this word.
 fn for_each_migrated<'b>(command: &Command, argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8], Access)) {
+    let Some(only) = argv.get(3) else { return };
     let access = command.keys.first().map_or(access::MODIFY, |spec| spec.access);
     let mut at = 6;
     while at < argv.len() {
         let word = argv.at(at);
-        if args::is(word, "KEYS") && argv.at(3).is_empty() {
+        if args::is(word, "KEYS") && only.is_empty() {
             return (at + 1..argv.len()).for_each(|position| f(position, argv.at(position), access));
         }
         at += match word {
@@ -78,12 +54,13 @@ fn for_each_migrated<'b>(command: &Command, argv: Argv<'b>, mut f: impl FnMut(us
             _ => 1,
         };
     }
-    f(3, argv.at(3), access);
+    f(3, only, access);
 }
 
 /// SORT: the key, and the last one that STORE names.
 fn for_each_sorted<'b>(argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8], Access)) {
-    f(1, argv.at(1), access::READ);
+    let Some(sorted) = argv.get(1) else { return };
+    f(1, sorted, access::READ);
     let (mut at, mut stored) = (2, None);
     while at < argv.len() {
         at += match argv.at(at) {
@@ -105,7 +82,33 @@ fn for_each_sorted<'b>(argv: Argv<'b>, mut f: impl FnMut(usize, &'b [u8], Access
 pub fn channels(command: &Command, argv: Argv<'_>) -> Option<std::ops::Range<usize>> {
     match command.name.as_str() {
         "subscribe" | "ssubscribe" | "psubscribe" => Some(1..argv.len()),
-        "publish" | "spublish" => Some(1..2),
+        "publish" | "spublish" => Some(1..argv.len().min(2)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::argv::OwnedArgv;
+
+    #[test]
+    fn sort_reads_one_key_and_writes_the_last_that_it_stores_to() {
+        for (line, keys) in [
+            ("SORT a", &["a"][..]),
+            ("SORT a BY w_* GET # LIMIT 0 5 DESC", &["a"]),
+            ("SORT a STORE b store c", &["a", "c"]),
+            ("SORT a GET store LIMIT 0 store BY store ALPHA", &["a"]),
+            ("SORT a STORE", &["a"]),
+        ] {
+            let argv: OwnedArgv = line.split(' ').collect();
+            let mut found = Vec::new();
+            for_each_sorted(argv.as_argv(), |position, key, access| {
+                assert_eq!(argv.as_argv().at(position), key);
+                assert_eq!(access, if position == 1 { access::READ } else { access::OVERWRITE });
+                found.push(String::from_utf8_lossy(key).into_owned());
+            });
+            assert_eq!(found, keys, "{line}");
+        }
     }
 }

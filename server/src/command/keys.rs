@@ -261,15 +261,13 @@ impl Keys<'_> {
     }
 
     /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
-    /// instead of a copy of the whole hash if that is large and no field of it expires. The hash must not become empty.
+    /// instead of a copy of the whole hash if that is large. The hash must not become empty.
     pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
         if self.scratch.undo.is_active() && self.may_write {
             let hash = self.peek(key)?.and_then(EntryRef::hash);
-            if let Some(hash) =
-                hash.filter(|hash| hash.encoding() == Encoding::Hashtable && hash.next_expiry().is_none())
-            {
-                let old = hash.get(field).map(StringRef::to_vec);
-                self.scratch.undo.record_part(self.db, key, Part::Field(field.into(), old));
+            if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
+                let part = Part::field(hash, field);
+                self.scratch.undo.record_part(self.db, key, part);
                 return self.db_of(key);
             }
         }

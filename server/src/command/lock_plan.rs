@@ -50,7 +50,7 @@ impl<'p> LockPlan<'p> {
                     {
                         plan.add_module(server, ModuleRef::Owned(Arc::clone(module)));
                     }
-                    if queued.flags.has(Flags::WALKS_KEYS.with(Flags::FINDS_KEYS)) {
+                    if queued.flags.has(Flags::WALKS_KEYS) || may_find_keys(queued, argv.as_argv()) {
                         plan.shards = Shards::All;
                     }
                     plan.add_keys(server, queued, argv.as_argv(), |_, key| key::slot(key));
@@ -229,6 +229,12 @@ pub fn for_each_key<'b>(specs: &[KeySpec], argv: Argv<'b>, mut f: impl FnMut(usi
                     f(position, argv.at(position));
                 }
             }
+            Find::Derived => {}
+            Find::SortStore => {
+                if let Some(position) = sort_destination(argv) {
+                    f(position, argv.at(position));
+                }
+            }
             Find::Trailing { word, from } => {
                 for position in behind(argv, word, from).into_iter().flat_map(|first| first..argv.len()) {
                     f(position, argv.at(position));
@@ -252,6 +258,32 @@ fn behind_options(argv: Argv<'_>) -> Option<usize> {
         };
     }
     None
+}
+
+/// Where SORT finds the key to store into.
+fn sort_destination(argv: Argv<'_>) -> Option<usize> {
+    let (mut position, mut found) = (2, None);
+    while position < argv.len() {
+        let is = |word| super::args::is(argv.at(position), word);
+        position += if is("LIMIT") {
+            3
+        } else if is("BY") || is("GET") {
+            2
+        } else {
+            if is("STORE") && position + 1 < argv.len() {
+                found = Some(position + 1);
+            }
+            1
+        };
+    }
+    found
+}
+
+/// Whether a command may turn out to need keys that its arguments do not name.
+pub fn may_find_keys(command: &Command, argv: Argv<'_>) -> bool {
+    let is_derived = command.keys.iter().any(|spec| spec.find == Find::Derived);
+    command.flags.has(Flags::FINDS_KEYS)
+        && (!is_derived || argv.iter().skip(2).any(|arg| arg.contains(&b'*')))
 }
 
 /// The position behind a word.

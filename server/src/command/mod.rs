@@ -22,6 +22,9 @@ pub mod dump;
 pub mod error;
 pub mod expire;
 pub mod generic;
+pub mod geo;
+pub mod geo_search;
+mod geohash;
 pub mod hash;
 pub mod hash_expiry;
 pub mod hash_walk;
@@ -61,6 +64,7 @@ pub mod set_algebra;
 pub mod set_walk;
 pub mod slowlog;
 pub mod slowlog_command;
+pub mod sort;
 #[macro_use]
 pub mod spec;
 pub mod stream;
@@ -97,6 +101,8 @@ pub const FAMILIES: &[Family] = &[
     dump::FAMILY,
     expire::FAMILY,
     generic::FAMILY,
+    geo::FAMILY,
+    geo_search::FAMILY,
     hash::FAMILY,
     hash_expiry::FAMILY,
     hash_walk::FAMILY,
@@ -120,6 +126,7 @@ pub const FAMILIES: &[Family] = &[
     set_walk::FAMILY,
     scripting::FAMILY,
     slowlog_command::FAMILY,
+    sort::FAMILY,
     stream::group::FAMILY,
     stream::info::FAMILY,
     stream::log::FAMILY,

@@ -63,7 +63,7 @@ pub(super) struct ScanOptions<'a> {
     /// How many elements to look at.
     pub(super) count: usize,
     kind: Option<&'a [u8]>,
-    /// NOVALUES: of a hash, the fields alone.
+    /// NOVALUES, NOSCORES: the fields of a hash alone, the members of a sorted set.
     pub(super) names_only: bool,
 }
 
@@ -74,12 +74,17 @@ impl Default for ScanOptions<'_> {
 }
 
 impl<'a> ScanOptions<'a> {
-    /// `keys`: it is keys that are walked over, which have types.
-    pub(super) fn parse(options: Argv<'a>, keys: bool) -> Result<Self, CommandError> {
+    /// `keys`: it is keys that are walked over, which have types. `names_only` is the word that asks for names alone, where there is
+    /// one.
+    pub(super) fn parse(
+        options: Argv<'a>,
+        keys: bool,
+        names_only: Option<&str>,
+    ) -> Result<Self, CommandError> {
         let mut parsed = Self::default();
         let mut words = options.iter();
         while let Some(word) = words.next() {
-            if !keys && args::is(word, "NOVALUES") {
+            if names_only.is_some_and(|name| args::is(word, name)) {
                 parsed.names_only = true;
                 continue;
             }
@@ -129,7 +134,7 @@ pub(super) fn reply_step(
 /// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` -- O(1) a call. The next cursor, and names of keys.
 fn scan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let cursor = parse_cursor(argv.at(1))?;
-    let options = ScanOptions::parse(argv.tail(2), true)?;
+    let options = ScanOptions::parse(argv.tail(2), true, None)?;
     let everything = ctx.keys.locked.is_all();
     if !everything && (ctx.keys.scratch.undo.is_active() || ctx.keys.locked.shards_mut().next().is_some()) {
         return Err(CommandError::UndeclaredKey);

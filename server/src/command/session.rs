@@ -114,6 +114,8 @@ pub struct Session {
     pub no_touch: bool,
     /// What the command that has just run wants to be done beside the workers; its reply comes from there.
     pub job: Option<Job>,
+    /// MONITOR has shown its command, when that began to wait.
+    pub is_shown: bool,
     /// Its command waits.
     pub waiting: Option<Arc<Waiter>>,
     /// Its next command waits because clients are paused.
@@ -163,6 +165,7 @@ impl Session {
             caching: false,
             no_touch: false,
             job: None,
+            is_shown: false,
             waiting: None,
             postponed: false,
             waiting_since_us: 0,

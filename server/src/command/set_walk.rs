@@ -168,7 +168,7 @@ fn sscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     // Redis does not look at the options when there is nothing to report.
     let (set, options) = match ctx.keys.read_as::<Set>(&key)? {
         None => (&empty, ScanOptions::default()),
-        Some(set) => (set, ScanOptions::parse(argv.tail(3), false)?),
+        Some(set) => (set, ScanOptions::parse(argv.tail(3), false, None)?),
     };
     reply_step(ctx.reply, |reply| {
         let (mut reported, mut digits) = (0, itoa::Buffer::new());

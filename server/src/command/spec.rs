@@ -205,6 +205,11 @@ pub enum Find {
         /// Where to begin to look.
         from: usize,
     },
+    /// Nowhere among the arguments: they are made of patterns, which have a `*`, and of what is stored. Clients are told that they are
+    /// unknown.
+    Derived,
+    /// Behind the last STORE that is no argument of another option of SORT. Clients are told that it is unknown, as by Redis.
+    SortStore,
 }
 
 /// Where keys are, and what is done to them.

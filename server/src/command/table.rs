@@ -173,6 +173,8 @@ pub fn categories(flags: Flags, group: &str, more: &[impl AsRef<str>]) -> Vec<St
     let family = match group {
         // WAIT and its kin stand among the generic ones and touch no key.
         "generic" if more.iter().any(|name| name.as_ref() == "connection") => "",
+        // SORT is a command of the types that it sorts.
+        "generic" if more.iter().any(|name| name.as_ref() == "list") => "",
         "generic" => "keyspace",
         "sorted-set" => "sortedset",
         "transactions" => "transaction",

@@ -67,17 +67,17 @@ pub(super) fn reply_scored(reply: &mut ReplyWriter, (member, score): (&[u8], f64
 
 /// What ZADD may do.
 #[derive(Clone, Copy, Default)]
-struct AddOptions {
+pub(super) struct AddOptions {
     /// Only add.
-    nx: bool,
+    pub(super) nx: bool,
     /// Only change.
-    xx: bool,
+    pub(super) xx: bool,
     /// Change only to a higher score.
     gt: bool,
     /// Change only to a lower one.
     lt: bool,
     /// Count what was changed, too.
-    ch: bool,
+    pub(super) ch: bool,
     /// Add to the score that is there.
     incr: bool,
 }
@@ -120,7 +120,7 @@ impl AddOptions {
 
 /// What ZADD has done.
 #[derive(Default)]
-struct Added {
+pub(super) struct Added {
     added: usize,
     updated: usize,
     /// The score that INCR has left, if it was allowed to.
@@ -128,6 +128,11 @@ struct Added {
 }
 
 impl Added {
+    /// What ZADD answers.
+    pub(super) fn counted(&self, options: AddOptions) -> i64 {
+        (self.added + if options.ch { self.updated } else { 0 }) as i64
+    }
+
     /// Adds or updates one member.
     fn add(
         &mut self,
@@ -188,35 +193,45 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) ->
     if pairs.is_empty() || !pairs.len().is_multiple_of(2) {
         return Err(CommandError::Syntax);
     }
-    let count = pairs.len() / 2;
-    options.check(count)?;
+    options.check(pairs.len() / 2)?;
     let scores: Result<SmallVec<[f64; 8]>, _> = pairs.iter().step_by(2).map(score).collect();
     let scores = scores?;
-    let members = || (1..pairs.len()).step_by(2).map(|at| pairs.at(at));
-    let key = ctx.key_at(argv, 1);
+    let members = (1..pairs.len()).step_by(2).map(|at| pairs.at(at));
+    let done = add_scored(ctx, &ctx.key_at(argv, 1), members.zip(scores.iter().copied()), options)?;
+    match done.score {
+        Some(score) if options.incr => ctx.reply.double(score),
+        None if options.incr => ctx.reply.null(),
+        _ => ctx.reply.integer(done.counted(options)),
+    }
+    Ok(())
+}
+
+/// Add members with scores, and tell everybody.
+pub(super) fn add_scored<'a>(
+    ctx: &mut CommandContext<'_>,
+    key: &Key<'_>,
+    members: impl ExactSizeIterator<Item = (&'a [u8], f64)> + Clone,
+    options: AddOptions,
+) -> Result<Added, CommandError> {
     let limits = ctx.keys.thresholds.zset;
-    let changed = ctx.keys.change_members(&key, members(), |zset: &mut Zset| {
-        zset.expect(count, limits);
+    let names = members.clone().map(|(member, _)| member);
+    let changed = ctx.keys.change_members(key, names, |zset: &mut Zset| {
+        zset.expect(members.len(), limits);
         let mut done = Added::default();
-        for (member, score) in members().zip(scores) {
+        for (member, score) in members {
             done.add(zset, member, score, options, limits)?;
         }
         Ok::<_, CommandError>(done)
     })?;
-    let done: Added = changed.result?;
+    let done = changed.result?;
     if done.added + done.updated > 0 {
         if changed.is_new {
-            ctx.keys.event(&key, Class::NEW, "new");
+            ctx.keys.event(key, Class::NEW, "new");
         }
-        ctx.keys.modified(&key, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
+        ctx.keys.modified(key, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
         ctx.keys.effects.dirty += (done.added + done.updated) as u64 - 1;
     }
-    match done.score {
-        Some(score) if options.incr => ctx.reply.double(score),
-        None if options.incr => ctx.reply.null(),
-        _ => ctx.reply.integer((done.added + if options.ch { done.updated } else { 0 }) as i64),
-    }
-    Ok(())
+    Ok(done)
 }
 
 /// `ZREM key member [member ...]` -- O(log(N)) a member. How many were there and are gone.

@@ -22,7 +22,7 @@ pub const FAMILY: Family = Family {
             "Returns one or more random members from a sorted set.", "key [count [WITHSCORES]]", tips: tips::VARIES),
         command!("ZSCAN", -3, READ, [key(1, access::READ)], zscan,
             "2.8.0", "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of elements inside the collection.",
-            "Iterates over members and scores of a sorted set.", "key cursor [MATCH pattern] [COUNT count]",
+            "Iterates over members and scores of a sorted set.", "key cursor [MATCH pattern] [COUNT count] [NOSCORES]",
             tips: tips::VARIES),
     ],
 };
@@ -76,7 +76,7 @@ fn parse_count(count: &[u8], options: Argv<'_>) -> Result<(i64, bool), CommandEr
     Ok((count, with_scores))
 }
 
-/// `ZSCAN key cursor [MATCH pattern] [COUNT count]` -- O(1) a call. The next cursor, and members with their scores.
+/// `ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]` -- O(1) a call. The next cursor, and members with their scores.
 fn zscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let cursor = parse_cursor(argv.at(2))?;
     let key = ctx.key_at(argv, 1);
@@ -85,16 +85,19 @@ fn zscan(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     // Redis does not look at the options when there is nothing to report.
     let (zset, options) = match zset {
         None => (&empty, ScanOptions::default()),
-        Some(zset) => (zset, ScanOptions::parse(argv.tail(3), false)?),
+        Some(zset) => (zset, ScanOptions::parse(argv.tail(3), false, Some("NOSCORES"))?),
     };
     reply_step(ctx.reply, |reply| {
         let mut reported = 0;
         let next = zset.scan(cursor, options.count, |member, score| {
             if options.matches(member) {
                 reply.bulk(member);
-                // A string in RESP3, too.
-                reply.bulk(DoubleText::new(score).as_bytes());
-                reported += 2;
+                reported += 1;
+                if !options.names_only {
+                    // A string in RESP3, too.
+                    reply.bulk(DoubleText::new(score).as_bytes());
+                    reported += 1;
+                }
             }
         });
         Ok((next, reported))

@@ -4,7 +4,9 @@
 //! Redis's, because clients see them: a class that nobody closed ends with the pattern, the ends of a range may be
 //! swapped, an escaped byte in a class ignores `nocase`, and the empty string matches the empty pattern only.
 //! Every element but `*` eats exactly one byte, so going back to the last `*` is enough: the cost is at most the
-//! product of both lengths, whatever a client sends.
+//! product of both lengths, whatever a client sends. A pattern with very many `*` matches nothing, as in Redis.
+
+use crate::limits;
 
 /// Whether `subject` matches `pattern`. With `nocase` ASCII letters match in either case.
 #[must_use]
@@ -12,6 +14,7 @@ pub fn matches(pattern: &[u8], subject: &[u8], nocase: bool) -> bool {
     let (mut p, mut s) = (0, 0);
     // Where to resume when the rest does not fit: just behind the last `*`, and the first byte it has not eaten.
     let mut star: Option<(usize, usize)> = None;
+    let mut stars = 0;
     while s < subject.len() {
         if pattern.get(p) == Some(&b'*') {
             while pattern.get(p) == Some(&b'*') {
@@ -19,6 +22,10 @@ pub fn matches(pattern: &[u8], subject: &[u8], nocase: bool) -> bool {
             }
             if p == pattern.len() {
                 return true;
+            }
+            stars += 1;
+            if stars > limits::GLOB_STARS {
+                return false;
             }
             star = Some((p, s));
             continue;
@@ -113,6 +120,16 @@ fn in_range(from: u8, to: u8, byte: u8, nocase: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn too_many_stars_match_nothing() {
+        let subject = [b'a'; 5000];
+        for (stars, expected) in [(limits::GLOB_STARS, true), (limits::GLOB_STARS + 1, false)] {
+            assert_eq!(matches("*a".repeat(stars).as_bytes(), &subject, false), expected);
+            assert_eq!(matches(("*a".repeat(stars) + "*").as_bytes(), &subject, false), expected);
+        }
+        assert!(matches("*".repeat(5000).as_bytes(), &subject, false), "they are one");
+    }
 
     fn yes(pattern: &str, subject: &str) -> bool {
         matches(pattern.as_bytes(), subject.as_bytes(), false)

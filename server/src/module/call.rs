@@ -7,7 +7,7 @@ use sandkey_runtime::{ArgvBuf, Error, HostFault, HostResult, Reply};
 
 use crate::command::context::CommandContext;
 use crate::command::dispatch::{resolve, run_nested};
-use crate::command::lock_plan::for_each_key;
+use crate::command::lock_plan::{for_each_key, may_find_keys};
 use crate::command::spec::Flags;
 use crate::config::glob;
 use crate::limits;
@@ -42,7 +42,8 @@ pub(super) fn run(host: &mut ModuleHost<'_, '_, '_>, args: rt::Argv<'_>) -> Host
     if command.flags.has(Flags::WRITE) && !host.ctx.keys.may_write {
         return Err(Error::ReadOnly.into());
     }
-    let mut declared = !command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS).with(Flags::FINDS_KEYS))
+    let mut declared = !(command.flags.has(Flags::ALL_KEYS.with(Flags::WALKS_KEYS))
+        || may_find_keys(command, argv))
         || host.is_all_keys();
     for_each_key(&command.keys, argv, |_, key| declared = declared && host.declares(key));
     if !declared {

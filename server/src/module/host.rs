@@ -224,7 +224,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             None => None,
             Some(entry) => {
                 let hash = entry.hash().ok_or(Error::WrongType)?;
-                Some(hash.get(field).map(StringRef::to_vec))
+                Some(Part::field(hash, field))
             }
         };
         let Some(old) = old else {
@@ -238,7 +238,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_part(index, &key, Part::Field(field.into(), old));
+        keys.scratch.undo.record_part(index, &key, old);
         let new = {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             let hash = entry.as_mut().and_then(|entry| entry.hash());
@@ -645,7 +645,10 @@ impl ModuleHost<'_, '_, '_> {
         let (index, now_ms) = (keys.db, keys.now_ms);
         let Some(entry) = keys.peek(&key).map_err(undeclared)? else { return Ok(false) };
         let hash = entry.hash().ok_or(Error::WrongType)?;
-        let Some(old) = hash.get(field).map(StringRef::to_vec) else { return Ok(false) };
+        if !hash.exists(field) {
+            return Ok(false);
+        }
+        let old = Part::field(hash, field);
         if hash.len() == 1 {
             // With its last field the hash goes.
             let removed = keys.write(&key).map_err(refusal)?.remove(&key, now_ms);
@@ -657,7 +660,7 @@ impl ModuleHost<'_, '_, '_> {
         if !keys.may_write {
             return Err(Error::ReadOnly.into());
         }
-        keys.scratch.undo.record_part(index, &key, Part::Field(field.into(), Some(old)));
+        keys.scratch.undo.record_part(index, &key, old);
         {
             let mut entry = keys.db_of(&key).map_err(undeclared)?.get_mut(&key, now_ms);
             if let Some(hash) = entry.as_mut().and_then(|entry| entry.hash()) {

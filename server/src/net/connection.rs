@@ -235,6 +235,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let received = std::mem::take(&mut self.state.input);
             self.execute_input(&received, batch, reply, n)
         };
+        if self.exceeds_hard_limit(reply.len(), &worker.executor.borrow()) {
+            reply.clear();
+            return Poll::Ready(Some(Turn::Close));
+        }
         self.send(cx, reply);
         Poll::Ready(turn.or_else(|| filled.then_some(Turn::Yield)))
     }
@@ -253,13 +257,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let client = Arc::clone(&self.state.session.client);
         executor.count_input(n as u64);
         client.count_traffic(0, n);
-        if received.len() > limits::READ_BUFFER {
-            client.query_bytes.store(received.len(), Relaxed);
-            executor.note_client_memory(&self.state.session);
-            if client.is_killed() {
-                // It had no room for what it sent, which must not be executed then.
-                return Some(Turn::Close);
-            }
+        if received.len() > limits::READ_BUFFER && !self.has_room_for(received.len(), &executor) {
+            // Then it must not be executed either.
+            return Some(Turn::Close);
         }
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
@@ -307,6 +307,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
+                if self.exceeds_hard_limit(0, &executor) {
+                    return Some(Turn::Close);
+                }
                 executor.begin();
             }
             offset += parsed.consumed;
@@ -339,17 +342,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.state.missing = missing;
         self.state.input.clear();
         self.state.input.extend_from_slice(rest);
-        self.state.session.client.query_bytes.store(rest.len(), Relaxed);
+        let client = &self.state.session.client;
+        client.query_bytes.store(rest.len(), Relaxed);
         executor.note_client_memory(&self.state.session);
-        let limit = executor.config().client_query_buffer_limit;
-        if rest.len() > limit {
-            tracing::warn!(
-                "Closing client that reached max query buffer length: {}",
-                self.state.session.client.addr
-            );
+        // With what it has announced: there is no use in waiting for it.
+        if rest.len().saturating_add(missing) > executor.config().client_query_buffer_limit {
+            tracing::warn!("Closing client that reached max query buffer length: {}", client.addr);
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
-            self.state.session.client.kill();
+            client.kill();
         }
+    }
+
+    /// Whether a client may send so much at once. If not, its end is near.
+    fn has_room_for(&self, received: usize, executor: &Executor) -> bool {
+        self.state.session.client.query_bytes.store(received, Relaxed);
+        executor.note_client_memory(&self.state.session);
+        !self.state.session.client.is_killed()
     }
 
     /// Execute what had to wait. `None`: go on.
@@ -440,6 +448,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
         let server = self.worker.executor.borrow().server;
         let answer = server.end_wait(&mut self.state.session);
+        if answer.is_given_up {
+            self.worker.executor.borrow().count_given_up(&waiter, &answer);
+        }
         if self.state.session.takes_reply() {
             self.state.output.extend_from_slice(&answer.reply);
         }
@@ -536,9 +547,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn output_limit(&self) -> OutputLimit {
-        let executor = self.worker.executor.borrow();
+        self.limit_of(&self.worker.executor.borrow())
+    }
+
+    fn limit_of(&self, executor: &Executor) -> OutputLimit {
         let limits = executor.config().client_output_buffer_limit;
         if self.state.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
+    }
+
+    /// Whether more is to be written, with so much that is not among the output yet, than the hard limit allows: then nothing of it
+    /// is. As in Redis the first bytes do not count.
+    fn exceeds_hard_limit(&self, more: usize, executor: &Executor) -> bool {
+        let waiting = self.state.output.len() - self.state.written + more;
+        if waiting <= limits::OUTPUT_KEPT {
+            return false;
+        }
+        let hard_bytes = self.limit_of(executor).hard_bytes;
+        let exceeds = hard_bytes != 0 && (waiting - limits::OUTPUT_KEPT) as u64 > hard_bytes;
+        if exceeds {
+            self.count_limit_reached(executor);
+        }
+        exceeds
+    }
+
+    fn count_limit_reached(&self, executor: &Executor) {
+        tracing::warn!(
+            "Client {} closed for overcoming of output buffer limits.",
+            self.state.session.client.addr
+        );
+        executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
     }
 
     /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
@@ -564,11 +601,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if !too_long && !too_much {
             return None;
         }
-        tracing::warn!(
-            "Client {} closed for overcoming of output buffer limits.",
-            self.state.session.client.addr
-        );
-        executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
+        self.count_limit_reached(&executor);
         Some(std::io::ErrorKind::OutOfMemory.into())
     }
 }

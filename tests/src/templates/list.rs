@@ -1,7 +1,7 @@
 //! Requests on lists, those that wait included: see the table's head in `templates`.
 
 use super::{Template, Unordered};
-use crate::compare::Compare::{Exact, Sorted};
+use crate::compare::Compare::{Exact, Numbers};
 
 pub(crate) const LISTS: &[Template] = &[
     ("RPUSH $l $e+", 60, Exact),
@@ -58,28 +58,33 @@ pub(crate) const LISTS: &[Template] = &[
     ("BLMPOP $tmo $junk $l $where", 1, Exact),
 ];
 
-/// SORT, of everything that it takes. The order of equal weights is not said when they come from other keys.
+/// SORT, of everything that it takes. What would be stored by numbers is left out: see `Numbers`. The order of equal weights is not
+/// said when they come from other keys.
 pub(crate) const SORTS: &[Template] = &[
-    ("SORT $l", 4, Exact),
-    ("SORT $l ALPHA", 8, Exact),
-    ("SORT $set $order", 4, Exact),
+    ("SADD $ints $int+", 10, Exact),
+    ("SORT $ints ALPHA LIMIT 0 $small STORE $l", 10, Exact),
+    ("SORT $sortable", 4, Numbers),
+    ("SORT $sortable ALPHA", 4, Exact),
+    ("SORT $sortable ALPHA DESC LIMIT $idx $small", 4, Exact),
+    ("SORT $sortable LIMIT $idx $idx DESC", 4, Numbers),
+    ("SORT $sortable BY nosort", 4, Unordered),
+    ("SORT $sortable BY n:*", 4, Numbers),
+    ("SORT $sortable BY n:* LIMIT 1 $small GET # GET n:* GET h:*->f1", 4, Numbers),
+    ("SORT_RO $sortable BY h:*->c1 GET # DESC", 3, Numbers),
+    ("SORT_RO $sortable ALPHA GET s:* GET #", 3, Exact),
+    ("SORT_RO $sortable $junk", 1, Numbers),
+    ("SORT_RO $sortable STORE $k", 1, Numbers),
+    ("SORT $sortable ALPHA STORE $l", 6, Exact),
+    ("SORT $sortable BY nosort GET # GET h:*->c2 STORE $l", 6, Exact),
+    ("SORT $sortable ALPHA LIMIT $idx $small STORE $k", 3, Exact),
+    ("SORT $k", 2, Numbers),
+    ("SORT $k LIMIT $junk $junk", 2, Numbers),
     ("SORT $set ALPHA $order LIMIT $cnt $cnt", 5, Exact),
     ("SORT $z ALPHA $order", 4, Exact),
     ("SORT $z BY nosort $order LIMIT $cnt $cnt", 4, Exact),
     ("SORT $l BY nosort $order LIMIT $cnt $cnt", 4, Exact),
-    ("SORT $set BY nosort", 2, Sorted(1)),
-    ("SORT $set BY s:*", 2, Exact),
-    ("SORT $set BY n:* GET # GET s:* GET h:*->f1", 4, Exact),
-    ("SORT $l BY h:*->c1 GET # GET n:*", 3, Exact),
     ("SORT $set BY s:* ALPHA", 3, Unordered),
     ("SORT $k ALPHA GET s:* GET nothing GET #", 3, Exact),
-    ("SORT $l ALPHA $order STORE $l", 4, Exact),
-    ("SORT $set ALPHA STORE $k", 2, Exact),
-    ("SORT $set BY nosort STORE $l", 2, Exact),
-    ("SORT $k $junk", 2, Exact),
-    ("SORT $set LIMIT $junk 3", 2, Exact),
-    ("SORT $k ALPHA STORE $l LIMIT $cnt $cnt", 2, Exact),
+    ("SORT $l $order LIMIT $junk 3", 2, Numbers),
     ("SORT_RO $k ALPHA", 2, Exact),
-    ("SORT_RO $set BY n:* GET #", 2, Exact),
-    ("SORT_RO $l ALPHA STORE $l", 1, Exact),
 ];

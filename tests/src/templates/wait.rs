@@ -36,6 +36,8 @@ pub(crate) const WRITERS: &[&str] = &[
     "SET $w x",
     "SADD $w 3 1 2",
     "DEL $w",
+    "SORT $w ALPHA STORE $w",
+    "GEOADD $w 1 2 p",
     "RENAME $w $w",
     "COPY $w $w",
     "COPY $w $w REPLACE",

@@ -103,6 +103,26 @@ fn members_are_undone_even_if_their_set_is_gone() {
     }
 }
 
+#[test]
+fn undone_fields_expire_as_before() {
+    with_keys(|keys| {
+        let (key, limits) = (Key::new(b"h"), keys.thresholds.hash);
+        let mut hash = Hash::new();
+        for field in [b"a", b"b", b"c"] {
+            hash.set(field, b"old", limits);
+        }
+        hash.set_expire(b"a", Some(NOW_MS + 7));
+        keys.store(&key, hash).expect("locked");
+        let mark = keys.scratch.undo.enter();
+        edit_hash(keys, &key, "a", Some("new"));
+        edit_hash(keys, &key, "b", None);
+        keys.undo_to(mark);
+        let hash = keys.peek_hash(&key).expect("it is a hash").expect("it is there again");
+        let times = [b"a", b"b"].map(|field| hash.expire_at(field));
+        assert_eq!(times, [Some(Some(NOW_MS + 7)), Some(None)]);
+    });
+}
+
 fn number(keys: &mut Keys<'_>, key: &Key<'_>) -> Option<i64> {
     keys.peek_string(key).ok().flatten().and_then(StringRef::int)
 }

@@ -32,7 +32,7 @@ pub const FAMILY: Family = Family {
             "Changes, or acquires, ownership of a message in a consumer group, as if the message was delivered a consumer group member.",
             "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
             tips: tips::VARIES),
-        command!("XAUTOCLAIM", -6, WRITE | FAST, [key(1, access::DELETE.with(crate::command::spec::Access::ACCESS))], xautoclaim,
+        command!("XAUTOCLAIM", -6, WRITE | FAST, [key(1, access::DELETE)], xautoclaim,
             "6.2.0", "O(1) if COUNT is small.",
             "Changes, or acquires, ownership of messages in a consumer group, as if the messages were delivered to as consumer group member.",
             "key group consumer min-idle-time start [COUNT count] [JUSTID]", tips: tips::VARIES),
@@ -212,7 +212,8 @@ impl Claim {
                 self.delivered_ms = moment((now_ms as i64).checked_sub(idle));
             }
             1 => {
-                self.delivered_ms = moment(Some(number(text, "ERR Invalid TIME option argument for XCLAIM")?))
+                let time = number(text, "ERR Invalid TIME option argument for XCLAIM")?;
+                self.delivered_ms = moment(Some(time));
             }
             2 => {
                 let count = number(text, "ERR Invalid RETRYCOUNT option argument for XCLAIM")?;
@@ -290,6 +291,14 @@ impl<'c> Claiming<'c> {
     }
 }
 
+/// What became of one entry that was pending.
+struct Repeated {
+    id: StreamId,
+    pending: Pending,
+    /// The name of whose it was, if it is pending no more.
+    was: Option<Box<[u8]>>,
+}
+
 /// What XCLAIM and XAUTOCLAIM did.
 #[derive(Default)]
 struct Done {
@@ -299,24 +308,23 @@ struct Done {
     advanced: bool,
     /// How many entries are shown.
     shown: usize,
-    /// What is to be repeated of each: what is pending, and the name of whose it was if it is so no more.
-    claims: Vec<(StreamId, Pending, Option<Box<[u8]>>)>,
+    /// What is to be repeated of each.
+    claims: Vec<Repeated>,
     /// Where the group stands.
     position: (StreamId, Option<u64>),
 }
 
 impl Done {
-    fn note(&mut self, id: StreamId, claimed: Claimed, group: &Group) {
-        match claimed {
+    fn note(&mut self, id: StreamId, claimed: &Claimed, group: &Group) {
+        let (pending, was) = match *claimed {
             Claimed::Taken(pending) => {
                 self.shown += 1;
-                self.claims.push((id, pending, None));
+                (pending, None)
             }
-            Claimed::Gone(pending) => {
-                self.claims.push((id, pending, Some(group.consumer(pending.owner).name.clone())));
-            }
-            Claimed::Left => {}
-        }
+            Claimed::Gone(pending) => (pending, Some(group.consumer(pending.owner).name.clone())),
+            Claimed::Left => return,
+        };
+        self.claims.push(Repeated { id, pending, was });
     }
 
     /// Counts it, and says what is to be repeated.
@@ -326,12 +334,12 @@ impl Done {
         keys.propagate_nothing();
         if self.is_new {
             group_changed(keys, key, "xgroup-createconsumer");
-            if !self.claims.iter().any(|(_, _, was)| was.is_none()) {
+            if self.claims.iter().all(|claim| claim.was.is_some()) {
                 propagate_consumer(keys, reader);
             }
         }
         let last_id = self.position.0;
-        for (id, pending, was) in &self.claims {
+        for Repeated { id, pending, was } in &self.claims {
             let reader = Reader { consumer: was.as_deref().unwrap_or(reader.consumer), ..reader };
             propagate_claim(keys, reader, *id, pending, last_id);
         }
@@ -361,7 +369,7 @@ fn xclaim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             done.is_new = is_new;
             for id in &ids {
                 let claimed = claiming.claim(*id, reply);
-                done.note(*id, claimed, claiming.group);
+                done.note(*id, &claimed, claiming.group);
             }
             done
         })
@@ -438,9 +446,9 @@ fn xautoclaim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     ctx.reply.bulk(next.text());
     ctx.reply.array_header(done.shown);
     ctx.reply.raw(entries.as_bytes());
-    let gone = done.claims.iter().filter(|(_, _, was)| was.is_some());
+    let gone = done.claims.iter().filter(|claim| claim.was.is_some());
     ctx.reply.array_header(done.claims.len() - done.shown);
-    gone.for_each(|(id, _, _)| ctx.reply.bulk(id.text()));
+    gone.for_each(|claim| ctx.reply.bulk(claim.id.text()));
     done.tell(ctx, &key, reader);
     Ok(())
 }
@@ -471,7 +479,7 @@ fn auto_claim(
             if !matches!(claimed, Claimed::Left) {
                 left -= 1;
             }
-            done.note(*id, claimed, claiming.group);
+            done.note(*id, &claimed, claiming.group);
         }
         from = batch.last().and_then(|last| last.next());
     }

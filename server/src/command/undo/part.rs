@@ -1,12 +1,12 @@
 //! A part of a large value as it was: what undo needs of a collection instead of a copy of all of it. The value exists and stays in the form
 //! that it has, whatever the limits are.
 
-use crate::keyspace::{Db, End, Key, NodeLimit, PackedLimits, Thresholds};
+use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Thresholds};
 
 /// What a part was, or how it was changed.
 pub enum Part {
-    /// A field of a hash had this value, or was not there.
-    Field(Box<[u8]>, Option<Vec<u8>>),
+    /// A field of a hash had this value and expiry, or was not there.
+    Field(Box<[u8]>, Option<(Vec<u8>, Option<u64>)>),
     /// A member of a set was there, or was not.
     Member(Box<[u8]>, bool),
     /// A member of a sorted set had this score, or was not there.
@@ -20,10 +20,16 @@ pub enum Part {
 }
 
 impl Part {
+    /// A field of a hash as it is now.
+    pub fn field(hash: &Hash, field: &[u8]) -> Self {
+        let old = hash.get(field).map(|value| (value.to_vec(), hash.expire_at(field).flatten()));
+        Self::Field(field.into(), old)
+    }
+
     /// Heap bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Field(field, value) => field.len() + value.as_ref().map_or(0, Vec::len),
+            Self::Field(field, old) => field.len() + old.as_ref().map_or(0, |(value, _)| value.len()),
             Self::Member(member, _) | Self::Scored(member, _) => member.len(),
             Self::Taken(_, elements) => elements.iter().map(|it| it.len() + size_of::<Box<[u8]>>()).sum(),
             Self::Pushed(..) | Self::Object => 0,
@@ -37,10 +43,13 @@ impl Part {
         }
         let Some(mut entry) = db.revise(key) else { return };
         match self {
-            Self::Field(field, value) => {
+            Self::Field(field, old) => {
                 let Some(hash) = entry.hash() else { return };
-                match value {
-                    Some(value) => drop(hash.set(&field, &value, PackedLimits::default())),
+                match old {
+                    Some((value, expire_at)) => {
+                        hash.set(&field, &value, PackedLimits::default());
+                        hash.set_expire(&field, expire_at);
+                    }
                     None => drop(hash.del(&field)),
                 }
             }

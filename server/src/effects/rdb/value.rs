@@ -12,7 +12,7 @@ use super::writer::{Meta, put_key, put_meta, put_module};
 use crate::keyspace::{
     EntryRef, Hash, List, ModuleValue, Set, StringRef, Thresholds, TypeId, Value, ValueType, Zset,
 };
-use crate::limits::KEY_BYTES_MAX;
+use crate::limits::{FIELD_EXPIRY_MS_MAX, KEY_BYTES_MAX};
 
 /// Appends a key with its value, its expiry, and what else is known of it. A module's value must be folded.
 pub fn put_entry(out: &mut Vec<u8>, entry: EntryRef<'_>, meta: Meta, compress: bool) {
@@ -110,7 +110,8 @@ pub fn decode(loaded: Loaded<'_>, thresholds: &Thresholds) -> Result<Value, Malf
             let mut hash = Hash::of_fields(pairs.iter(), thresholds.hash)
                 .ok_or(Malformed("a hash with the same field twice"))?;
             for (field, at) in pairs.expiries() {
-                hash.set_expire(field, Some(at));
+                // No command can set a later one, and commands may have to repeat it.
+                hash.set_expire(field, Some(at.min(FIELD_EXPIRY_MS_MAX)));
             }
             Value::Hash(Box::new(hash))
         }

@@ -168,7 +168,8 @@ impl List {
     #[inline]
     pub fn push(&mut self, end: End, element: &[u8], limit: NodeLimit) {
         if let Form::Packed(chunk) = &mut self.0 {
-            if limit.has_room(chunk, element) {
+            // A single element can be too large for this form.
+            if !limit.is_exceeded(chunk.bytes() + chunk::room(element) + FRAME_BYTES, chunk.len() + 1) {
                 return match end {
                     End::Head => chunk.push_front(element),
                     End::Tail => chunk.push_back(element),

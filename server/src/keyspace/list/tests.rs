@@ -152,6 +152,9 @@ fn the_form_follows_the_limit() {
         assert_eq!(list.encoding(), Encoding::Listpack, "{limit}");
         list.push(End::Tail, &[b'x'; 300], NodeLimit(limit));
         assert_eq!(list.encoding(), Encoding::Quicklist, "{limit}");
+        let mut list = List::default();
+        list.push(End::Tail, &vec![b'x'; bytes], NodeLimit(limit));
+        assert_eq!(list.encoding(), Encoding::Quicklist, "one element for {limit}");
     }
 }
 
