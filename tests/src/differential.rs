@@ -320,7 +320,7 @@ impl Differential {
             if ours_told != theirs_told && ours == theirs {
                 self.differ(args, "CLIENT UNBLOCK", format!("{ours_told:?}"), format!("{theirs_told:?}"));
             }
-            otherwise |= ours != theirs && served_otherwise(&ours);
+            otherwise |= ours != theirs && served_otherwise(args, &ours, &theirs);
         }
         if otherwise {
             // What the others found was no longer the same then, and neither is what is left.
@@ -332,7 +332,7 @@ impl Differential {
     #[track_caller]
     fn forget_what_was_waited_for(&mut self) {
         for side in [&mut self.ours, &mut self.theirs] {
-            for line in ["SELECT 1", "DEL w:0 w:1 w:2", "SELECT 0", "DEL w:0 w:1 w:2"] {
+            for line in ["SELECT 1", "DEL w:0 w:1 w:2 w:8", "SELECT 0", "DEL w:0 w:1 w:2 w:8"] {
                 side.clients[0].run(line);
             }
         }
@@ -368,6 +368,8 @@ impl Differential {
     /// Compare all databases: keys, types, values, encodings and times to live.
     #[track_caller]
     pub fn compare_state(&mut self) {
+        // What is about to expire does.
+        std::thread::sleep(Duration::from_millis(5));
         for db in 0..DATABASES {
             let select = vec![b"SELECT".to_vec(), db.to_string().into_bytes()];
             self.ask("", &select, &Compare::Exact);

@@ -68,6 +68,8 @@ pub struct Generator {
     pub(crate) queueing: bool,
     /// Whether BITFIELD may be told to fail.
     pub(crate) fails_bitfields: bool,
+    /// What follows the last request.
+    rest: Vec<Request>,
     steps: VecDeque<Step>,
 }
 
@@ -90,6 +92,7 @@ impl Generator {
             entries: 0,
             queueing: false,
             fails_bitfields: false,
+            rest: Vec::new(),
             steps: VecDeque::new(),
         }
     }
@@ -104,7 +107,8 @@ impl Generator {
     /// The names of all commands that it can produce, for tests that go by command.
     pub fn command_names() -> Vec<String> {
         let mut names: Vec<String> = templates()
-            .filter_map(|(template, ..)| template.split(' ').next())
+            .flat_map(|(template, ..)| template.split(" ; "))
+            .filter_map(|template| template.split(' ').next())
             .filter(|name| name.bytes().all(|b| b.is_ascii_uppercase()) && !name.starts_with("NOSUCH"))
             .map(str::to_ascii_lowercase)
             .collect();
@@ -128,7 +132,7 @@ impl Generator {
             29..32 => self.expiry(connection),
             _ => {
                 let count = self.rng.random_range(1..60);
-                let requests = (0..count).map(|_| self.request()).collect();
+                let requests = (0..count).flat_map(|_| self.requests()).collect();
                 Step::Batch(connection, with_consumers(requests))
             }
         }
@@ -196,7 +200,9 @@ impl Generator {
         }
         for _ in 0..self.rng.random_range(1..7) {
             let writer = self.pick(WRITERS);
-            requests.push(Request { args: self.template(writer), compare: Exact });
+            for writer in writer.split(" ; ") {
+                requests.push(Request { args: self.template(writer), compare: Exact });
+            }
         }
         if transaction {
             requests.push(plain("EXEC"));
@@ -257,14 +263,26 @@ impl Generator {
         Step::Batch(connection, first)
     }
 
+    /// A request, and what belongs to it.
+    fn requests(&mut self) -> Vec<Request> {
+        let first = self.request();
+        std::iter::once(first).chain(std::mem::take(&mut self.rest)).collect()
+    }
+
     pub(crate) fn request(&mut self) -> Request {
         let total = self.weights.last().copied().unwrap_or(1);
         let at = self.rng.random_range(0..total);
         let index = self.weights.partition_point(|&sum| sum <= at);
         let (template, _, compare) = templates().nth(index).expect("there is a weight for each");
+        let (template, rest) = template.split_once(" ; ").unwrap_or((template, ""));
+        self.rest.clear();
+        for template in rest.split(" ; ").filter(|template| !template.is_empty()) {
+            let args = self.template(template);
+            self.rest.push(Request { args, compare: compare.clone() });
+        }
         let mut args = self.template(template);
         let waits = template.contains("$tmo") && !self.queueing;
-        if self.chance(25) && !waits {
+        if self.chance(25) && !waits && rest.is_empty() {
             self.spoil(&mut args);
         }
         if self.chance(10)
@@ -307,6 +325,7 @@ impl Generator {
                 requests.push(plain(misplaced));
             } else {
                 requests.push(self.request_outside_transactions());
+                requests.append(&mut self.rest);
             }
         }
         self.queueing = false;

@@ -44,6 +44,43 @@ const KNOWN: &[Known] = &[
         ],
         is: |_, ours, theirs| errors(ours, theirs, "ERR timeout is out of range", "ERR timeout is negative"),
     },
+    // The same in milliseconds was taken for whatever came out of it.
+    Known {
+        commands: &["XREAD", "XREADGROUP"],
+        is: |args, ours, _| {
+            let longest = args.iter().any(|arg| arg == b"9223372036854775807");
+            longest && ours.error().is_some_and(|error| error == "ERR timeout is out of range")
+        },
+    },
+    // They were told what had become of what they waited for; now the command runs again, and says itself what it misses.
+    Known {
+        commands: &["XREADGROUP"],
+        is: |_, ours, theirs| {
+            let lost = [
+                "UNBLOCKED the stream key no longer",
+                "NOGROUP the consumer group this client was blocked on",
+            ];
+            lost.iter().any(|lost| errors(ours, theirs, "NOGROUP No such key", lost))
+        },
+    },
+    // Small integers are shared, and have the age of the server.
+    Known {
+        commands: &["OBJECT"],
+        is: |args, ours, theirs| {
+            let asks = args.get(1).is_some_and(|arg| arg.eq_ignore_ascii_case(b"IDLETIME"));
+            asks && matches!((ours, theirs), (Value::Int(ours), Value::Int(theirs)) if 0 <= *ours && ours < theirs)
+        },
+    },
+    // A number of keys that is none is looked at by C's atoi in the end, to which "01" is 1.
+    Known {
+        commands: &["COMMAND"],
+        is: |args, ours, _| {
+            let odd = |arg: &Vec<u8>| [&b"01"[..], b"+1", b" 1", b"1 ", b"1.5"].contains(&arg.as_slice());
+            let refused =
+                ours.error().is_some_and(|error| error == "ERR Invalid arguments specified for command");
+            refused && args.iter().any(odd)
+        },
+    },
     // A rank that has no opposite is refused.
     Known {
         commands: &["LPOS"],
@@ -58,8 +95,14 @@ const KNOWN: &[Known] = &[
 
 /// Whether somebody who has waited was served otherwise for a reason that is known. 7.2 runs the command again as soon as one of
 /// its keys is ready, and finds what the others are by then; 7.0 looks at the one key only.
-pub(crate) fn served_otherwise(ours: &Value) -> bool {
-    ours.error().is_some_and(|error| error.starts_with("WRONGTYPE"))
+pub(crate) fn served_otherwise(args: &[Vec<u8>], ours: &Value, theirs: &Value) -> bool {
+    let reads = args[0].starts_with(b"XREAD");
+    let streams = |value: &Value| match value {
+        Value::Map(streams) => streams.len(),
+        other => other.items().len(),
+    };
+    let wrong_type = ours.error().is_some_and(|error| error.starts_with("WRONGTYPE"));
+    wrong_type || reads && streams(ours) > streams(theirs) && streams(theirs) == 1
 }
 
 /// Whether these are errors that begin so.

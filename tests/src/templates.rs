@@ -1,5 +1,6 @@
 //! The tables behind the generator: every kind of request, with its weight and what may differ between two right answers.
 //! `$x` stands for a random argument, `$x+` for one to four of them; what they are is said in `arguments`.
+//! Some are several requests, with `;` between them, which are compared in the same way.
 
 mod list;
 mod stream;

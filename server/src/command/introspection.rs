@@ -16,7 +16,7 @@ use super::dispatch::resolve;
 use super::error::{CommandError, CommandResult};
 use super::help;
 use super::lock_plan::for_each_key;
-use super::spec::{Access, Family, Find, Spec, access, tips};
+use super::spec::{Access, Family, Find, Flags, Spec, access, tips};
 use super::table::{Command, CommandTable};
 
 /// The row.
@@ -243,6 +243,9 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
         }
         let access = access_of(&command.name, spec.access, argv);
         for_each_key(std::slice::from_ref(spec), argv, |_, key| found.push((key, access)));
+    }
+    if found.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
+        return Err(CommandError::err("Invalid arguments specified for command"));
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Requests on lists, those that wait included: see the table's head in `templates`.
 
 use super::{Template, Unordered};
-use crate::compare::Compare::{Exact, Numbers};
+use crate::compare::Compare::{Exact, Numbers, Shape};
 
 pub(crate) const LISTS: &[Template] = &[
     ("RPUSH $l $e+", 60, Exact),
@@ -58,33 +58,36 @@ pub(crate) const LISTS: &[Template] = &[
     ("BLMPOP $tmo $junk $l $where", 1, Exact),
 ];
 
-/// SORT, of everything that it takes. What would be stored by numbers is left out: see `Numbers`. The order of equal weights is not
-/// said when they come from other keys.
+/// SORT, of everything that it takes, and always of a copy: it makes a sorted set of redis-server a large one, which is then seen in
+/// many ways. What would be stored by numbers is left out: see `Numbers`. The order of equal weights is not said when they come
+/// from other keys, nor is that of a set that is not sorted.
 pub(crate) const SORTS: &[Template] = &[
     ("SADD $ints $int+", 10, Exact),
-    ("SORT $ints ALPHA LIMIT 0 $small STORE $l", 10, Exact),
-    ("SORT $sortable", 4, Numbers),
-    ("SORT $sortable ALPHA", 4, Exact),
-    ("SORT $sortable ALPHA DESC LIMIT $idx $small", 4, Exact),
-    ("SORT $sortable LIMIT $idx $idx DESC", 4, Numbers),
-    ("SORT $sortable BY nosort", 4, Unordered),
-    ("SORT $sortable BY n:*", 4, Numbers),
-    ("SORT $sortable BY n:* LIMIT 1 $small GET # GET n:* GET h:*->f1", 4, Numbers),
-    ("SORT_RO $sortable BY h:*->c1 GET # DESC", 3, Numbers),
-    ("SORT_RO $sortable ALPHA GET s:* GET #", 3, Exact),
-    ("SORT_RO $sortable $junk", 1, Numbers),
+    ("COPY $ints sk REPLACE ; SORT sk ALPHA LIMIT 0 $small STORE $l ; DEL sk", 5, Exact),
+    ("COPY $sortable sk REPLACE ; SORT sk ; DEL sk", 3, Numbers),
+    ("COPY $sortable sk REPLACE ; SORT sk ALPHA ; DEL sk", 3, Exact),
+    ("COPY $sortable sk REPLACE ; SORT sk ALPHA DESC LIMIT $idx $small ; DEL sk", 3, Exact),
+    ("COPY $sortable sk REPLACE ; SORT sk LIMIT $idx $idx DESC ; DEL sk", 3, Numbers),
+    ("COPY $sortable sk REPLACE ; SORT sk BY nosort ; DEL sk", 2, Unordered),
+    ("COPY $sortable sk REPLACE ; SORT sk BY n:* ; DEL sk", 3, Numbers),
+    (
+        "COPY $sortable sk REPLACE ; SORT sk BY n:* LIMIT 1 $small GET # GET n:* GET h:*->f1 ; DEL sk",
+        3,
+        Numbers,
+    ),
+    ("COPY $sortable sk REPLACE ; SORT_RO sk BY h:*->c1 GET # DESC ; DEL sk", 2, Numbers),
+    ("COPY $sortable sk REPLACE ; SORT_RO sk ALPHA GET s:* GET # ; DEL sk", 3, Exact),
+    ("COPY $sortable sk REPLACE ; SORT_RO sk $junk ; DEL sk", 1, Numbers),
     ("SORT_RO $sortable STORE $k", 1, Numbers),
-    ("SORT $sortable ALPHA STORE $l", 6, Exact),
-    ("SORT $sortable BY nosort GET # GET h:*->c2 STORE $l", 6, Exact),
-    ("SORT $sortable ALPHA LIMIT $idx $small STORE $k", 3, Exact),
-    ("SORT $k", 2, Numbers),
-    ("SORT $k LIMIT $junk $junk", 2, Numbers),
-    ("SORT $set ALPHA $order LIMIT $cnt $cnt", 5, Exact),
-    ("SORT $z ALPHA $order", 4, Exact),
-    ("SORT $z BY nosort $order LIMIT $cnt $cnt", 4, Exact),
-    ("SORT $l BY nosort $order LIMIT $cnt $cnt", 4, Exact),
-    ("SORT $set BY s:* ALPHA", 3, Unordered),
-    ("SORT $k ALPHA GET s:* GET nothing GET #", 3, Exact),
-    ("SORT $l $order LIMIT $junk 3", 2, Numbers),
-    ("SORT_RO $k ALPHA", 2, Exact),
+    ("COPY $sortable sk REPLACE ; SORT sk ALPHA STORE $l ; DEL sk", 4, Exact),
+    ("COPY $sortable sk REPLACE ; SORT sk BY nosort GET # GET h:*->c2 STORE $l ; DEL sk", 4, Exact),
+    ("COPY $k sk REPLACE ; SORT sk ALPHA LIMIT $idx $small STORE $k ; DEL sk", 3, Exact),
+    ("COPY $k sk REPLACE ; SORT sk ; DEL sk", 2, Numbers),
+    ("COPY $k sk REPLACE ; SORT sk LIMIT $junk $junk ; DEL sk", 2, Numbers),
+    ("COPY $k sk REPLACE ; SORT sk ALPHA $order LIMIT $cnt $cnt ; DEL sk", 5, Exact),
+    ("COPY $y sk REPLACE ; SORT sk BY nosort $order LIMIT $cnt $cnt ; DEL sk", 3, Exact),
+    ("COPY $l sk REPLACE ; SORT sk BY nosort $order LIMIT $cnt $cnt ; DEL sk", 3, Shape),
+    ("COPY $set sk REPLACE ; SORT sk BY s:* ALPHA ; DEL sk", 3, Unordered),
+    ("COPY $k sk REPLACE ; SORT sk ALPHA GET s:* GET nothing GET # ; DEL sk", 3, Exact),
+    ("COPY $l sk REPLACE ; SORT sk $order LIMIT $junk 3 ; DEL sk", 2, Numbers),
 ];

@@ -19,7 +19,7 @@ pub(crate) const WAITERS: &[&str] = &[
     "XREADGROUP GROUP g1 $con BLOCK 0 COUNT 1 STREAMS $w >",
 ];
 
-/// What is written meanwhile.
+/// What is written meanwhile. Nothing is stored over what is there: redis-server then does not look whether somebody waits for it.
 pub(crate) const WRITERS: &[&str] = &[
     "RPUSH $w $e+",
     "LPUSH $w $e+",
@@ -36,7 +36,9 @@ pub(crate) const WRITERS: &[&str] = &[
     "SET $w x",
     "SADD $w 3 1 2",
     "DEL $w",
-    "SORT $w ALPHA STORE $w",
+    "COPY $w sk REPLACE ; SORT sk ALPHA STORE w:8 ; RENAME w:8 $w",
+    "ZUNIONSTORE w:8 1 $w ; RENAME w:8 $w",
+    "ZRANGESTORE w:8 $w 0 -1 ; RENAME w:8 $w",
     "GEOADD $w 1 2 p",
     "RENAME $w $w",
     "COPY $w $w",
@@ -45,8 +47,6 @@ pub(crate) const WRITERS: &[&str] = &[
     "ZPOPMIN $w",
     "LMOVE $w $w $where $where",
     "RPOPLPUSH $w $w",
-    "ZUNIONSTORE $w 1 $w",
-    "ZRANGESTORE $w $w 0 -1",
     "MOVE $w 1",
     "SWAPDB 0 1",
     "EXPIREAT $w 1",
