@@ -93,7 +93,7 @@ impl Generator {
     }
 
     fn argument(&mut self, kind: &str) -> Vec<u8> {
-        if kind == "overflow" && self.fails_bitfields && self.chance(4) {
+        if kind == "overflow" && self.only_replies && self.chance(4) {
             return b"FAIL".to_vec();
         }
         if let Some((_, words)) = CHOICES.iter().find(|(name, _)| *name == kind) {

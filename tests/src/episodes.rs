@@ -77,7 +77,7 @@ impl<'a> Episodes<'a> {
     fn episode(&mut self, seed: u64) {
         self.set_thresholds(small(seed));
         let mut run = self.fresh();
-        let mut generator = Generator::new(seed).with_failing_bitfields();
+        let mut generator = Generator::new(seed).for_replies();
         let mut history = Vec::new();
         while run.requests < EPISODE_REQUESTS && run.differences.is_empty() {
             let step = generator.step();
