@@ -2,6 +2,7 @@
 //! and the whole data of a server, to be compared with what it has after a restart.
 
 use crate::client::Client;
+use crate::known::with_plain_numbers;
 use crate::paths;
 use crate::server::{Server, eventually};
 use crate::value::Value;
@@ -107,10 +108,12 @@ pub fn state(server: &Server) -> State {
                 "string" => ask(&mut client, "GET"),
                 "hash" => ask(&mut client, "HGETALL").sorted(2),
                 "set" => ask(&mut client, "SMEMBERS").sorted(1),
-                // DUMP would tell how it is stored, too.
-                "list" => client.call(&[&b"LRANGE"[..], &key, b"0", b"-1"]),
-                "zset" => client.call(&[&b"ZRANGE"[..], &key, b"0", b"-1", b"WITHSCORES"]),
-                "stream" => client.call(&[&b"XRANGE"[..], &key, b"-", b"+"]),
+                "list" => client.call(&[b"LRANGE".as_slice(), &key, b"0", b"-1"]),
+                "zset" => scores(client.call(&[b"ZRANGE".as_slice(), &key, b"0", b"-1", b"WITHSCORES"])),
+                "stream" => {
+                    let words = [b"XINFO".as_slice(), b"STREAM", &key, b"FULL", b"COUNT", b"0"];
+                    lasting(client.call(&words))
+                }
                 // It has expired between the one and the other.
                 "none" => continue,
                 _ => ask(&mut client, "DUMP"),
@@ -120,6 +123,28 @@ pub fn state(server: &Server) -> State {
         }
     }
     state
+}
+
+/// Members and scores as any server would spell them. A compact sorted set knows no zero with a sign, and a file does not tell which
+/// is compact.
+fn scores(members: Value) -> Value {
+    let plain = |(at, item): (usize, Value)| match item.bytes() {
+        Some(b"-0") if at % 2 == 1 => Value::bulk("0"),
+        _ => item,
+    };
+    let members = with_plain_numbers(&[b"ZRANGE".to_vec()], members);
+    Value::Array(members.items().into_iter().enumerate().map(plain).collect())
+}
+
+/// What XINFO tells, without what no file keeps: when consumers were seen, and how entries lie in memory.
+fn lasting(told: Value) -> Value {
+    let Value::Array(mut items) = told else { return told };
+    for name in ["seen-time", "active-time", "radix-tree-keys", "radix-tree-nodes"] {
+        if let Some(at) = items.iter().position(|item| item.bytes() == Some(name.as_bytes())) {
+            items.drain(at..(at + 2).min(items.len()));
+        }
+    }
+    Value::Array(items.into_iter().map(lasting).collect())
 }
 
 /// Panics with the first keys in which two states differ.

@@ -5,8 +5,10 @@
 pub mod aof;
 pub mod cli;
 pub mod client;
+pub mod compare;
 pub mod crash;
 pub mod differential;
+pub mod episodes;
 pub mod generator;
 pub mod guide;
 pub mod model;
@@ -18,6 +20,8 @@ pub mod transcript;
 pub mod value;
 pub mod words;
 
+mod arguments;
+mod known;
 mod model_requests;
 mod templates;
 

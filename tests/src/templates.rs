@@ -1,14 +1,33 @@
-//! The table behind the generator: every kind of request, with its weight and what may differ between two right answers.
+//! The tables behind the generator: every kind of request, with its weight and what may differ between two right answers.
+//! `$x` stands for a random argument, `$x+` for one to four of them; what they are is said in `arguments`.
+//! Some are several requests, with `;` between them, which are compared in the same way.
 
-use crate::generator::Compare;
-use Compare::{DeepSorted, Encoding, Exact, Kind, Numbers, Shape, Sorted, Within};
+mod list;
+mod stream;
+mod wait;
+mod zset;
+
+use crate::compare::Compare;
+use Compare::{DeepSorted, Encoding, Exact, Kind, Shape, Sorted, Within};
+pub(crate) use wait::{MOMENTARY, WAITERS, WRITERS};
+
+/// A request, its weight, and how its replies are compared.
+pub(crate) type Template = (&'static str, u32, Compare);
+
+/// All of them.
+pub(crate) const TEMPLATES: &[&[Template]] =
+    &[COMMON, list::LISTS, list::SORTS, zset::SORTED_SETS, zset::PLACES, stream::STREAMS];
+
+/// Elements in any order.
+#[allow(non_upper_case_globals)]
+const Unordered: Compare = Sorted(1);
 
 /// The difference that is allowed where replies depend on the clock, in seconds and in milliseconds.
 const SECONDS: Compare = Within(20);
 const MILLISECONDS: Compare = Within(20_000);
 
-/// Requests as templates with weights. `$x` stands for a random argument, `$x+` for one to four of them.
-pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
+/// Strings, hashes, sets, keys of any type, databases, connections.
+const COMMON: &[Template] = &[
     // Strings.
     ("SET $s $v", 60, Exact),
     ("SET $n $i", 40, Exact),
@@ -201,25 +220,6 @@ pub(crate) const TEMPLATES: &[(&str, u32, Compare)] = &[
     ("SSCAN $set 0 COUNT 0", 2, Kind),
     ("SSCAN $set 0 COUNT $junk", 2, Kind),
     ("SSCAN $set 0 MATCH", 2, Kind),
-    // Sorting. What would be stored by numbers is left out: see `Numbers`.
-    ("SADD $ints $int+", 10, Exact),
-    ("SORT $ints ALPHA LIMIT 0 $small STORE $sorted", 10, Exact),
-    ("SORT $sortable", 4, Numbers),
-    ("SORT $sortable ALPHA", 4, Numbers),
-    ("SORT $sortable ALPHA DESC LIMIT $idx $small", 4, Exact),
-    ("SORT $sortable LIMIT $idx $idx DESC", 4, Numbers),
-    ("SORT $sortable BY nosort", 4, Sorted(1)),
-    ("SORT $sortable BY n:*", 4, Numbers),
-    ("SORT $sortable BY n:* LIMIT 1 $small GET # GET n:* GET h:*->f1", 4, Numbers),
-    ("SORT_RO $sortable BY h:*->c1 GET # DESC", 3, Numbers),
-    ("SORT_RO $sortable ALPHA GET s:* GET #", 3, Exact),
-    ("SORT_RO $sortable $junk", 1, Numbers),
-    ("SORT_RO $sortable STORE $k", 1, Numbers),
-    ("SORT $sortable ALPHA STORE $sorted", 6, Exact),
-    ("SORT $sortable BY nosort GET # GET h:*->c2 STORE $sorted", 6, Exact),
-    ("SORT $sortable ALPHA LIMIT $idx $small STORE $k", 3, Exact),
-    ("SORT $k", 2, Numbers),
-    ("SORT $k LIMIT $junk $junk", 2, Numbers),
     // Keys of any type.
     ("DEL $k+", 20, Exact),
     ("UNLINK $k+", 10, Exact),

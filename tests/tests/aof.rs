@@ -27,11 +27,13 @@ fn seed() -> u64 {
 struct Load {
     generator: Generator,
     requests: usize,
+    /// A command that is left out.
+    without: &'static str,
 }
 
 impl Load {
     fn new(seed: u64) -> Load {
-        Load { generator: Generator::new(seed), requests: 0 }
+        Load { generator: Generator::new(seed), requests: 0, without: "" }
     }
 
     /// Send the next requests, the same to all servers.
@@ -44,7 +46,8 @@ impl Load {
         while self.requests < until {
             let Step::Batch(connection, batch) = self.generator.step() else { continue };
             self.requests += batch.len();
-            let batch: Vec<Vec<Vec<u8>>> = batch.into_iter().map(|request| request.args).collect();
+            let mut batch: Vec<Vec<Vec<u8>>> = batch.into_iter().map(|request| request.args).collect();
+            batch.retain(|args| !args[0].eq_ignore_ascii_case(self.without.as_bytes()));
             for clients in &mut clients {
                 clients[connection].pipeline(&batch);
             }
@@ -76,9 +79,21 @@ fn same_word(ours: &[u8], theirs: &[u8]) -> bool {
         || matches!((time(ours), time(theirs)), (Some(ours), Some(theirs)) if (ours - theirs).abs() < 20_000)
 }
 
+/// A length that was met approximately is repeated as the exact one; a LIMIT that redis-server leaves behind it says nothing then.
+fn without_limit(item: &aof::Item) -> aof::Item {
+    let mut item = item.clone();
+    let trims = [&b"XADD"[..], b"XTRIM"].iter().any(|name| item[0].eq_ignore_ascii_case(name));
+    // Behind MAXLEN or MINID, `=` and the length.
+    if let Some(at) = (1..item.len().min(8)).find(|at| trims && item[*at].eq_ignore_ascii_case(b"LIMIT")) {
+        item.drain(at..at + 2);
+    }
+    item
+}
+
 fn assert_same_items(ours: &Server, theirs: &Server, what: &str) {
     let [ours, theirs] = [ours, theirs].map(|server| read_items(&aof::last_file(server.dir())));
-    for (i, (our, their)) in ours.iter().zip(&theirs).enumerate() {
+    for (i, (our, their)) in ours.iter().zip(theirs.iter().map(without_limit)).enumerate() {
+        let their = &their;
         let same = our.len() == their.len() && our.iter().zip(their).all(|(a, b)| same_word(a, b));
         assert!(same, "{what}: item {i}: ours is\n{}\ntheirs is\n{}", aof::shown(our), aof::shown(their));
     }
@@ -93,6 +108,8 @@ fn the_same_commands_are_appended_as_by_redis() {
     let seed = seed();
     let (ours, theirs) = (Server::start(AOF), Peer::redis(AOF));
     let mut load = Load::new(seed);
+    // 7.2 repeats where the group stands each time, 7.0 only if nothing has to be acknowledged.
+    load.without = "XREADGROUP";
     load.run(&[&ours, &theirs], if long() { 500_000 } else { 20_000 });
     settle(&ours);
     settle(&theirs);

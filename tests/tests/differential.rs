@@ -1,15 +1,25 @@
 //! Random requests, reply by reply against redis-server 7.0.15, in RESP2 and in RESP3.
-//! It is 100,000 requests altogether; `SANDKEY_LONG=1` makes it ten times as many, and `SANDKEY_SEED` repeats a run.
+//! It is 50,000 requests altogether; `SANDKEY_LONG=1` makes it more than a million, and `SANDKEY_SEED` repeats a run, or
+//! begins with the episode that a report tells.
 
 use sandkey_tests::differential::Differential;
+use sandkey_tests::episodes::Episodes;
 use sandkey_tests::generator::{Generator, fresh_seed};
 use sandkey_tests::model::Model;
 use sandkey_tests::{Peer, Protocol, Server, paths};
 
 /// Requests for each protocol.
 fn requests() -> usize {
-    if std::env::var_os("SANDKEY_LONG").is_some() { 500_000 } else { 50_000 }
+    if std::env::var_os("SANDKEY_LONG").is_some() { 500_000 } else { 18_000 }
 }
+
+/// Requests for each protocol when modules are there, too.
+fn requests_with_modules() -> usize {
+    if std::env::var_os("SANDKEY_LONG").is_some() { 100_000 } else { 7_000 }
+}
+
+/// For DEBUG DIGEST-VALUE.
+const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
 fn seed() -> u64 {
     match std::env::var("SANDKEY_SEED") {
@@ -21,16 +31,11 @@ fn seed() -> u64 {
 fn compare(protocol: Protocol) {
     let seed = seed();
     eprintln!("SANDKEY_SEED={seed}");
-    let (ours, theirs) = (Server::start(&[]), Peer::redis(&[]));
-    let mut generator = Generator::new(seed);
-    let mut run = Differential::new(&ours, &theirs, protocol);
-    while run.requests < requests() && !run.hopeless() {
-        run.step(&mut generator);
-    }
-    if !run.hopeless() {
-        run.compare_state();
-    }
-    run.verdict(&format!("SANDKEY_SEED={seed} {protocol:?}"));
+    let (ours, theirs) = (Server::start(&DEBUG), Peer::redis(&DEBUG));
+    let mut run = Episodes::new(&ours, &theirs, protocol);
+    run.run(seed, requests());
+    eprintln!("{} requests in {protocol:?}", run.requests);
+    run.verdict();
 }
 
 #[test]
@@ -52,12 +57,13 @@ fn compare_with_modules(protocol: Protocol) {
     let seed = seed();
     eprintln!("SANDKEY_SEED={seed}");
     let files = ["hello", "bench", "throttle", "cas"].map(|name| paths::module(name).display().to_string());
-    let args: Vec<&str> = files.iter().flat_map(|file| ["--loadmodule", file]).collect();
-    let (ours, theirs) = (Server::start(&args), Peer::redis(&[]));
+    let mut args: Vec<&str> = files.iter().flat_map(|file| ["--loadmodule", file]).collect();
+    args.extend(DEBUG);
+    let (ours, theirs) = (Server::start(&args), Peer::redis(&DEBUG));
     let mut generator = Generator::new(seed);
     let mut native = Differential::new(&ours, &theirs, protocol);
     let mut modules = Model::new(ours.client_speaking(protocol), seed);
-    while native.requests + modules.requests < requests()
+    while native.requests + modules.requests < requests_with_modules()
         && !native.hopeless()
         && modules.differences.len() < 20
     {

@@ -282,14 +282,14 @@ fn of_ms(milliseconds: f64) -> Result<Option<Duration>, CommandError> {
 
 impl CommandContext<'_> {
     /// Wait until one of these keys changes, and run again then. The reply that the command has written is its answer when nothing comes
-    /// in time; where nobody may wait it is the answer at once.
+    /// in time; where nobody may wait it is the answer at once. Whether it waits.
     pub fn wait_for<'k>(
         &mut self,
         keys: impl Iterator<Item = &'k [u8]>,
         timeout: Option<Duration>,
         until: Until,
-    ) {
-        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: None });
+    ) -> bool {
+        self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: None })
     }
 
     /// The same, and run these words then.
@@ -303,11 +303,12 @@ impl CommandContext<'_> {
         self.wait(Wait { keys: keys.map(Box::from).collect(), timeout, until, argv: Some(argv) });
     }
 
-    fn wait(&mut self, wait: Wait) {
+    fn wait(&mut self, wait: Wait) -> bool {
         let may_wait = !self.in_transaction && !self.session.is_loader && self.keys.scratch.undo.depth() == 0;
         if may_wait {
             self.wait = Some(wait);
         }
+        may_wait
     }
 }
 

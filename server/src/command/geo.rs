@@ -1,6 +1,6 @@
 //! Places in sorted sets: the score of a member is a geohash, see `geohash`. Searching for places is in `geo_search`.
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::command;
 use crate::keyspace::Zset;
@@ -109,9 +109,25 @@ fn geoadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         (0..places.len()).step_by(3).map(|at| Ok(point(places.at(at), places.at(at + 1))?.score())).collect();
     let scores = scores?;
     let members = (2..places.len()).step_by(3).map(|at| places.at(at));
+    let dirty = ctx.keys.effects.dirty;
     let done = add_scored(ctx, &ctx.key_at(argv, 1), members.zip(scores.iter().copied()), options)?;
+    if ctx.keys.effects.dirty != dirty && ctx.keys.propagates() {
+        repeat_as_zadd(ctx, argv, first, &scores);
+    }
     ctx.reply.integer(done.counted(options));
     Ok(())
+}
+
+/// What is repeated is the sorted set: whoever reads it need not know places, nor calculate them in the same way.
+fn repeat_as_zadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>, first: usize, scores: &[f64]) {
+    // Scores are cells, whole numbers of 52 bits.
+    let scores: SmallVec<[String; 8]> = scores.iter().map(|score| format!("{score:.0}")).collect();
+    let mut words: SmallVec<[&[u8]; 16]> = smallvec![&b"zadd"[..]];
+    words.extend((1..first).map(|at| argv.at(at)));
+    for (at, score) in scores.iter().enumerate() {
+        words.extend([score.as_bytes(), argv.at(first + 3 * at + 2)]);
+    }
+    ctx.keys.propagate(&words);
 }
 
 /// `GEOPOS key [member ...]` -- O(1) a member. Longitude and latitude; null for members that are not there.

@@ -262,6 +262,9 @@ fn keys_of<'k>(ctx: &CommandContext<'_>, argv: Argv<'k>) -> Result<Vec<(&'k [u8]
         }
         for_each_key(std::slice::from_ref(spec), argv, |_, key| found.push((key, access)));
     }
+    if found.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
+        return Err(CommandError::err("Invalid arguments specified for command"));
+    }
     Ok(found)
 }
 

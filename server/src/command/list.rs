@@ -333,7 +333,7 @@ fn ltrim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `LREM key count element` -- O(N). How many elements that are equal to this were taken out: from the head, with a negative count from the
 /// tail, with 0 all of them.
 fn lrem(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let count = args::integer_in(argv.at(2), -i64::MAX, i64::MAX)?;
+    let count = args::integer(argv.at(2))?;
     let (key, limit) = (ctx.key_at(argv, 1), ctx.keys.thresholds.list_node);
     let from = if count < 0 { End::Tail } else { End::Head };
     let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };

@@ -135,9 +135,13 @@ fn shift_or(
     if shift(ctx, (&source, from), (&destination, to))? {
         return Ok(true);
     }
-    ctx.reply.null();
-    if let Some(timeout) = timeout {
-        ctx.wait_for(std::iter::once(argv.at(1)), timeout, Until::Holds(ValueType::List));
+    let until = Until::Holds(ValueType::List);
+    let waits = timeout.is_some_and(|timeout| ctx.wait_for(std::iter::once(argv.at(1)), timeout, until));
+    // Whoever has waited in vain hears it as every other command that waits says it.
+    if waits {
+        ctx.reply.null_array()
+    } else {
+        ctx.reply.null()
     }
     Ok(false)
 }

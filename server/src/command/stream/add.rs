@@ -10,6 +10,10 @@ use crate::keyspace::stream::{Log, LogBefore, Trim};
 use crate::limits::{STREAM_TRIM_DEFAULT, STREAM_TRIM_MAX};
 use crate::net::argv::Argv;
 
+/// Only a length that need not be met exactly can have one.
+const LIMIT_NEEDS_TILDE: CommandError =
+    CommandError::line("ERR syntax error, LIMIT cannot be used without the special ~ option");
+
 /// What XADD or XTRIM was told.
 pub(super) struct Options {
     /// Which entries go.
@@ -106,7 +110,7 @@ impl Options {
                     "ERR syntax error, XTRIM must be called with a trimming strategy",
                 ));
             }
-            return Ok(());
+            return if limit_at.is_some() && !asker.is_loader { Err(LIMIT_NEEDS_TILDE) } else { Ok(()) };
         };
         if asker.is_loader {
             return Ok(());
@@ -114,9 +118,7 @@ impl Options {
         trimming.limit_at = limit_at;
         if limit_at.is_some() {
             if !trimming.approximate {
-                return Err(CommandError::line(
-                    "ERR syntax error, LIMIT cannot be used without the special ~ option",
-                ));
+                return Err(LIMIT_NEEDS_TILDE);
             }
             trimming.limit = limit;
         } else if trimming.approximate {
