@@ -78,7 +78,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     row("POPULATE", (3, 5), "<count> [<prefix>] [<size>]",
         "Makes <count> strings named key:<number>, or with another prefix, of <size> bytes each.", populate),
     row("PROTOCOL", (3, 3), "<type>", "Returns a value of this type of the protocol.", protocol),
-    row("QUICKLIST-PACKED-THRESHOLD", (3, 3), "<size>", "Does nothing: there are no lists yet.", packed_threshold),
+    row("QUICKLIST-PACKED-THRESHOLD", (3, 3), "<size>", "Does nothing: a large element has a node of its own always.", packed_threshold),
     row("REPLYBUFFER", (4, 4), "<subcommand> <argument>", "Does nothing: a connection that waits keeps no buffer for replies.", accept),
     row("RELOAD", (2, usize::MAX), "[MERGE] [NOFLUSH] [NOSAVE]",
         "Saves all data and loads it again; without saving, without forgetting what is there, or over it.", reload::reload),

@@ -10,7 +10,7 @@ const MUTABLE: Flags = Flags::MUTABLE;
 const INT_MAX: i128 = i32::MAX as i128;
 const LONG_MAX: i128 = i64::MAX as i128;
 const LAZY: Effect = Stored("a value is always freed after its key is unlocked, so that nobody waits for it");
-const NO_TYPE: Effect = Stored("there is no such type yet");
+const UNCOMPRESSED: Effect = Stored("nodes of lists are not compressed");
 const NO_DEFRAG: &str =
     "Active defragmentation cannot be enabled: this server does not move what it keeps in memory";
 const DEFRAG: Effect = Stored("memory is not defragmented while the server runs");
@@ -66,7 +66,7 @@ pub(super) static ENCODINGS: Group = Group { title: "Encodings", rows: &[
         "The longest field or value of a compact hash.").alias("hash-max-ziplist-value"),
     row("list-max-listpack-size", Int(i32::MIN as i128, INT_MAX, Plain), "-2", MUTABLE, Acts,
         "The size of a list's nodes: elements, or -1 to -5 for 4 to 64 kB.").alias("list-max-ziplist-size"),
-    row("list-compress-depth", Int(0, INT_MAX, Plain), "0", MUTABLE, NO_TYPE,
+    row("list-compress-depth", Int(0, INT_MAX, Plain), "0", MUTABLE, UNCOMPRESSED,
         "How many nodes at both ends of a list are not compressed; 0 compresses none."),
     row("set-max-intset-entries", Int(0, LONG_MAX, Plain), "512", MUTABLE, Acts,
         "The most members of a set of integers."),
