@@ -72,10 +72,17 @@ impl Generator {
             "fv" => args.extend([self.field(), self.value()]),
             "sm" => args.extend([self.argument("score"), self.argument("zm")]),
             "at" => args.extend([self.argument("lon"), self.argument("lat"), self.argument("place")]),
-            "elems" => {
-                let first = self.rng.random_range(0..5000);
-                let last = first + self.rng.random_range(1..400);
-                args.extend((first..last).map(|n: u32| n.to_string().into_bytes()));
+            "elems" => args.extend(self.many(5000).map(|n| n.to_string().into_bytes())),
+            "fields" => {
+                args.extend(self.many(1000).flat_map(|n| [format!("f{n}").into_bytes(), b"v".to_vec()]))
+            }
+            "scored" => {
+                let scored = |n: u32| [(n % 50).to_string().into_bytes(), format!("m{n}").into_bytes()];
+                args.extend(self.many(500).flat_map(scored));
+            }
+            "named" => {
+                let named = |n: u32| [b"0".to_vec(), format!("m{n}").into_bytes()];
+                args.extend(self.many(500).flat_map(named));
             }
             "field" => {
                 let template = self.pick(&[
@@ -90,6 +97,12 @@ impl Generator {
             _ => return false,
         }
         true
+    }
+
+    /// Numbers, all of them different, and often so many that a value is a large one at once.
+    fn many(&mut self, below: u32) -> std::ops::Range<u32> {
+        let first = self.rng.random_range(0..below);
+        first..first + self.rng.random_range(1..400)
     }
 
     fn argument(&mut self, kind: &str) -> Vec<u8> {

@@ -162,7 +162,7 @@ impl<'a> Episodes<'a> {
         for unit in units {
             match (unit, &mut batch) {
                 (Step::Batch(to, requests), Some((connection, all))) if to == connection => {
-                    all.extend(requests.clone())
+                    all.extend(requests.clone());
                 }
                 (unit, waiting) => {
                     if let Some((connection, requests)) = waiting.take() {

@@ -136,6 +136,7 @@ const COMMON: &[Template] = &[
     ("COPY $p $p REPLACE", 2, Exact),
     // Hashes.
     ("HSET $h $fv+", 60, Exact),
+    ("HSET $h $fields", 3, Exact),
     ("HSET $k $fv+", 10, Exact),
     ("HSET $h $fv+ $fld", 3, Exact),
     ("HMSET $h $fv+", 10, Exact),
@@ -176,6 +177,7 @@ const COMMON: &[Template] = &[
     // Sets.
     ("SADD $set $m+", 60, Exact),
     ("SADD $set $m $m $m $m $m $m $m $m+", 10, Exact),
+    ("SADD $set $elems", 3, Exact),
     ("SADD $k $m+", 6, Exact),
     ("SREM $set $m+", 16, Exact),
     ("SREM $k $m+", 4, Exact),
@@ -296,6 +298,7 @@ const COMMON: &[Template] = &[
     ("AUTH $junk", 1, Exact),
     ("AUTH a b c", 1, Exact),
     ("AUTH default $v", 1, Exact),
+    ("WAIT 0 $small", 1, Exact),
     ("PUBLISH $name $v", 4, Exact),
     ("SPUBLISH $name $v", 2, Exact),
     ("PUBSUB CHANNELS", 2, Exact),

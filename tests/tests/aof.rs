@@ -292,6 +292,8 @@ fn redis_starts_on_our_files_and_we_on_its() {
         let args = [AOF, &["--aof-use-rdb-preamble", preamble]].concat();
         let (mut ours, mut theirs) = (Server::start(&args), Peer::redis(&args));
         let mut load = Load::new(seed);
+        // How many entries a group has read is in the file of 7.2 only.
+        load.without = "XREADGROUP";
         load.run(&[&ours, &theirs], 4000);
         let what = format!("SANDKEY_SEED={seed}, preamble {preamble}");
         for rewritten in [false, true] {

@@ -243,3 +243,18 @@ fn redis_serves_in_the_same_order() {
     };
     assert_eq!(script(&Server::start(&[])), script(&Peer::redis(&[])));
 }
+
+/// In RESP2 there are two nulls, and who waits in vain hears another than who may not wait.
+#[test]
+fn redis_says_the_same_null() {
+    let script = |server: &Server| {
+        let mut client = server.client();
+        let requests = ["BLMOVE a b LEFT LEFT 0.01", "BRPOPLPUSH a b 0.01", "BLPOP a 0.01"];
+        let mut nulls: Vec<_> = requests.iter().map(|request| client.value(request)).collect();
+        client.run("MULTI");
+        requests.iter().for_each(|request| _ = client.run(request));
+        nulls.push(client.value("EXEC"));
+        nulls
+    };
+    assert_eq!(script(&Server::start(&[])), script(&Peer::redis(&[])));
+}

@@ -7,6 +7,8 @@ pub(crate) const LISTS: &[Template] = &[
     ("RPUSH $l $e+", 60, Exact),
     ("LPUSH $l $e+", 50, Exact),
     ("RPUSH $l $e $e $e $e $e $e $e+", 16, Exact),
+    ("RPUSH $l $elems", 3, Exact),
+    ("LPUSH $l $elems", 2, Exact),
     ("RPUSH $k $e+", 8, Exact),
     ("LPUSH $k $e", 6, Exact),
     ("LPUSHX $l $e+", 6, Exact),

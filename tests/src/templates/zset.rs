@@ -6,6 +6,7 @@ use crate::compare::Compare::{Exact, Kind, Shape};
 pub(crate) const SORTED_SETS: &[Template] = &[
     ("ZADD $z $sm+", 70, Exact),
     ("ZADD $z $sm $sm $sm $sm $sm $sm $sm+", 16, Exact),
+    ("ZADD $z $scored", 4, Exact),
     ("ZADD $k $sm+", 8, Exact),
     ("ZADD $z $zopt $sm+", 14, Exact),
     ("ZADD $z $zopt $zopt $sm+", 14, Exact),
@@ -16,6 +17,7 @@ pub(crate) const SORTED_SETS: &[Template] = &[
     // Members by name are those of sorted sets with one score only; in others which of them are found is left to chance.
     ("ZADD $y 0 $zm", 20, Exact),
     ("ZADD $y 0 $zm 0 $zm 0 $v 0 $m", 10, Exact),
+    ("ZADD $y $named", 3, Exact),
     ("ZREM $y $zm", 3, Exact),
     ("ZRANGEBYLEX $k $lex $lex", 2, Kind),
     ("ZLEXCOUNT $k $lex $lex", 2, Kind),

@@ -147,7 +147,7 @@ impl Trimming {
         match self.trim {
             Trim::MaxLen(_) => log.len().to_string().into_bytes(),
             Trim::MinId(_) if log.is_empty() => StreamId::MAX.text().to_vec(),
-            Trim::MinId(_) => log.first_id().text().to_vec(),
+            Trim::MinId(_) => log.first_kept_id().text().to_vec(),
         }
     }
 

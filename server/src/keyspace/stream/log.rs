@@ -76,6 +76,11 @@ impl Log {
         self.first_id
     }
 
+    /// The same of the first that still takes room, be it deleted or not.
+    pub fn first_kept_id(&self) -> StreamId {
+        self.blocks.keys().next().copied().unwrap_or_default()
+    }
+
     /// The highest id of an entry that was deleted by its id; 0-0 without one.
     pub fn max_deleted_id(&self) -> StreamId {
         self.max_deleted_id
