@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::hash::{Hash, ReadHash};
 use crate::host::Host;
 use crate::set::{ReadSet, Set};
+use crate::stream::{ReadStream, Stream};
 
 /// The type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,6 +137,12 @@ impl<'a> ReadKey<'a> {
     pub fn as_set(&self) -> ReadSet<'_> {
         ReadSet::new(&self.host, self.handle)
     }
+
+    /// The key as a stream.
+    #[must_use]
+    pub fn as_stream(&self) -> ReadStream<'_> {
+        ReadStream::new(&self.host, self.handle)
+    }
 }
 
 impl<'a> Key<'a> {
@@ -199,6 +206,12 @@ impl<'a> Key<'a> {
     #[must_use]
     pub fn as_set(&self) -> Set<'_> {
         Set::new(&self.host, self.handle)
+    }
+
+    /// The key as a stream.
+    #[must_use]
+    pub fn as_stream(&self) -> Stream<'_> {
+        Stream::new(&self.host, self.handle)
     }
 }
 

@@ -20,7 +20,7 @@
 //!
 //! The signature is the specification. [`Key`] parameters become key specs, [`Option`], `Vec`, [`Many`] and [`Counted`]
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
-//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings, hashes and sets, or in values of a
+//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings, hashes, sets and streams, or in values of a
 //! [`DataType`] of the module's own.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
@@ -47,6 +47,7 @@ mod module;
 mod reply;
 mod set;
 mod spec;
+mod stream;
 mod strings;
 #[cfg(not(target_arch = "wasm32"))]
 mod test;
@@ -68,6 +69,7 @@ pub use set::{ReadSet, Set};
 pub use spec::{
     Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, Flags, KeySpec, KeySpecs, KeyUse, Repeat, Shape,
 };
+pub use stream::{Entries, Entry, EntryId, ReadStream, Stream, StreamInfo, Trim};
 pub use strings::{Argv, Strings};
 pub use value::Value;
 
@@ -97,8 +99,8 @@ pub mod expanded {
 /// Everything that most modules need: `use sandkey::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Args, Config, Context, Counted, DataType, Error, Hash, Key, Many, ReadHash, ReadKey, ReadSet, Reply,
-        Result, Set, Slot, Value, ValueMut, ValueRef, ValueType,
+        Args, Config, Context, Counted, DataType, EntryId, Error, Hash, Key, Many, ReadHash, ReadKey,
+        ReadSet, ReadStream, Reply, Result, Set, Slot, Stream, Trim, Value, ValueMut, ValueRef, ValueType,
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }

@@ -171,6 +171,59 @@ fn sets() {
 }
 
 #[test]
+fn streams() {
+    let ctx = Context::test();
+    let key = ctx.key("x");
+    let stream = key.as_stream();
+    let id = |ms, seq| EntryId { ms, seq };
+    assert_eq!((stream.len(), stream.info(), stream.range(..).count()), (Ok(0), Ok(Default::default()), 0));
+    assert_eq!((stream.delete(id(1, 0)), stream.trim(Trim::MaxLen(0))), (Ok(false), Ok(0)));
+    assert!(!key.exists());
+    assert!(stream.add_as(EntryId::MIN, [("f", "v")]).is_err());
+    assert_eq!(stream.add_as(id(1, 2), [("f", 1), ("g", 2)]), Ok(id(1, 2)));
+    let refused = stream.add_as(id(1, 2), [("f", 1)]).unwrap_err().to_string();
+    assert!(refused.ends_with("equal or smaller than the target stream top item"), "{refused}");
+    let now = ctx.now_ms();
+    let added = [stream.add([("n", 0)]), stream.add([("n", 1)])];
+    assert_eq!(added, [Ok(id(now, 0)), Ok(id(now, 1))]);
+    assert_eq!((key.value_type(), stream.len()), (ValueType::Stream, Ok(3)));
+    let entry = stream.get(id(1, 2)).unwrap().unwrap();
+    assert_eq!(
+        (entry.id().to_string(), entry.get("g"), entry.get("h")),
+        ("1-2".into(), Some(&b"2"[..]), None)
+    );
+    assert_eq!(entry.get_as::<i64>("f"), Ok(Some(1)));
+    assert_eq!(entry.fields().collect::<Vec<_>>(), [(&b"f"[..], &b"1"[..]), (b"g", b"2")]);
+    assert_eq!(stream.get(id(1, 3)).unwrap().map(|entry| entry.id()), None);
+
+    // More than one page, from both ends.
+    (2..350).for_each(|n| drop(stream.add([("n", n)])));
+    let numbers = |entries: sandkey::Entries<'_>| -> Vec<i64> {
+        entries.filter_map(|entry| entry.unwrap().get_as("n").unwrap()).collect()
+    };
+    assert_eq!(numbers(stream.range(..)), (0..350).collect::<Vec<_>>());
+    assert_eq!(numbers(stream.range_back(..)), (0..350).rev().collect::<Vec<_>>());
+    assert_eq!(numbers(stream.range(id(now, 5)..id(now, 8))), [5, 6, 7]);
+    assert_eq!(numbers(stream.range_back(id(now, 5)..=id(now, 8))), [8, 7, 6, 5]);
+    assert_eq!(stream.range(..EntryId::MIN).count() + stream.range(id(now, 8)..id(now, 5)).count(), 0);
+
+    assert_eq!((stream.delete(id(1, 2)), stream.delete_many([id(1, 2), id(now, 1)])), (Ok(true), Ok(1)));
+    assert_eq!(stream.trim(Trim::MinId(id(now, 9))), Ok(8));
+    assert_eq!((stream.trim(Trim::MaxLen(2)), stream.trim_about(Trim::MaxLen(2))), (Ok(339), Ok(0)));
+    let info = stream.info().unwrap();
+    assert_eq!((info.first_id, info.last_id, info.entries_added), (Some(id(now, 348)), id(now, 349), 351));
+    stream.trim(Trim::MaxLen(0)).unwrap();
+    assert_eq!(
+        (key.exists(), stream.info().unwrap().last_id),
+        (true, id(now, 349)),
+        "its ids do not come again"
+    );
+    key.set("s").unwrap();
+    assert_eq!(stream.add([("f", "v")]), Err(Error::WrongType));
+    assert_eq!(stream.range(..).map(|entry| entry.err()).collect::<Vec<_>>(), [Some(Error::WrongType)]);
+}
+
+#[test]
 fn hashes() {
     let ctx = Context::test();
     let key = ctx.key("h");

@@ -146,7 +146,7 @@ impl Add for Moved {
         Self {
             bytes: self.bytes + other.bytes,
             strings: self.strings + other.strings,
-            walked: self.walked + other.walked,
+            walked: self.walked.saturating_add(other.walked),
         }
     }
 }

@@ -51,12 +51,12 @@ mod wasi;
 pub use compile::Compiler;
 pub use contract::{
     ArgumentKind, Argv, ArgvBuf, Command, CommandArgument, CommandDocs, CommandFlags, Config, ConfigKind,
-    ConfigValue, Contradiction, DataType, Error, FindKeys, KeyAccess, KeySpec, Manifest, Reply, Resp3, State,
-    ValuesBuf,
+    ConfigValue, Contradiction, DataType, EntryHeads, EntryId, Error, FindKeys, KeyAccess, KeySpec, Manifest,
+    Reply, Resp3, State, StreamInfo, Trimming, ValuesBuf,
 };
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use host::{
-    ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, Sets, ValueType,
+    ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, Sets, Streams, ValueType,
 };
 pub use instance::{Instance, Outcome};
 pub use limits::Limits;

@@ -75,6 +75,9 @@ pub const LOG_LINES_PER_SECOND: u32 = 100;
 /// Keys or fields that one step of a scan returns at most, so that a step is never long.
 pub const SCAN_COUNT: u32 = 1000;
 
+/// Entries that looking for one in a stream may go through: those of a block, as many as `stream-node-max-entries` is by default.
+pub const ENTRIES_IN_BLOCK: u32 = 100;
+
 /// Frames of a backtrace: enough to see where a module went, even when it recursed.
 pub const BACKTRACE_FRAMES: usize = 24;
 

@@ -244,6 +244,41 @@ fn sets() {
 }
 
 #[test]
+fn streams() {
+    let mut host = host();
+    let key = KEY[2];
+    let (none, some) = ("(i32.const 0)", "(i32.const 1)");
+    let id =
+        |bytes: &[u8]| (number(bytes), u64::from_le_bytes(bytes[16..24].try_into().expect("eight bytes")));
+    let add = |case, ms, seq| [key, case, ms, seq, FV[0], FV[1], FV[2], FV[3]];
+    let chosen = called(&mut host, "streams", "add", &add(none, "(i64.const 5)", "(i64.const 6)"), 24);
+    assert_eq!((chosen[0], id(&chosen)), (OK, (1234, 0)), "what lies in a missing id is not looked at");
+    let given = called(&mut host, "streams", "add", &add(some, "(i64.const 2000)", "(i64.const 7)"), 24);
+    assert_eq!((given[0], id(&given)), (OK, (2000, 7)));
+    assert_eq!(number(&called(&mut host, "streams", "len", &[key], 16)), 2);
+    let info = called(&mut host, "streams", "info", &[key], 56);
+    assert_eq!((info[0], number(&info), id(&info[8..]), info[32]), (OK, 2, (2000, 7), 1));
+    assert_eq!(id(&info[32..]), (1234, 0), "the first");
+    let range = |first, reverse| {
+        [key, first, "(i64.const 0)", "(i64.const -1)", "(i64.const -1)", "(i32.const 0)", reverse]
+    };
+    // Lists of ids, of counts, and the two of an argv; none is one.
+    let lens = |page: &[u8]| [page[0], page[8], page[16], page[24], page[32]];
+    let page = called(&mut host, "streams", "range", &range("(i64.const 0)", none), 36);
+    assert_eq!(lens(&page), [OK, 1, 1, 2, 2]);
+    let page = called(&mut host, "streams", "range", &range("(i64.const 2001)", some), 36);
+    assert_eq!(lens(&page), [OK, 0, 0, 0, 0]);
+    let trim = |case, exact| [key, case, "(i64.const 3)", "(i64.const 4)", exact];
+    assert_eq!(number(&called(&mut host, "streams", "trim", &trim(none, some), 16)), 2);
+    assert_eq!(number(&called(&mut host, "streams", "trim", &trim(some, none), 16)), 2);
+    assert_eq!(host.lines, ["MaxLen(3) true", "MinId(EntryId { ms: 3, seq: 4 }) false"]);
+    let (ids, two) = ("(i32.const 504)", "(i32.const 2)");
+    assert_eq!(called(&mut host, "streams", "delete", &[key, ids, two], 5), [OK, 0, 0, 0, 0]);
+    let refused = called(&mut host, "streams", "len", &[KEY[0]], 16);
+    assert_eq!(refused[0], ERR, "it is a string");
+}
+
+#[test]
 fn objects() {
     let mut host = host();
     host.keys.insert(b"o".to_vec(), Value::Object(1, 77));

@@ -46,6 +46,12 @@ pub const STREAM_BLOCK_BYTES_MAX: usize = 1 << 30;
 /// Blocks from which on a stream is not copied for undo, but what of it is changed: copying some of them costs no more.
 pub const STREAM_BLOCKS_LARGE: usize = 4;
 
+/// Bytes of entries that a module gets at once, and one entry at least: small beside a module's memory.
+pub const STREAM_PAGE_BYTES: usize = 1 << 20;
+
+/// Entries that a module deletes in one step: what each leaves to be undone and repeated is added up between them.
+pub const STREAM_DELETED_AT_ONCE: usize = 1000;
+
 /// Entries that trimming with `~` and without LIMIT takes at once if blocks have no limit of entries. Redis's figure.
 pub const STREAM_TRIM_DEFAULT: u64 = 10_000;
 

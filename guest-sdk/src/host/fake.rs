@@ -122,6 +122,7 @@ impl Host {
             Some(Data::Text(_)) => ValueType::String,
             Some(Data::Fields(_)) => ValueType::Hash,
             Some(Data::Members(_)) => ValueType::Set,
+            Some(Data::Log(_)) => ValueType::Stream,
             Some(Data::Value(_)) => ValueType::Module,
         })
     }

@@ -8,6 +8,8 @@ mod journal;
 #[cfg(not(target_arch = "wasm32"))]
 mod sets;
 #[cfg(not(target_arch = "wasm32"))]
+mod streams;
+#[cfg(not(target_arch = "wasm32"))]
 mod values;
 #[cfg(target_arch = "wasm32")]
 mod wasm;

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::key::ValueType;
 use crate::log::Level;
 use crate::reply::Reply;
+use crate::stream::{EntryId, Page, StreamInfo, Trim};
 use crate::strings::Strings;
 
 /// Generated from wit/. Public, because `module!` exports through them from the module's crate.
@@ -55,7 +56,7 @@ pub mod bindings {
 }
 
 use bindings::sandkey::module::{
-    call, context, hashes, keyspace, log as wit_log, objects, sets, strings, types,
+    call, context, hashes, keyspace, log as wit_log, objects, sets, streams, strings, types,
 };
 
 thread_local! {
@@ -104,6 +105,18 @@ impl From<types::Argv> for Strings {
 impl From<Strings> for types::Argv {
     fn from(strings: Strings) -> Self {
         Self { data: strings.data, ends: strings.ends }
+    }
+}
+
+impl From<streams::EntryId> for EntryId {
+    fn from(id: streams::EntryId) -> Self {
+        Self { ms: id.ms, seq: id.seq }
+    }
+}
+
+impl From<EntryId> for streams::EntryId {
+    fn from(id: EntryId) -> Self {
+        Self { ms: id.ms, seq: id.seq }
     }
 }
 
@@ -312,6 +325,49 @@ impl Host {
     pub(crate) fn set_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
         let page = sets::scan(key, cursor, count)?;
         Ok((page.cursor, page.members.into()))
+    }
+
+    pub(crate) fn stream_add(&self, key: u32, id: Option<EntryId>, fields: Strings) -> Result<EntryId> {
+        Ok(streams::add(key, id.map(Into::into), &fields.into())?.into())
+    }
+
+    pub(crate) fn stream_delete(&self, key: u32, ids: &[EntryId]) -> Result<u32> {
+        let ids: Vec<streams::EntryId> = ids.iter().copied().map(Into::into).collect();
+        Ok(streams::delete(key, &ids)?)
+    }
+
+    pub(crate) fn stream_trim(&self, key: u32, to: Trim, exact: bool) -> Result<u64> {
+        let to = match to {
+            Trim::MaxLen(len) => streams::Trimming::MaxLen(len),
+            Trim::MinId(id) => streams::Trimming::MinId(id.into()),
+        };
+        Ok(streams::trim(key, to, exact)?)
+    }
+
+    pub(crate) fn stream_len(&self, key: u32) -> Result<u64> {
+        Ok(streams::len(key)?)
+    }
+
+    pub(crate) fn stream_range(
+        &self,
+        key: u32,
+        first: EntryId,
+        last: EntryId,
+        count: u32,
+        reverse: bool,
+    ) -> Result<Page> {
+        let page = streams::range(key, first.into(), last.into(), count, reverse)?;
+        let ids = page.ids.into_iter().map(Into::into).collect();
+        Ok(Page { ids, counts: page.counts, fields: page.fields.into() })
+    }
+
+    pub(crate) fn stream_info(&self, key: u32) -> Result<StreamInfo> {
+        let info = streams::info(key)?;
+        Ok(StreamInfo {
+            entries_added: info.entries_added,
+            last_id: info.last_id.into(),
+            first_id: info.first_id.map(Into::into),
+        })
     }
 
     pub(crate) fn hash_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {

@@ -1,9 +1,10 @@
-//! The data of the fake server: databases of strings, hashes, sets and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
+//! The data of the fake server: databases of strings, hashes, sets, streams and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
 //! ordered, so that tests see the same thing every time, and copied whole before a command, so that undoing is certain.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::streams::Log;
 use super::values::{Value, Values};
 use crate::context::{Circumstances, Client};
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ pub(super) enum Data {
     Text(Vec<u8>),
     Fields(BTreeMap<Vec<u8>, Vec<u8>>),
     Members(BTreeSet<Vec<u8>>),
+    Log(Log),
     Value(Value),
 }
 

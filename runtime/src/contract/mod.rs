@@ -7,6 +7,7 @@ mod argv;
 mod check;
 mod manifest;
 mod reply;
+mod stream;
 
 pub use check::Contradiction;
 pub(crate) use check::{Declared, Exported, check};
@@ -17,3 +18,4 @@ pub use manifest::{
     DataType, FindKeys, KeyAccess, KeySpec, Manifest, State,
 };
 pub use reply::{Error, Reply, Resp3};
+pub use stream::{EntryHeads, EntryId, StreamInfo, Trimming};

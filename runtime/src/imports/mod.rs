@@ -10,6 +10,7 @@ mod keyspace;
 mod log;
 mod objects;
 mod sets;
+mod streams;
 mod strings;
 
 use crate::linking::Linking;
@@ -31,6 +32,7 @@ pub(crate) fn define(linker: &mut impl Linking) -> wasmtime::Result<()> {
     strings::define(&mut linker.interface(&name("strings"))?)?;
     hashes::define(&mut linker.interface(&name("hashes"))?)?;
     sets::define(&mut linker.interface(&name("sets"))?)?;
+    streams::define(&mut linker.interface(&name("streams"))?)?;
     objects::define(&mut linker.interface(&name("objects"))?)?;
     call::define(&mut linker.interface(&name("call"))?)
 }

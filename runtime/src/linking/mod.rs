@@ -16,9 +16,11 @@ mod answers;
 mod component;
 mod core;
 mod params;
+mod streams;
 
 pub(crate) use answers::{Answer, Bools, Client, KeyPage, MemberPage, PairPage, Scalar, Values};
 pub(crate) use params::Params;
+pub(crate) use streams::EntryPage;
 
 use crate::contract::Error;
 use crate::guest::{Context, Phase};
@@ -32,6 +34,9 @@ pub(crate) struct Text;
 
 /// `types.argv`, likewise.
 pub(crate) struct Strings;
+
+/// A list of ids of entries.
+pub(crate) struct EntryIds;
 
 /// How many keys or fields a step of a walk looks at, at most: each of them is paid for, whether or not it is among the answer.
 pub(crate) struct Count;

@@ -84,7 +84,7 @@ macro_rules! tuples {
     };
 }
 
-tuples! { () (A) (A B) (A B C) }
+tuples! { () (A) (A B) (A B C) (A B C D) (A B C D E) }
 
 /// Numbers, which are what they are in both.
 macro_rules! numbers {
@@ -109,6 +109,7 @@ macro_rules! numbers {
 }
 
 numbers! {
+    bool: I32 = |arguments| arguments.u32() != 0;
     u32: I32 = |arguments| arguments.u32();
     u64: I64 = |arguments| arguments.u64();
     i64: I64 = |arguments| arguments.u64().cast_signed();
@@ -169,7 +170,7 @@ impl Param for Option<Bytes> {
 }
 
 /// The discriminant of an option.
-fn is_some(case: u32) -> wasmtime::Result<bool> {
+pub(super) fn is_some(case: u32) -> wasmtime::Result<bool> {
     match case {
         0 => Ok(false),
         1 => Ok(true),
@@ -178,7 +179,7 @@ fn is_some(case: u32) -> wasmtime::Result<bool> {
 }
 
 /// A discriminant on the stack has 32 bits, and only the first 256 values mean something in a message.
-fn unknown(case: u32) -> wasmtime::Error {
+pub(super) fn unknown(case: u32) -> wasmtime::Error {
     unknown_case(u8::try_from(case).unwrap_or(u8::MAX))
 }
 

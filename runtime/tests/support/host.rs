@@ -5,6 +5,8 @@
 
 #[path = "sets.rs"]
 mod sets;
+#[path = "streams.rs"]
+mod streams;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +21,7 @@ pub enum Value {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
+    Stream(streams::Log),
     /// A data type and an object.
     Object(u32, u32),
 }
@@ -110,6 +113,7 @@ impl Host for TestHost {
             Some(Value::String(_)) => ValueType::String,
             Some(Value::Hash(_)) => ValueType::Hash,
             Some(Value::Set(_)) => ValueType::Set,
+            Some(Value::Stream(_)) => ValueType::Stream,
             Some(Value::Object(..)) => ValueType::Module,
         })
     }

@@ -1,11 +1,12 @@
 //! Commands on streams: entries with ascending ids under one key, and groups of consumers that share them. What a stream is and how it is
 //! stored is in `keyspace::stream`; here are the words of its commands, one file for each theme:
-//! what is added and taken away ([`log`]), what is read ([`read`]), groups ([`group`]), what is pending ([`pending`]), and what is known
+//! what is added and taken away ([`log`], and [`change`] for modules, too), what is read ([`read`]), groups ([`group`]), what is pending ([`pending`]), and what is known
 //! ([`info`]).
 //!
 //! A stream that has no entries any more stays: its ids must not come again.
 
 pub mod add;
+pub mod change;
 pub mod group;
 pub mod ids;
 pub mod info;

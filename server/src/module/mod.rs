@@ -14,6 +14,7 @@ mod registry;
 mod replay;
 mod set_host;
 mod starting;
+mod stream_host;
 mod upgrade;
 mod values;
 

@@ -1,7 +1,7 @@
 //! What happens to keys around a command: undo, events, statistics.
 
 use super::*;
-use crate::command::stream::log::change_log;
+use crate::command::stream::change::change_log;
 use crate::keyspace::stream::Trim;
 use crate::keyspace::{AccessClock, End, Keyspace, List, Stream, StreamId};
 

@@ -27,7 +27,7 @@ pub(super) struct Options {
 }
 
 /// Which entries go, and where that stands among the arguments.
-pub(super) struct Trimming {
+pub(crate) struct Trimming {
     trim: Trim,
     approximate: bool,
     /// The most that go at once; 0 is no limit.
@@ -122,16 +122,27 @@ impl Options {
             }
             trimming.limit = limit;
         } else if trimming.approximate {
-            trimming.limit = match asker.node_entries.saturating_mul(100) as u64 {
-                0 => STREAM_TRIM_DEFAULT,
-                entries => entries.min(STREAM_TRIM_MAX),
-            };
+            trimming.limit = default_limit(asker.node_entries);
         }
         Ok(())
     }
 }
 
+/// How many entries go at once if nobody says it.
+fn default_limit(node_entries: usize) -> u64 {
+    match node_entries.saturating_mul(100) as u64 {
+        0 => STREAM_TRIM_DEFAULT,
+        entries => entries.min(STREAM_TRIM_MAX),
+    }
+}
+
 impl Trimming {
+    /// What a module asks for, without words.
+    pub(crate) fn of(trim: Trim, approximate: bool, node_entries: usize) -> Self {
+        let limit = if approximate { default_limit(node_entries) } else { 0 };
+        Trimming { trim, approximate, limit, value_at: 0, limit_at: None }
+    }
+
     /// Does it. The result is how many entries are gone.
     pub(super) fn apply(&self, log: &mut Log, before: Option<&mut LogBefore>) -> u64 {
         log.trim(self.trim, self.approximate, self.limit, before)

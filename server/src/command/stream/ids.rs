@@ -81,7 +81,7 @@ pub(super) fn all<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Strea
 
 /// The id of an entry that is to be added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NewId {
+pub(crate) enum NewId {
     /// The server chooses.
     Any,
     /// The server chooses within a millisecond.
@@ -100,6 +100,14 @@ impl NewId {
             (ms, Some(b"*")) if text.len() <= TEXT_MAX => Ok(NewId::Within(number(ms).ok_or(INVALID)?)),
             _ => Ok(NewId::Exactly(id(text, 0)?)),
         }
+    }
+
+    /// No entry has the id before all others.
+    pub(crate) fn check(self) -> Result<(), CommandError> {
+        if self == NewId::Exactly(StreamId::MIN) {
+            return Err(CommandError::line("ERR The ID specified in XADD must be greater than 0-0"));
+        }
+        Ok(())
     }
 
     /// The id itself, in a stream whose last one is this.

@@ -3,18 +3,14 @@
 use smallvec::SmallVec;
 
 use super::add::{Asker, Options};
+use super::change::{self, Added};
 use super::ids::{self, NewId};
 use super::{group_changed, reply_record};
 use crate::command::args;
 use crate::command::context::CommandContext;
 use crate::command::error::{CommandError, CommandResult};
-use crate::command::keys::{Changed, Keys};
 use crate::command::spec::{Family, access, key, tips};
-use crate::command::undo::Part;
-use crate::effects::notify::Class;
-use crate::keyspace::stream::{Log, LogBefore};
-use crate::keyspace::{Key, Stream, StreamId};
-use crate::limits;
+use crate::keyspace::{Stream, StreamId};
 use crate::net::argv::Argv;
 
 /// The rows.
@@ -52,28 +48,6 @@ fn asker(ctx: &CommandContext<'_>, adds: bool) -> Asker {
     Asker { adds, is_loader: ctx.session.is_loader, node_entries: ctx.keys.thresholds.stream.entries }
 }
 
-/// Changes the log of the stream under a key. Below a module's command what is changed is kept for undo instead of a copy of the whole
-/// stream, if that is large.
-pub(in crate::command) fn change_log<R>(
-    keys: &mut Keys<'_>,
-    key: &Key<'_>,
-    change: impl FnOnce(&mut Log, Option<&mut LogBefore>) -> R,
-) -> Result<Changed<R>, CommandError> {
-    let undoes = keys.scratch.undo.is_active() && keys.may_write;
-    let is_large = |stream: &Stream| stream.log.blocks() >= limits::STREAM_BLOCKS_LARGE;
-    if !undoes || !keys.peek_as::<Stream>(key)?.is_some_and(is_large) {
-        return keys.change(key, |stream: &mut Stream| change(&mut stream.log, None));
-    }
-    let changed = keys.change_recorded(key, |stream: &mut Stream| {
-        let mut before = stream.log.before();
-        let result = change(&mut stream.log, Some(&mut before));
-        (result, before)
-    })?;
-    let (result, before) = changed.result;
-    keys.scratch.undo.record_part(keys.db, key, Part::Log(Box::new(before)));
-    Ok(Changed { result, is_new: false, is_gone: false })
-}
-
 /// `XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id field value [field value ...]` -- O(1). The id of the
 /// entry; null if there is no stream and none was to be made.
 fn xadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
@@ -82,40 +56,16 @@ fn xadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if fields.len() < 2 || !fields.len().is_multiple_of(2) {
         return Err(ctx.wrong_arity());
     }
-    if options.id == NewId::Exactly(StreamId::MIN) {
-        return Err(CommandError::line("ERR The ID specified in XADD must be greater than 0-0"));
-    }
+    options.id.check()?;
     let key = ctx.key_at(argv, 1);
     if options.no_mkstream && ctx.keys.peek_as::<Stream>(&key)?.is_none() {
         ctx.reply.null();
         return Ok(());
     }
-    let (now_ms, bytes) = (ctx.time_ms(), fields.total_len());
-    if bytes > Stream::ENTRY_BYTES_MAX {
-        let last = ctx.keys.peek_as::<Stream>(&key)?.map_or(StreamId::MIN, |stream| stream.log.last_id());
-        options.id.behind(last, now_ms)?;
-        return Err(CommandError::line("ERR Elements are too large to be stored"));
-    }
-    let limits = ctx.keys.thresholds.stream;
-    let trim = options.trim.as_ref();
-    // In a stream that is not there every id is good: none is made that then gets no entry.
-    let changed = change_log(&mut ctx.keys, &key, |log, before| {
-        let id = options.id.behind(log.last_id(), now_ms)?;
-        log.append(id, fields.iter(), bytes, limits);
-        let trimmed = trim.map_or(0, |trim| trim.apply(log, before));
-        let done = trim.filter(|trim| trim.is_approximate()).map(|trim| trim.done(log));
-        Ok::<_, CommandError>((id, trimmed, done))
-    })?;
-    let (id, trimmed, done) = changed.result?;
+    let (trim, now_ms) = (options.trim.as_ref(), ctx.time_ms());
+    let Added { id, done } = change::append(&mut ctx.keys, &key, options.id, fields.iter(), trim, now_ms)?;
     let text = id.text();
     ctx.reply.bulk(text);
-    if changed.is_new {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STREAM, "xadd");
-    if trimmed > 0 {
-        ctx.keys.event(&key, Class::STREAM, "xtrim");
-    }
     let chosen = !matches!(options.id, NewId::Exactly(_));
     if ctx.keys.propagates() && (chosen || done.is_some()) {
         let mut args: SmallVec<[&[u8]; 16]> = match (trim, &done) {
@@ -148,18 +98,10 @@ fn xtrim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.integer(0);
         return Ok(());
     }
-    let changed = change_log(&mut ctx.keys, &key, |log, before| {
-        let trimmed = trim.apply(log, before);
-        (trimmed, trim.done(log))
-    })?;
-    let (trimmed, done) = changed.result;
-    if trimmed > 0 {
-        ctx.keys.modified(&key, Class::STREAM, "xtrim");
-        ctx.keys.effects.dirty += trimmed - 1;
-        if trim.is_approximate() && ctx.keys.propagates() {
-            let args = trim.rewrite(argv, &done);
-            propagate_without_limit(ctx, args, trim.limit_at());
-        }
+    let (trimmed, done) = change::trim(&mut ctx.keys, &key, &trim)?;
+    if trimmed > 0 && trim.is_approximate() && ctx.keys.propagates() {
+        let args = trim.rewrite(argv, &done);
+        propagate_without_limit(ctx, args, trim.limit_at());
     }
     ctx.reply.integer(trimmed as i64);
     Ok(())
@@ -231,14 +173,7 @@ fn xdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     }
     let ids = ids::all(argv.tail(2).iter())?;
-    let changed = change_log(&mut ctx.keys, &key, |log, mut before| {
-        ids.iter().filter(|id| log.delete(**id, before.as_deref_mut())).count()
-    })?;
-    let deleted = changed.result;
-    if deleted > 0 {
-        ctx.keys.modified(&key, Class::STREAM, "xdel");
-        ctx.keys.effects.dirty += deleted as u64 - 1;
-    }
+    let deleted = change::delete(&mut ctx.keys, &key, &ids)?;
     ctx.reply.integer(deleted as i64);
     Ok(())
 }
