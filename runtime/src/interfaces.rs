@@ -12,8 +12,20 @@ use crate::imports::{PACKAGE, VERSION};
 use crate::load_error::LoadError;
 
 /// The interfaces of the contract that a module may import.
-const IMPORTS: [&str; 10] =
-    ["types", "context", "log", "keyspace", "strings", "hashes", "sets", "call", "objects", "manifest"];
+const IMPORTS: [&str; 12] = [
+    "types",
+    "context",
+    "log",
+    "keyspace",
+    "strings",
+    "hashes",
+    "sets",
+    "lists",
+    "sorted-sets",
+    "call",
+    "objects",
+    "manifest",
+];
 
 /// The packages of WASI 0.2 that are linked, closed.
 const WASI: [&str; 6] =

@@ -109,7 +109,8 @@ fn geoadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         (0..places.len()).step_by(3).map(|at| Ok(point(places.at(at), places.at(at + 1))?.score())).collect();
     let scores = scores?;
     let members = (2..places.len()).step_by(3).map(|at| places.at(at));
-    let done = add_scored(ctx, &ctx.key_at(argv, 1), members.zip(scores.iter().copied()), options)?;
+    let key = ctx.key_at(argv, 1);
+    let done = add_scored(&mut ctx.keys, &key, members.zip(scores.iter().copied()), options)?;
     ctx.reply.integer(done.counted(options));
     Ok(())
 }
