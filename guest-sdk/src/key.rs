@@ -1,5 +1,5 @@
 //! A key that a command was given, and what can be done with it as such and as a string. Nothing is cached: every method is
-//! one call of the server. A hash is behind [`Key::hash`], a value of the module's own type behind
+//! one call of the server. A hash is behind [`Key::hash`], a set behind [`Key::as_set`] and so on, a value of the module's own type behind
 //! [`Context::open_mut`](crate::Context::open_mut).
 
 use std::fmt;
@@ -9,7 +9,9 @@ use crate::bytes::{FromBytes, ToBytes};
 use crate::error::Result;
 use crate::hash::{Hash, ReadHash};
 use crate::host::Host;
+use crate::list::{List, ReadList};
 use crate::set::{ReadSet, Set};
+use crate::sorted_set::{ReadSortedSet, SortedSet};
 use crate::stream::{ReadStream, Stream};
 
 /// The type of a key's value.
@@ -138,6 +140,18 @@ impl<'a> ReadKey<'a> {
         ReadSet::new(&self.host, self.handle)
     }
 
+    /// The key as a list.
+    #[must_use]
+    pub fn as_list(&self) -> ReadList<'_> {
+        ReadList::new(&self.host, self.handle)
+    }
+
+    /// The key as a sorted set.
+    #[must_use]
+    pub fn as_sorted_set(&self) -> ReadSortedSet<'_> {
+        ReadSortedSet::new(&self.host, self.handle)
+    }
+
     /// The key as a stream.
     #[must_use]
     pub fn as_stream(&self) -> ReadStream<'_> {
@@ -206,6 +220,18 @@ impl<'a> Key<'a> {
     #[must_use]
     pub fn as_set(&self) -> Set<'_> {
         Set::new(&self.host, self.handle)
+    }
+
+    /// The key as a list.
+    #[must_use]
+    pub fn as_list(&self) -> List<'_> {
+        List::new(&self.host, self.handle)
+    }
+
+    /// The key as a sorted set.
+    #[must_use]
+    pub fn as_sorted_set(&self) -> SortedSet<'_> {
+        SortedSet::new(&self.host, self.handle)
     }
 
     /// The key as a stream.

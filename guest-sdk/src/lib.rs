@@ -20,7 +20,7 @@
 //!
 //! The signature is the specification. [`Key`] parameters become key specs, [`Option`], `Vec`, [`Many`] and [`Counted`]
 //! decide the arity, names and the first line of documentation go to COMMAND DOCS. What a command returns becomes a
-//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings, hashes, sets and streams, or in values of a
+//! [`Reply`]; an [`Error`] undoes everything that the command wrote. Data is in strings, hashes, sets, lists, sorted sets and streams, or in values of a
 //! [`DataType`] of the module's own.
 
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics"), feature = "allocator"))]
@@ -40,12 +40,14 @@ mod exports;
 mod hash;
 mod host;
 mod key;
+mod list;
 pub mod log;
 #[cfg_attr(not(target_arch = "wasm32"), allow(dead_code, reason = "only tests use it natively"))]
 mod lower;
 mod module;
 mod reply;
 mod set;
+mod sorted_set;
 mod spec;
 mod stream;
 mod strings;
@@ -62,10 +64,12 @@ pub use element::{Element, Writer};
 pub use error::{Error, Result};
 pub use hash::{Hash, ReadHash};
 pub use key::{Key, ReadKey, ValueType};
+pub use list::{End, List, ReadList};
 pub use module::{Command, CommandEntry, Module, State};
 pub use reply::Reply;
 pub use sandkey_macros::{DataType, command, module};
 pub use set::{ReadSet, Set};
+pub use sorted_set::{ReadSortedSet, Scored, SortedSet};
 pub use spec::{
     Access, ArgumentDoc, ArgumentKind, CommandSpec, FindKeys, Flags, KeySpec, KeySpecs, KeyUse, Repeat, Shape,
 };
@@ -99,8 +103,9 @@ pub mod expanded {
 /// Everything that most modules need: `use sandkey::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Args, Config, Context, Counted, DataType, EntryId, Error, Hash, Key, Many, ReadHash, ReadKey,
-        ReadSet, ReadStream, Reply, Result, Set, Slot, Stream, Trim, Value, ValueMut, ValueRef, ValueType,
+        Args, Config, Context, Counted, DataType, End, EntryId, Error, Hash, Key, List, Many, ReadHash,
+        ReadKey, ReadList, ReadSet, ReadSortedSet, ReadStream, Reply, Result, Scored, Set, Slot, SortedSet,
+        Stream, Trim, Value, ValueMut, ValueRef, ValueType,
     };
     pub use crate::{bail, command, debug, error, module, notice, verbose, warning};
 }

@@ -171,6 +171,112 @@ fn sets() {
 }
 
 #[test]
+fn lists() {
+    let ctx = Context::test();
+    let key = ctx.key("l");
+    let list = key.as_list();
+    let all = || list.range(0, 1000).unwrap().iter().map(|it| it[0] as char).collect::<String>();
+    assert_eq!((list.len(), list.get(0), list.pop(End::Head)), (Ok(0), Ok(None), Ok(None)));
+    assert_eq!(
+        (list.set(0, "x"), list.insert_before("a", "x"), list.trim(0, 1)),
+        (Ok(false), Ok(None), Ok(()))
+    );
+    assert_eq!((list.push_many(End::Tail, [""; 0]), key.exists()), (Ok(0), false));
+    assert_eq!((list.push(End::Tail, "c"), list.push_many(End::Head, ["b", "a"])), (Ok(1), Ok(3)));
+    assert_eq!((key.value_type(), all().as_str()), (ValueType::List, "abc"));
+    assert_eq!((list.get(0), list.get(-1)), (Ok(Some(b"a".to_vec())), Ok(Some(b"c".to_vec()))));
+    assert_eq!((list.get(3), list.get(-4), list.get(i64::MIN)), (Ok(None), Ok(None), Ok(None)));
+    assert_eq!((list.set(-3, "A"), list.set(3, "x")), (Ok(true), Ok(false)));
+    assert_eq!((list.insert_after("b", "d"), list.insert_before("A", "d")), (Ok(Some(4)), Ok(Some(5))));
+    assert_eq!((list.insert_after("x", "d"), all().as_str()), (Ok(None), "dAbdc"));
+    assert_eq!(list.range(-2, 9).unwrap().iter().collect::<Vec<_>>(), [b"d", b"c"]);
+    assert_eq!(list.range(-9, 1).unwrap().iter().collect::<Vec<_>>(), [b"d"]);
+    assert_eq!((list.range(5, 1).unwrap().len(), list.range(0, 0).unwrap().len()), (0, 0));
+    assert_eq!((list.remove_some("d", End::Tail, 0), list.remove_some("d", End::Tail, 1)), (Ok(0), Ok(1)));
+    assert_eq!((all().as_str(), list.remove("d"), list.remove("d")), ("dAbc", Ok(1), Ok(0)));
+    list.push_many(End::Tail, ["d", "e", "f"]).unwrap();
+    for (start, stop, left) in [(0, -1, "Abcdef"), (1, -2, "bcde"), (-9, 2, "bcd"), (1, 99, "cd")] {
+        list.trim(start, stop).unwrap();
+        assert_eq!(all(), left, "{start} {stop}");
+    }
+    assert_eq!(list.pop_many(End::Tail, 9).unwrap().iter().collect::<Vec<_>>(), [b"d", b"c"]);
+    assert!(!key.exists());
+    for (start, stop) in [(1, 0), (0, -9), (5, 9), (0, i64::MIN)] {
+        list.push_many(End::Head, ["a", "b"]).unwrap();
+        list.trim(start, stop).unwrap();
+        assert!(!key.exists(), "{start} {stop}");
+    }
+    key.set("s").unwrap();
+    assert_eq!((list.push(End::Head, "a"), list.len()), (Err(Error::WrongType), Err(Error::WrongType)));
+}
+
+#[test]
+fn sorted_sets() {
+    let ctx = Context::test();
+    let key = ctx.key("z");
+    let set = key.as_sorted_set();
+    let names = |scored: Scored| scored.iter().map(|(it, _)| it[0] as char).collect::<String>();
+    assert_eq!((set.len(), set.score("a"), set.rank("a")), (Ok(0), Ok(None), Ok(None)));
+    assert_eq!((set.pop_min(), set.remove("a"), set.count(..)), (Ok(None), Ok(false), Ok(0)));
+    assert!(!key.exists());
+    assert_eq!((set.add("b", 1.5), set.add("b", 2.0), set.add("a", 2.0)), (Ok(true), Ok(false), Ok(true)));
+    assert_eq!(set.add_many([("c", f64::NEG_INFINITY), ("d", 7.0), ("a", 2.0)]), Ok(2));
+    assert_eq!((key.value_type(), set.len()), (ValueType::Zset, Ok(4)));
+    assert_eq!(set.scores(["c", "x", "b"]), Ok(vec![Some(f64::NEG_INFINITY), None, Some(2.0)]));
+    assert_eq!((set.rank("b"), set.rev_rank("b"), set.rank("x")), (Ok(Some(2)), Ok(Some(1)), Ok(None)));
+    assert_eq!(names(set.range(0, 9).unwrap()), "cabd");
+    assert_eq!(names(set.range(1, 2).unwrap()), "ab");
+    assert_eq!(names(set.rev_range(1, 2).unwrap()), "ba");
+    assert_eq!(names(set.range(9, 2).unwrap()), "");
+    assert_eq!((set.count(..), set.count(2.0..7.0), set.count(2.0..=7.0)), (Ok(4), Ok(2), Ok(3)));
+    assert_eq!(set.count((std::ops::Bound::Excluded(2.0), std::ops::Bound::Unbounded)), Ok(1));
+    assert_eq!(names(set.range_by_score(2.0.., 1, 9).unwrap()), "bd");
+    assert_eq!(names(set.rev_range_by_score(..=2.0, 0, 2).unwrap()), "ba");
+    assert_eq!((set.range(0, 0).unwrap().len(), set.pop_max_many(0).unwrap().is_empty()), (0, true));
+    assert_eq!((set.incr_by("b", -0.5), set.incr_by("e", 3.0)), (Ok(1.5), Ok(3.0)));
+    assert_eq!(set.add_many([("f", 1.0), ("g", f64::NAN)]), Err(Error::NotAFloat));
+    assert_eq!(
+        (set.incr_by("b", f64::NAN), set.count(f64::NAN..)),
+        (Err(Error::NotAFloat), Err(Error::NotAFloat))
+    );
+    assert!(set.incr_by("c", f64::INFINITY).is_err_and(|error| error.to_string().contains("NaN")));
+    assert_eq!((set.len(), set.score("c")), (Ok(5), Ok(Some(f64::NEG_INFINITY))));
+    assert_eq!(
+        (set.pop_max(), set.pop_min().unwrap().unwrap().0),
+        (Ok(Some((b"d".to_vec(), 7.0))), b"c".to_vec())
+    );
+    assert_eq!((set.remove_many(["a", "x"]), set.remove("a")), (Ok(1), Ok(false)));
+    assert_eq!((names(set.pop_min_many(9).unwrap()).as_str(), key.exists()), ("be", false));
+    key.set("s").unwrap();
+    assert_eq!((set.add("a", 1.0), set.len()), (Err(Error::WrongType), Err(Error::WrongType)));
+}
+
+#[command("test.collections", write)]
+fn collections(_ctx: &Context, list: Key, zset: Key) -> Result<()> {
+    list.as_list().push_many(End::Head, ["x", "y"])?;
+    list.as_list().trim(0, 1)?;
+    zset.as_sorted_set().add_many([("x", 1.0), ("a", 9.0)])?;
+    zset.as_sorted_set().pop_min_many(2)?;
+    bail!("ERR told to fail");
+}
+
+#[test]
+fn lists_and_sorted_sets_of_a_failing_command_are_as_they_were() {
+    let ctx = Context::test();
+    ctx.key("l").as_list().push_many(End::Tail, ["a", "b"]).unwrap();
+    ctx.key("z").as_sorted_set().add("a", 1.0).unwrap();
+    for (list, zset) in [("l", "z"), ("new-l", "new-z")] {
+        assert_eq!(ctx.run::<collections>([list, zset]), Err(error!("ERR told to fail")));
+    }
+    assert_eq!(ctx.key("l").as_list().range(0, 9).unwrap().iter().collect::<Vec<_>>(), [b"a", b"b"]);
+    assert_eq!(
+        ctx.key("z").as_sorted_set().range(0, 9).unwrap().iter().collect::<Vec<_>>(),
+        [(&b"a"[..], 1.0)]
+    );
+    assert!(!ctx.key("new-l").exists() && !ctx.key("new-z").exists());
+}
+
+#[test]
 fn streams() {
     let ctx = Context::test();
     let key = ctx.key("x");

@@ -6,14 +6,18 @@
 //! Bytes come in as slices of the guest's memory and go out as slices of the host's, so that each is copied once.
 //! A refusal ([`Error`]) goes back to the module as a value; a [`HostFault`] ends the command with a trap.
 
+mod lists;
 mod sets;
+mod sorted_sets;
 mod streams;
 
 use std::borrow::Cow;
 
 use crate::contract::{Argv, ArgvBuf, Error, Reply, ValuesBuf};
 
+pub use lists::{End, Lists, Side};
 pub use sets::Sets;
+pub use sorted_sets::{ScoreRange, SortedSets};
 pub use streams::Streams;
 
 /// The client behind a command.
@@ -122,7 +126,7 @@ pub type HostResult<T> = Result<T, Refusal>;
 /// `wit/` says what each function means, function by function; this trait adds nothing to that. While an instance starts, only
 /// `now_us`, `random` and `log` are called; while a function of `values` runs, only `now_us` and `log`, and `random` by modules that
 /// import WASI: their languages seed their tables with it when they make the first.
-pub trait Host: Sets + Streams {
+pub trait Host: Sets + Lists + SortedSets + Streams {
     /// The client behind the command.
     fn client(&mut self) -> ClientInfo<'_>;
     /// The name of its ACL user.

@@ -12,8 +12,19 @@ use crate::imports::{PACKAGE, VERSION};
 use crate::load_error::LoadError;
 
 /// The interfaces of the contract that a module may import.
-const IMPORTS: [&str; 11] = [
-    "types", "context", "log", "keyspace", "strings", "hashes", "sets", "streams", "call", "objects",
+const IMPORTS: [&str; 13] = [
+    "types",
+    "context",
+    "log",
+    "keyspace",
+    "strings",
+    "hashes",
+    "sets",
+    "lists",
+    "sorted-sets",
+    "streams",
+    "call",
+    "objects",
     "manifest",
 ];
 

@@ -56,7 +56,8 @@ pub use contract::{
 };
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use host::{
-    ClientInfo, ContextFlags, Host, HostFault, HostResult, LogLevel, Mode, Refusal, Sets, Streams, ValueType,
+    ClientInfo, ContextFlags, End, Host, HostFault, HostResult, Lists, LogLevel, Mode, Refusal, ScoreRange,
+    Sets, Side, SortedSets, Streams, ValueType,
 };
 pub use instance::{Instance, Outcome};
 pub use limits::Limits;

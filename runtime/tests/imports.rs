@@ -25,9 +25,16 @@ fn host() -> TestHost {
 }
 
 /// Call an import with these operands; with `RESULT` behind them if it has a result in memory. At 500 lies `fv\0\0w`,
-/// at 600 the ends 1 and 2.
+/// at 600 the ends 1 and 2, at 608 the doubles 1.5 and -inf, at 624 NaN.
 fn called(host: &mut TestHost, interface: &str, function: &str, operands: &[&str], result: u32) -> Vec<u8> {
-    let kinds = |operand: &&str| if operand.starts_with("(i64") { "i64" } else { "i32" };
+    // `(i32.const` and so on begin with their type.
+    let kinds = |operand: &&str| match &operand[1..4] {
+        "i64" => "i64",
+        "f64" => "f64",
+        _ => "i32",
+    };
+    let doubles: Vec<u8> =
+        [1.5, f64::NEG_INFINITY, f64::NAN].iter().flat_map(|it: &f64| it.to_le_bytes()).collect();
     let mut params: Vec<&str> = operands.iter().map(kinds).collect();
     let mut operands: Vec<String> = operands.iter().map(ToString::to_string).collect();
     if result > 0 {
@@ -43,9 +50,10 @@ fn called(host: &mut TestHost, interface: &str, function: &str, operands: &[&str
             params.join(" ")
         ),
         ..calling(&format!(
-            "{}{} (call $import {}) {}",
+            "{}{}{} (call $import {}) {}",
             put(500, b"fv\0\0w"),
             put(600, &[1, 0, 0, 0, 2, 0, 0, 0]),
+            put(608, &doubles),
             operands.join(" "),
             reply_bytes(6, &format!("(i32.const {RESULT})"), "(i32.const 64)")
         ))
@@ -241,6 +249,152 @@ fn sets() {
     assert_eq!(called(&mut host, "sets", "remove", &many, 5), [OK, 0, 0, 0, 1]);
     let refused = called(&mut host, "sets", "add", &[KEY[0], FV[0], FV[1], FV[2], FV[3]], 5);
     assert_eq!(refused[0], 1, "it is a string");
+}
+
+#[test]
+fn lists() {
+    let mut host = host();
+    let key = KEY[2];
+    let (head, tail) = (KEY[0], KEY[1]);
+    let mut lists =
+        |function, operands: &[&str], result| called(&mut host, "lists", function, operands, result);
+    let some = |length| [OK, 0, 0, 0, 0, 0, 0, 0, length, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(lists("push", &[key, tail, FV[0], FV[1], FV[2], FV[3]], 16), some(2), "f v");
+    assert_eq!(lists("push", &[key, head, FV[0], FV[1], FV[2], FV[3]], 16), some(4), "v f f v");
+    assert_eq!(lists("len", &[key], 16), some(4));
+    let first = lists("get", &[key, "(i64.const 0)"], 16);
+    assert_eq!((first[0], first[4], first[12]), (OK, 1, 1), "some, of one byte");
+    assert_eq!(lists("get", &[key, "(i64.const 9)"], 5), [OK, 0, 0, 0, 0]);
+    assert_eq!(lists("set", &[key, "(i64.const 3)", F[0], F[1]], 5), [OK, 0, 0, 0, 1]);
+    assert_eq!(lists("set", &[key, "(i64.const -9)", F[0], F[1]], 5), [OK, 0, 0, 0, 0]);
+    let inserted = lists("insert", &[key, KEY[1], V[0], V[1], FV[0], FV[1]], 24);
+    assert_eq!((inserted[0], inserted[8], inserted[16]), (OK, 1, 5), "v fv f f f");
+    assert_eq!(lists("insert", &[key, head, "(i32.const 504)", F[1], F[0], F[1]], 9)[8], 0, "no pivot");
+    let removed = lists("remove", &[key, F[0], F[1], tail, "(i64.const 6)"], 16);
+    assert_eq!(number(&removed), 7);
+    assert_eq!(lists("trim", &[key, "(i64.const -3)", "(i64.const 4)"], 1), [OK]);
+    let range = lists("range", &[key, "(i64.const -7)", "(i32.const 5000)"], 20);
+    assert_eq!((range[0], range[8], range[16]), (OK, 25, 1), "key=2 start=-7 count=1000");
+    let popped = lists("pop", &[key, tail, "(i32.const 0)"], 20);
+    assert_eq!((popped[0], popped[8], popped[16]), (OK, 1, 1), "one at least");
+    assert_eq!(lists("push", &[KEY[0], head, FV[0], FV[1], FV[2], FV[3]], 9)[8], 1, "it is a string");
+    let left = [&b"v"[..], b"fv", b"f", b"f"].map(<[u8]>::to_vec);
+    assert_eq!(host.keys[&b"n"[..]], Value::List(left.into()));
+    assert_eq!(host.called[0], [&b"f"[..], b"Tail 6"]);
+    assert_eq!(host.called[1], [b"-3 4"]);
+}
+
+#[test]
+fn sorted_sets() {
+    let mut host = host();
+    let key = KEY[2];
+    let doubles = ["(i32.const 608)", "(i32.const 2)"];
+    let mut sets =
+        |function, operands: &[&str], result| called(&mut host, "sorted-sets", function, operands, result);
+    let double = |bytes: &[u8]| f64::from_bits(number(bytes));
+    let add = [key, FV[0], FV[1], FV[2], FV[3], doubles[0], doubles[1]];
+    assert_eq!(sets("add", &add, 5), [OK, 0, 0, 0, 2]);
+    let score = sets("score", &[key, F[0], F[1]], 24);
+    assert_eq!(
+        (score[0], score[8], f64::from_le_bytes(score[16..24].try_into().expect("eight"))),
+        (OK, 1, 1.5)
+    );
+    assert_eq!(sets("score", &[key, "(i32.const 504)", F[1]], 9)[8], 0);
+    assert_eq!(double(&sets("increment", &[key, F[0], F[1], "(f64.const 0.25)"], 16)), 1.75);
+    let scores = sets("scores", &[key, FV[0], FV[1], FV[2], FV[3]], 12);
+    assert_eq!((scores[0], scores[8]), (OK, 2));
+    for (reverse, rank) in [("(i32.const 0)", 30), ("(i32.const 1)", 40)] {
+        let found = sets("rank", &[key, F[0], F[1], reverse], 24);
+        assert_eq!((found[0], found[8], found[16]), (OK, 1, rank));
+    }
+    assert_eq!(number(&sets("len", &[key], 16)), 2);
+    let bounds = ["(f64.const -1.5)", "(i32.const 0)", "(f64.const inf)", "(i32.const 1)"];
+    let count = sets("count", &[key, bounds[0], bounds[1], bounds[2], bounds[3]], 16);
+    assert_eq!(number(&count), 12);
+    let range = sets("range", &[key, "(i64.const 3)", "(i32.const 5000)", "(i32.const 1)"], 28);
+    assert_eq!((range[0], range[8], range[16], range[24]), (OK, 2, 2, 2), "bytes, ends, scores");
+    let by_score =
+        [key, bounds[0], bounds[1], bounds[2], bounds[3], "(i64.const 4)", "(i32.const 0)", "(i32.const 0)"];
+    assert_eq!(sets("range-by-score", &by_score, 28)[24], 2);
+    assert_eq!(sets("pop", &[key, "(i32.const 7)", "(i32.const 1)"], 28)[24], 2);
+    // What is no number is refused before the host sees it.
+    let not_a_float = 4;
+    let nan = [key, FV[0], FV[1], FV[2], FV[3], "(i32.const 616)", "(i32.const 2)"];
+    assert_eq!(sets("add", &nan, 5), [ERR, 0, 0, 0, not_a_float]);
+    assert_eq!(sets("increment", &[key, F[0], F[1], "(f64.const nan)"], 9)[8], not_a_float);
+    assert_eq!(sets("count", &[key, "(f64.const nan)", bounds[1], bounds[2], bounds[3]], 9)[8], not_a_float);
+    assert_eq!(sets("remove", &[key, FV[0], FV[1], FV[2], FV[3]], 5), [OK, 0, 0, 0, 2]);
+    assert_eq!(sets("len", &[KEY[0]], 9)[8], 1, "it is a string");
+    let range = "ScoreRange { min: -1.5, min_excluded: false, max: inf, max_excluded: true }";
+    let calls = [range, "3 1000 true", range, "4 1 false", "0 7 true"];
+    assert_eq!(host.called, calls.map(|call| vec![call.as_bytes().to_vec()]));
+}
+
+#[test]
+fn scores_arrive_in_the_guest() {
+    // `scores` of "f" and "v", of which there is "f": the options lie at the list's place, 16 bytes each. And `range`: doubles
+    // behind each other.
+    for (function, params, operands, at, expected) in [
+        (
+            "scores",
+            "i32 i32 i32 i32 i32 i32",
+            "(i32.const 500) (i32.const 2) (i32.const 600) (i32.const 2)",
+            1108,
+            {
+                let mut bytes = vec![0; 32];
+                bytes[0] = 1;
+                bytes[8..16].copy_from_slice(&2.5f64.to_le_bytes());
+                bytes
+            },
+        ),
+        (
+            "range",
+            "i32 i64 i32 i32 i32",
+            "(i64.const 0) (i32.const 5) (i32.const 0)",
+            1124,
+            2.5f64.to_le_bytes().to_vec(),
+        ),
+    ] {
+        let mut host = host();
+        host.keys.insert(b"n".to_vec(), Value::Zset(BTreeMap::from([(b"f".to_vec(), 2.5)])));
+        let guest = Guest {
+            fields: format!(
+                r#"(import "sandkey:module/sorted-sets@0.1.0" "{function}" (func $import (param {params})))"#
+            ),
+            ..calling(&format!(
+                "{}{} (call $import (i32.const 2) {operands} (i32.const 1104)) {}",
+                put(500, b"fv"),
+                put(600, &[1, 0, 0, 0, 2, 0, 0, 0]),
+                reply_bytes(
+                    6,
+                    &format!("(i32.load (i32.const {at}))"),
+                    &format!("(i32.const {})", expected.len())
+                )
+            ))
+        };
+        let result = run(&mut start(&guest), &mut host, &[b"test.run"]).result;
+        let Ok(Ok(Reply::Bulk(mut bytes))) = result else { panic!("{function}: {result:?}") };
+        // Behind the discriminant of an option stands what was there.
+        for option in bytes.chunks_exact_mut(16) {
+            option[1..8].fill(0);
+        }
+        assert_eq!(bytes, expected, "{function}");
+    }
+}
+
+#[test]
+fn another_number_of_scores_than_of_members_traps() {
+    let guest = Guest {
+        fields: r#"(import "sandkey:module/sorted-sets@0.1.0" "add" (func $add (param i32 i32 i32 i32 i32 i32 i32 i32)))"#
+            .into(),
+        ..calling(&format!(
+            "{}(call $add (i32.const 2) (i32.const 500) (i32.const 1) (i32.const 600) (i32.const 1) \
+             (i32.const 608) (i32.const 2) (i32.const 1104))",
+            put(600, &[1, 0, 0, 0])
+        ))
+    };
+    let trap = run(&mut start(&guest), &mut host(), &[b"test.run"]).result.expect_err("it must trap");
+    assert_eq!(trap.to_string(), "add was given another number of scores than of members");
 }
 
 #[test]

@@ -110,6 +110,12 @@ impl Host {
             Some(Entry { data: Data::Members(members), .. }) if members.is_empty() => {
                 world.database().remove(&name)
             }
+            Some(Entry { data: Data::Elements(elements), .. }) if elements.is_empty() => {
+                world.database().remove(&name)
+            }
+            Some(Entry { data: Data::Scores(scores), .. }) if scores.is_empty() => {
+                world.database().remove(&name)
+            }
             Some(entry) => world.database().insert(name, entry),
             None => world.database().remove(&name),
         };
@@ -122,6 +128,8 @@ impl Host {
             Some(Data::Text(_)) => ValueType::String,
             Some(Data::Fields(_)) => ValueType::Hash,
             Some(Data::Members(_)) => ValueType::Set,
+            Some(Data::Elements(_)) => ValueType::List,
+            Some(Data::Scores(_)) => ValueType::Zset,
             Some(Data::Log(_)) => ValueType::Stream,
             Some(Data::Value(_)) => ValueType::Module,
         })

@@ -6,7 +6,11 @@ mod fake;
 #[cfg(not(target_arch = "wasm32"))]
 mod journal;
 #[cfg(not(target_arch = "wasm32"))]
+mod lists;
+#[cfg(not(target_arch = "wasm32"))]
 mod sets;
+#[cfg(not(target_arch = "wasm32"))]
+mod sorted_sets;
 #[cfg(not(target_arch = "wasm32"))]
 mod streams;
 #[cfg(not(target_arch = "wasm32"))]

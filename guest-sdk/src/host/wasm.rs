@@ -8,8 +8,10 @@ use crate::data_type::TypeEntry;
 use crate::data_type::store::Store;
 use crate::error::{Error, Result};
 use crate::key::ValueType;
+use crate::list::{End, Side};
 use crate::log::Level;
 use crate::reply::Reply;
+use crate::sorted_set::{ScoreRange, Scored};
 use crate::stream::{EntryId, Page, StreamInfo, Trim};
 use crate::strings::Strings;
 
@@ -56,7 +58,8 @@ pub mod bindings {
 }
 
 use bindings::sandkey::module::{
-    call, context, hashes, keyspace, log as wit_log, objects, sets, streams, strings, types,
+    call, context, hashes, keyspace, lists, log as wit_log, objects, sets, sorted_sets, streams, strings,
+    types,
 };
 
 thread_local! {
@@ -132,6 +135,37 @@ impl From<types::Reply> for Reply {
             types::Reply::Bulk(bytes) => Self::Bulk(bytes),
             types::Reply::Resp3(bytes) => Self::Resp3(bytes),
         }
+    }
+}
+
+impl From<End> for lists::End {
+    fn from(end: End) -> Self {
+        match end {
+            End::Head => Self::Head,
+            End::Tail => Self::Tail,
+        }
+    }
+}
+
+impl From<Side> for lists::Side {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Before => Self::Before,
+            Side::After => Self::After,
+        }
+    }
+}
+
+impl From<ScoreRange> for sorted_sets::ScoreRange {
+    fn from(range: ScoreRange) -> Self {
+        let ScoreRange { min, min_excluded, max, max_excluded } = range;
+        Self { min, min_excluded, max, max_excluded }
+    }
+}
+
+impl From<sorted_sets::Scored> for Scored {
+    fn from(scored: sorted_sets::Scored) -> Self {
+        Self { members: scored.members.into(), scores: scored.scores }
     }
 }
 
@@ -325,6 +359,99 @@ impl Host {
     pub(crate) fn set_scan(&self, key: u32, cursor: u64, count: u32) -> Result<(u64, Strings)> {
         let page = sets::scan(key, cursor, count)?;
         Ok((page.cursor, page.members.into()))
+    }
+
+    pub(crate) fn list_push(&self, key: u32, end: End, elements: Strings) -> Result<u64> {
+        Ok(lists::push(key, end.into(), &elements.into())?)
+    }
+
+    pub(crate) fn list_pop(&self, key: u32, end: End, count: u32) -> Result<Strings> {
+        Ok(lists::pop(key, end.into(), count)?.into())
+    }
+
+    pub(crate) fn list_len(&self, key: u32) -> Result<u64> {
+        Ok(lists::len(key)?)
+    }
+
+    pub(crate) fn list_get(&self, key: u32, index: i64) -> Result<Option<Vec<u8>>> {
+        Ok(lists::get(key, index)?)
+    }
+
+    pub(crate) fn list_set(&self, key: u32, index: i64, element: &[u8]) -> Result<bool> {
+        Ok(lists::set(key, index, element)?)
+    }
+
+    pub(crate) fn list_insert(
+        &self,
+        key: u32,
+        side: Side,
+        pivot: &[u8],
+        element: &[u8],
+    ) -> Result<Option<u64>> {
+        Ok(lists::insert(key, side.into(), pivot, element)?)
+    }
+
+    pub(crate) fn list_remove(&self, key: u32, element: &[u8], from: End, count: u64) -> Result<u64> {
+        Ok(lists::remove(key, element, from.into(), count)?)
+    }
+
+    pub(crate) fn list_trim(&self, key: u32, start: i64, stop: i64) -> Result<()> {
+        Ok(lists::trim(key, start, stop)?)
+    }
+
+    pub(crate) fn list_range(&self, key: u32, start: i64, count: u32) -> Result<Strings> {
+        Ok(lists::range(key, start, count)?.into())
+    }
+
+    pub(crate) fn zset_add(&self, key: u32, members: Strings, scores: &[f64]) -> Result<u32> {
+        Ok(sorted_sets::add(key, &members.into(), scores)?)
+    }
+
+    pub(crate) fn zset_increment(&self, key: u32, member: &[u8], by: f64) -> Result<f64> {
+        Ok(sorted_sets::increment(key, member, by)?)
+    }
+
+    pub(crate) fn zset_remove(&self, key: u32, members: Strings) -> Result<u32> {
+        Ok(sorted_sets::remove(key, &members.into())?)
+    }
+
+    pub(crate) fn zset_score(&self, key: u32, member: &[u8]) -> Result<Option<f64>> {
+        Ok(sorted_sets::score(key, member)?)
+    }
+
+    pub(crate) fn zset_scores(&self, key: u32, members: Strings) -> Result<Vec<Option<f64>>> {
+        Ok(sorted_sets::scores(key, &members.into())?)
+    }
+
+    pub(crate) fn zset_rank(&self, key: u32, member: &[u8], reverse: bool) -> Result<Option<u64>> {
+        Ok(sorted_sets::rank(key, member, reverse)?)
+    }
+
+    pub(crate) fn zset_len(&self, key: u32) -> Result<u64> {
+        Ok(sorted_sets::len(key)?)
+    }
+
+    pub(crate) fn zset_count(&self, key: u32, scores: ScoreRange) -> Result<u64> {
+        Ok(sorted_sets::count(key, scores.into())?)
+    }
+
+    pub(crate) fn zset_range(&self, key: u32, start: u64, count: u32, reverse: bool) -> Result<Scored> {
+        Ok(sorted_sets::range(key, start, count, reverse)?.into())
+    }
+
+    pub(crate) fn zset_range_by_score(
+        &self,
+        key: u32,
+        scores: ScoreRange,
+        offset: u64,
+        count: u32,
+        reverse: bool,
+    ) -> Result<Scored> {
+        Ok(sorted_sets::range_by_score(key, scores.into(), offset, count, reverse)?.into())
+    }
+
+    pub(crate) fn zset_pop(&self, key: u32, count: u32, reverse: bool) -> Result<Scored> {
+        Ok(sorted_sets::pop(key, count, reverse)?.into())
     }
 
     pub(crate) fn stream_add(&self, key: u32, id: Option<EntryId>, fields: Strings) -> Result<EntryId> {

@@ -1,7 +1,7 @@
-//! The data of the fake server: databases of strings, hashes, sets, streams and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
+//! The data of the fake server: databases of strings, hashes, sets, lists, sorted sets, streams and values of modules (`values`), and who is asking. Small and slow on purpose: maps that are
 //! ordered, so that tests see the same thing every time, and copied whole before a command, so that undoing is certain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use super::streams::Log;
@@ -23,6 +23,8 @@ pub(super) enum Data {
     Text(Vec<u8>),
     Fields(BTreeMap<Vec<u8>, Vec<u8>>),
     Members(BTreeSet<Vec<u8>>),
+    Elements(VecDeque<Vec<u8>>),
+    Scores(BTreeMap<Vec<u8>, f64>),
     Log(Log),
     Value(Value),
 }

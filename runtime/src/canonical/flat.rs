@@ -36,4 +36,10 @@ impl<'a> Arguments<'a> {
     pub(crate) fn u64(&mut self) -> u64 {
         self.next().get_u64()
     }
+
+    /// The next one, of type f64.
+    #[inline]
+    pub(crate) fn f64(&mut self) -> f64 {
+        f64::from_bits(self.next().get_f64())
+    }
 }

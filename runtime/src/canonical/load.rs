@@ -43,6 +43,20 @@ impl<'m> Memory<'m> {
         }
     }
 
+    /// So many doubles at an address.
+    #[inline]
+    pub(crate) fn doubles(&self, at: usize, count: usize) -> Result<&'m [f64]> {
+        if !at.is_multiple_of(8) {
+            bail!("list pointer is not aligned");
+        }
+        let bytes = self.slice(at, count.saturating_mul(8))?;
+        match <[f64]>::ref_from_bytes(bytes) {
+            Ok(doubles) => Ok(doubles),
+            // wasmtime begins a memory at the begin of a page.
+            Err(_) => bail!("list pointer is not aligned"),
+        }
+    }
+
     #[inline]
     fn array<const N: usize>(&self, at: usize) -> Result<[u8; N]> {
         Ok(*self.slice(at, N)?.first_chunk().expect("the slice has this length"))

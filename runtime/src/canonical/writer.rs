@@ -53,6 +53,14 @@ impl<'a, S: AsContextMut<Data = Guest>> Writer<'a, S> {
         Ok((at, length(bytes.len())?))
     }
 
+    /// Copy the bytes of elements into the guest; their address there.
+    pub(crate) fn aligned(&mut self, bytes: &[u8], align: usize) -> Result<u32> {
+        let align = u32::try_from(align).expect("an alignment is small");
+        let at = self.allocate(bytes.len(), align)?;
+        self.put(at as usize, bytes)?;
+        Ok(at)
+    }
+
     /// The same for words.
     #[inline]
     pub(crate) fn words(&mut self, words: &[u32]) -> Result<(u32, u32)> {

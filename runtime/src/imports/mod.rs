@@ -7,9 +7,11 @@ mod call;
 mod context;
 mod hashes;
 mod keyspace;
+mod lists;
 mod log;
 mod objects;
 mod sets;
+mod sorted_sets;
 mod streams;
 mod strings;
 
@@ -32,6 +34,8 @@ pub(crate) fn define(linker: &mut impl Linking) -> wasmtime::Result<()> {
     strings::define(&mut linker.interface(&name("strings"))?)?;
     hashes::define(&mut linker.interface(&name("hashes"))?)?;
     sets::define(&mut linker.interface(&name("sets"))?)?;
+    lists::define(&mut linker.interface(&name("lists"))?)?;
+    sorted_sets::define(&mut linker.interface(&name("sorted-sets"))?)?;
     streams::define(&mut linker.interface(&name("streams"))?)?;
     objects::define(&mut linker.interface(&name("objects"))?)?;
     call::define(&mut linker.interface(&name("call"))?)

@@ -93,6 +93,7 @@ numbers! {
     u32: I32, |number| ValRaw::u32(number), number.to_le_bytes();
     u64: I64, |number| ValRaw::u64(number), number.to_le_bytes();
     i64: I64, |number| ValRaw::i64(number), number.to_le_bytes();
+    f64: F64, |number| ValRaw::f64(number.to_bits()), number.to_le_bytes();
 }
 
 /// Nothing.
@@ -237,7 +238,7 @@ macro_rules! lists {
     };
 }
 
-lists! { Bools Bytes Values Text }
+lists! { Bools Bytes MaybeDoubles Values Text }
 
 impl Answer for Bytes {
     type Of<'h> = &'h [u8];
@@ -284,6 +285,43 @@ impl Answer for Bools {
 
     fn moved(of: &Vec<bool>) -> usize {
         of.len()
+    }
+}
+
+/// `list<option<f64>>`.
+pub(crate) struct MaybeDoubles;
+
+impl MaybeDoubles {
+    const ELEMENT: usize = <Option<f64> as Layout>::SIZE;
+}
+
+impl Answer for MaybeDoubles {
+    type Of<'h> = Vec<Option<f64>>;
+    type Wire = Vec<Option<f64>>;
+
+    fn into_wire(of: Vec<Option<f64>>) -> Vec<Option<f64>> {
+        of
+    }
+
+    fn put(
+        of: Vec<Option<f64>>,
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
+        let mut bytes = vec![0; of.len() * Self::ELEMENT];
+        for (place, number) in bytes.chunks_exact_mut(Self::ELEMENT).zip(&of) {
+            if let Some(number) = number {
+                place[0] = 1;
+                place[payload_offset(f64::ALIGN)..].copy_from_slice(&number.to_le_bytes());
+            }
+        }
+        let elements = to.aligned(&bytes, f64::ALIGN)?;
+        let count = u32::try_from(of.len()).expect("their bytes have been allocated in 32 bits");
+        to.put_place(at, elements, count)
+    }
+
+    fn moved(of: &Vec<Option<f64>>) -> usize {
+        of.len() * Self::ELEMENT
     }
 }
 
@@ -419,6 +457,47 @@ pages! {
     KeyPage, WireKeyPage { keys }
     PairPage, WirePairPage { pairs }
     MemberPage, WireMemberPage { members }
+}
+
+/// `scored`: members, and the score of each.
+pub(crate) struct ScoredMembers;
+
+/// The same as wasmtime lowers it.
+#[derive(wasmtime::component::ComponentType, wasmtime::component::Lower)]
+#[component(record)]
+pub(crate) struct WireScored {
+    members: ArgvParam<'static>,
+    scores: Vec<f64>,
+}
+
+impl Layout for ScoredMembers {
+    const SIZE: usize = Strings::SIZE + LIST_SIZE;
+    const ALIGN: usize = LIST_ALIGN;
+}
+
+impl Answer for ScoredMembers {
+    type Of<'h> = (Vec<f64>, Argv<'h>);
+    type Wire = WireScored;
+
+    fn into_wire((scores, members): (Vec<f64>, Argv<'static>)) -> WireScored {
+        WireScored { members: Strings::into_wire(members), scores }
+    }
+
+    fn put(
+        (scores, members): (Vec<f64>, Argv<'_>),
+        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
+        at: usize,
+    ) -> wasmtime::Result<()> {
+        Strings::put(members, to, at)?;
+        let bytes: Vec<u8> = scores.iter().flat_map(|score| score.to_le_bytes()).collect();
+        let elements = to.aligned(&bytes, f64::ALIGN)?;
+        let count = u32::try_from(scores.len()).expect("their bytes have been allocated in 32 bits");
+        to.put_place(at + Strings::SIZE, elements, count)
+    }
+
+    fn moved((scores, members): &(Vec<f64>, Argv<'_>)) -> usize {
+        Strings::moved(members) + 8 * scores.len()
+    }
 }
 
 /// `client-info`.

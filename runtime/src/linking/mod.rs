@@ -18,8 +18,10 @@ mod core;
 mod params;
 mod streams;
 
-pub(crate) use answers::{Answer, Bools, Client, KeyPage, MemberPage, PairPage, Scalar, Values};
-pub(crate) use params::Params;
+pub(crate) use answers::{
+    Answer, Bools, Client, KeyPage, MaybeDoubles, MemberPage, PairPage, Scalar, ScoredMembers, Values,
+};
+pub(crate) use params::{Doubles, Params};
 pub(crate) use streams::EntryPage;
 
 use crate::contract::Error;
@@ -88,7 +90,7 @@ mod tests {
     use wit_parser::{Resolve, TypeDefKind};
 
     use crate::canonical::{Arguments, Memory};
-    use crate::host::{ContextFlags, LogLevel, Mode, ValueType};
+    use crate::host::{ContextFlags, End, LogLevel, Mode, Side, ValueType};
     use crate::linking::answers::Scalar;
     use crate::linking::params::Param;
 
@@ -123,6 +125,12 @@ mod tests {
         }
         for (number, case) in cases("level").iter().enumerate() {
             assert_eq!(spelled(&read::<LogLevel>(number as u32).expect("it is a case")), *case);
+        }
+        for (number, case) in cases("end").iter().enumerate() {
+            assert_eq!(spelled(&read::<End>(number as u32).expect("it is a case")), *case);
+        }
+        for (number, case) in cases("side").iter().enumerate() {
+            assert_eq!(spelled(&read::<Side>(number as u32).expect("it is a case")), *case);
         }
     }
 

@@ -7,11 +7,13 @@ use wasmtime::{StoreContextMut, ValType};
 
 use super::{Bytes, Count, Strings, Text};
 use crate::bindings::sandkey::module::keyspace::Mode as WireMode;
+use crate::bindings::sandkey::module::lists::{End as WireEnd, Side as WireSide};
 use crate::bindings::sandkey::module::log::Level as WireLevel;
+use crate::bindings::sandkey::module::sorted_sets::ScoreRange as WireRange;
 use crate::canonical::{Arguments, Memory, unknown_case};
 use crate::contract::Argv;
 use crate::guest::{Guest, Moved};
-use crate::host::{HostFault, LogLevel, Mode};
+use crate::host::{End, HostFault, LogLevel, Mode, ScoreRange, Side};
 use crate::limits::SCAN_COUNT;
 
 /// A store whose guest stands still.
@@ -109,10 +111,12 @@ macro_rules! numbers {
 }
 
 numbers! {
-    bool: I32 = |arguments| arguments.u32() != 0;
     u32: I32 = |arguments| arguments.u32();
     u64: I64 = |arguments| arguments.u64();
     i64: I64 = |arguments| arguments.u64().cast_signed();
+    f64: F64 = |arguments| arguments.f64();
+    // Any number but 0 is true, says the specification.
+    bool: I32 = |arguments| arguments.u32() != 0;
 }
 
 impl Param for Count {
@@ -259,6 +263,48 @@ impl Param for Strings {
     }
 }
 
+/// `list<f64>`. Nothing is copied: a guest's doubles are little-endian, as the host's are.
+pub(crate) struct Doubles;
+
+impl Param for Doubles {
+    type In<'m> = &'m [f64];
+    type Wire = Vec<f64>;
+    const FLAT: &'static [ValType] = &[ValType::I32, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m Vec<f64>, _: &'m Stopped<'_>) -> wasmtime::Result<&'m [f64]> {
+        Ok(wire)
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, memory: Memory<'m>) -> wasmtime::Result<&'m [f64]> {
+        let (at, count) = (arguments.size(), arguments.size());
+        memory.doubles(at, count)
+    }
+
+    fn moved(scores: &&[f64]) -> Moved {
+        Moved { bytes: 8 * scores.len(), ..Moved::default() }
+    }
+}
+
+impl Param for ScoreRange {
+    type In<'m> = Self;
+    type Wire = WireRange;
+    const FLAT: &'static [ValType] = &[ValType::F64, ValType::I32, ValType::F64, ValType::I32];
+
+    fn of_wire<'m>(wire: &'m WireRange, _: &'m Stopped<'_>) -> wasmtime::Result<Self> {
+        let WireRange { min, min_excluded, max, max_excluded } = *wire;
+        Ok(Self { min, min_excluded, max, max_excluded })
+    }
+
+    fn of_core<'m>(arguments: &mut Arguments<'_>, _: Memory<'m>) -> wasmtime::Result<Self> {
+        Ok(Self {
+            min: arguments.f64(),
+            min_excluded: arguments.u32() != 0,
+            max: arguments.f64(),
+            max_excluded: arguments.u32() != 0,
+        })
+    }
+}
+
 /// Enums, in the order of their cases in `wit/`.
 macro_rules! enums {
     ($($ty:ident, $wire:ident { $($number:literal $case:ident)* })*) => {
@@ -286,4 +332,6 @@ macro_rules! enums {
 enums! {
     Mode, WireMode { 0 Read 1 Write }
     LogLevel, WireLevel { 0 Debug 1 Verbose 2 Notice 3 Warning }
+    End, WireEnd { 0 Head 1 Tail }
+    Side, WireSide { 0 Before 1 After }
 }

@@ -3,24 +3,28 @@
 
 #![allow(dead_code, missing_docs, unreachable_pub)]
 
+#[path = "collections.rs"]
+mod collections;
 #[path = "sets.rs"]
 mod sets;
 #[path = "streams.rs"]
 mod streams;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sandkey_runtime::{
     Argv, ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Reply,
     ValueType, ValuesBuf,
 };
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     String(Vec<u8>),
     Hash(BTreeMap<Vec<u8>, Vec<u8>>),
     Set(BTreeSet<Vec<u8>>),
+    List(VecDeque<Vec<u8>>),
+    Zset(BTreeMap<Vec<u8>, f64>),
     Stream(streams::Log),
     /// A data type and an object.
     Object(u32, u32),
@@ -113,6 +117,8 @@ impl Host for TestHost {
             Some(Value::String(_)) => ValueType::String,
             Some(Value::Hash(_)) => ValueType::Hash,
             Some(Value::Set(_)) => ValueType::Set,
+            Some(Value::List(_)) => ValueType::List,
+            Some(Value::Zset(_)) => ValueType::Zset,
             Some(Value::Stream(_)) => ValueType::Stream,
             Some(Value::Object(..)) => ValueType::Module,
         })

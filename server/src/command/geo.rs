@@ -109,8 +109,9 @@ fn geoadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         (0..places.len()).step_by(3).map(|at| Ok(point(places.at(at), places.at(at + 1))?.score())).collect();
     let scores = scores?;
     let members = (2..places.len()).step_by(3).map(|at| places.at(at));
+    let key = ctx.key_at(argv, 1);
     let dirty = ctx.keys.effects.dirty;
-    let done = add_scored(ctx, &ctx.key_at(argv, 1), members.zip(scores.iter().copied()), options)?;
+    let done = add_scored(&mut ctx.keys, &key, members.zip(scores.iter().copied()), options)?;
     if ctx.keys.effects.dirty != dirty && ctx.keys.propagates() {
         repeat_as_zadd(ctx, argv, first, &scores);
     }

@@ -110,7 +110,7 @@ pub(super) fn popped(end: End) -> &'static str {
 }
 
 /// Put elements at an end of a list. Its length.
-pub(super) fn push<'e>(
+pub fn push<'e>(
     ctx: &mut CommandContext<'_>,
     key: &Key<'_>,
     end: End,
@@ -134,18 +134,18 @@ pub(super) fn push<'e>(
 }
 
 /// Take elements off an end of a list; they have been read.
-pub(super) fn take(ctx: &mut CommandContext<'_>, key: &Key<'_>, end: End, n: usize) -> CommandResult {
+pub fn take(ctx: &mut CommandContext<'_>, key: &Key<'_>, end: End, n: usize) -> CommandResult {
     let limit = ctx.keys.thresholds.list_node;
     ctx.keys.write_taking(key, end, n)?;
     let changed = ctx.keys.change_recorded(key, |list: &mut List| list.take(end, n, limit))?;
     ctx.keys.modified(key, Class::LIST, popped(end));
-    tell_if_gone(ctx, key, &changed);
+    tell_if_gone(&mut ctx.keys, key, &changed);
     Ok(())
 }
 
-fn tell_if_gone<R>(ctx: &mut CommandContext<'_>, key: &Key<'_>, changed: &Changed<R>) {
+fn tell_if_gone<R>(keys: &mut Keys<'_>, key: &Key<'_>, changed: &Changed<R>) {
     if changed.is_gone {
-        ctx.keys.event(key, Class::GENERIC, "del");
+        keys.event(key, Class::GENERIC, "del");
     }
 }
 
@@ -234,13 +234,13 @@ fn llen(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 }
 
 /// The place that an index means, which counts from the end if it is negative.
-fn place(index: i64, len: usize) -> Option<usize> {
+pub fn place(index: i64, len: usize) -> Option<usize> {
     let place = if index < 0 { index.checked_add(len as i64)? } else { index };
     usize::try_from(place).ok().filter(|&place| place < len)
 }
 
 /// The places that two indices mean, the second one included: empty if there are none.
-fn places(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
+pub fn places(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
     let of = |index: i64| if index < 0 { index.saturating_add(len as i64) } else { index };
     let (start, stop) = (of(start).max(0), of(stop).min(len as i64 - 1));
     if start > stop { 0..0 } else { start as usize..stop as usize + 1 }
@@ -260,12 +260,19 @@ fn lindex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `LSET key index element` -- O(N) to the place. OK.
 fn lset(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let (key, limit) = (ctx.key_at(argv, 1), ctx.keys.thresholds.list_node);
+    let key = ctx.key_at(argv, 1);
     let len = ctx.keys.peek_as::<List>(&key)?.ok_or(CommandError::NoSuchKey)?.len();
     let place = place(args::integer(argv.at(2))?, len).ok_or(CommandError::OutOfRange)?;
-    ctx.keys.change(&key, |list: &mut List| list.set(place, argv.at(3), limit))?;
-    ctx.keys.modified(&key, Class::LIST, "lset");
+    set_at(&mut ctx.keys, &key, place, argv.at(3))?;
     ctx.reply.ok();
+    Ok(())
+}
+
+/// Put another element in the place of one that is there.
+pub fn set_at(keys: &mut Keys<'_>, key: &Key<'_>, place: usize, element: &[u8]) -> CommandResult {
+    let limit = keys.thresholds.list_node;
+    keys.change(key, |list: &mut List| list.set(place, element, limit))?;
+    keys.modified(key, Class::LIST, "lset");
     Ok(())
 }
 
@@ -276,22 +283,29 @@ fn linsert(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         word if args::is(word, "after") => 1,
         _ => return Err(CommandError::Syntax),
     };
-    let (key, limit) = (ctx.key_at(argv, 1), ctx.keys.thresholds.list_node);
-    let Some(list) = ctx.keys.peek_as::<List>(&key)? else {
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    let Some(pivot) = list.iter().position(|element| element == argv.at(3)) else {
-        ctx.reply.integer(-1);
-        return Ok(());
-    };
-    let changed = ctx.keys.change(&key, |list: &mut List| {
-        list.insert(pivot + behind, argv.at(4), limit);
+    let key = ctx.key_at(argv, 1);
+    let len = insert(&mut ctx.keys, &key, behind, argv.at(3), argv.at(4))?;
+    ctx.reply.integer(len);
+    Ok(())
+}
+
+/// Put an element so many places behind the first one that is equal to `pivot`. What LINSERT answers.
+pub fn insert(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    behind: usize,
+    pivot: &[u8],
+    element: &[u8],
+) -> Result<i64, CommandError> {
+    let limit = keys.thresholds.list_node;
+    let Some(list) = keys.peek_as::<List>(key)? else { return Ok(0) };
+    let Some(pivot) = list.iter().position(|it| it == pivot) else { return Ok(-1) };
+    let changed = keys.change(key, |list: &mut List| {
+        list.insert(pivot + behind, element, limit);
         list.len()
     })?;
-    ctx.keys.modified(&key, Class::LIST, "linsert");
-    ctx.reply.integer(changed.result as i64);
-    Ok(())
+    keys.modified(key, Class::LIST, "linsert");
+    Ok(changed.result as i64)
 }
 
 /// `LRANGE key start stop` -- O(S+N). The elements in this range.
@@ -311,44 +325,58 @@ fn lrange(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `LTRIM key start stop` -- O(N) in what goes. OK; only the elements in this range are left.
 fn ltrim(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let (start, stop) = (args::integer(argv.at(2))?, args::integer(argv.at(3))?);
-    let (key, limit) = (ctx.key_at(argv, 1), ctx.keys.thresholds.list_node);
-    let Some(len) = ctx.keys.peek_as::<List>(&key)?.map(List::len) else {
-        ctx.reply.ok();
-        return Ok(());
-    };
+    let key = ctx.key_at(argv, 1);
+    trim(&mut ctx.keys, &key, start, stop)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Leave only the elements in this range. Whether there is a list.
+pub fn trim(keys: &mut Keys<'_>, key: &Key<'_>, start: i64, stop: i64) -> Result<bool, CommandError> {
+    let limit = keys.thresholds.list_node;
+    let Some(len) = keys.peek_as::<List>(key)?.map(List::len) else { return Ok(false) };
     let left = places(start, stop, len);
     let (head, tail) = if left.is_empty() { (len, 0) } else { (left.start, len - left.end) };
-    let changed = ctx.keys.change(&key, |list: &mut List| {
+    let changed = keys.change(key, |list: &mut List| {
         list.take(End::Tail, tail, limit);
         list.take(End::Head, head, limit);
     })?;
     // It is told even if nothing had to go.
-    ctx.keys.also_modified_in(ctx.keys.db, &key, Class::LIST, "ltrim");
-    ctx.keys.effects.dirty += (head + tail) as u64;
-    tell_if_gone(ctx, &key, &changed);
-    ctx.reply.ok();
-    Ok(())
+    keys.also_modified_in(keys.db, key, Class::LIST, "ltrim");
+    keys.effects.dirty += (head + tail) as u64;
+    tell_if_gone(keys, key, &changed);
+    Ok(true)
 }
 
 /// `LREM key count element` -- O(N). How many elements that are equal to this were taken out: from the head, with a negative count from the
 /// tail, with 0 all of them.
 fn lrem(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let count = args::integer(argv.at(2))?;
-    let (key, limit) = (ctx.key_at(argv, 1), ctx.keys.thresholds.list_node);
+    let key = ctx.key_at(argv, 1);
     let from = if count < 0 { End::Tail } else { End::Head };
     let most = if count == 0 { usize::MAX } else { count.unsigned_abs() as usize };
-    let is_there = ctx.keys.peek_as::<List>(&key)?.is_some_and(|list| list.iter().any(|it| it == argv.at(3)));
-    if !is_there {
-        ctx.reply.integer(0);
-        return Ok(());
-    }
-    let changed =
-        ctx.keys.change(&key, |list: &mut List| list.remove_equal(argv.at(3), most, from, limit))?;
-    ctx.keys.modified(&key, Class::LIST, "lrem");
-    ctx.keys.effects.dirty += changed.result as u64 - 1;
-    tell_if_gone(ctx, &key, &changed);
-    ctx.reply.integer(changed.result as i64);
+    let removed = remove(&mut ctx.keys, &key, argv.at(3), most, from)?;
+    ctx.reply.integer(removed as i64);
     Ok(())
+}
+
+/// Take out up to so many elements that are equal to this one, beginning at an end. How many they were.
+pub fn remove(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    element: &[u8],
+    most: usize,
+    from: End,
+) -> Result<usize, CommandError> {
+    let limit = keys.thresholds.list_node;
+    if !keys.peek_as::<List>(key)?.is_some_and(|list| list.iter().any(|it| it == element)) {
+        return Ok(0);
+    }
+    let changed = keys.change(key, |list: &mut List| list.remove_equal(element, most, from, limit))?;
+    keys.modified(key, Class::LIST, "lrem");
+    keys.effects.dirty += changed.result as u64 - 1;
+    tell_if_gone(keys, key, &changed);
+    Ok(changed.result)
 }
 
 /// What LPOS looks for.

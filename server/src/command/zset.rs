@@ -12,6 +12,7 @@ use crate::net::reply::{Protocol, ReplyWriter};
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
+use super::keys::Keys;
 use super::spec::{Family, access, key};
 use super::zset_bounds::score;
 
@@ -67,7 +68,7 @@ pub(super) fn reply_scored(reply: &mut ReplyWriter, (member, score): (&[u8], f64
 
 /// What ZADD may do.
 #[derive(Clone, Copy, Default)]
-pub(super) struct AddOptions {
+pub struct AddOptions {
     /// Only add.
     pub(super) nx: bool,
     /// Only change.
@@ -83,6 +84,9 @@ pub(super) struct AddOptions {
 }
 
 impl AddOptions {
+    /// ZINCRBY's.
+    pub const INCREMENT: Self = Self { nx: false, xx: false, gt: false, lt: false, ch: false, incr: true };
+
     /// Reads options; the result is where the first score is.
     fn parse(&mut self, argv: Argv<'_>) -> usize {
         let mut at = 2;
@@ -120,7 +124,7 @@ impl AddOptions {
 
 /// What ZADD has done.
 #[derive(Default)]
-pub(super) struct Added {
+pub struct Added {
     added: usize,
     updated: usize,
     /// The score that INCR has left, if it was allowed to.
@@ -128,6 +132,21 @@ pub(super) struct Added {
 }
 
 impl Added {
+    /// How many members are new.
+    pub fn added(&self) -> usize {
+        self.added
+    }
+
+    /// Whether anything is other than it was.
+    pub fn has_changed(&self) -> bool {
+        self.added + self.updated > 0
+    }
+
+    /// The score that INCR has left, if it was allowed to.
+    pub fn score(&self) -> Option<f64> {
+        self.score
+    }
+
     /// What ZADD answers.
     pub(super) fn counted(&self, options: AddOptions) -> i64 {
         (self.added + if options.ch { self.updated } else { 0 }) as i64
@@ -185,7 +204,7 @@ fn zadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 /// `ZINCRBY key increment member` -- O(log(N)). The new score.
 fn zincrby(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    add(ctx, argv, AddOptions { incr: true, ..AddOptions::default() })
+    add(ctx, argv, AddOptions::INCREMENT)
 }
 
 fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) -> CommandResult {
@@ -197,7 +216,8 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) ->
     let scores: Result<SmallVec<[f64; 8]>, _> = pairs.iter().step_by(2).map(score).collect();
     let scores = scores?;
     let members = (1..pairs.len()).step_by(2).map(|at| pairs.at(at));
-    let done = add_scored(ctx, &ctx.key_at(argv, 1), members.zip(scores.iter().copied()), options)?;
+    let key = ctx.key_at(argv, 1);
+    let done = add_scored(&mut ctx.keys, &key, members.zip(scores.iter().copied()), options)?;
     match done.score {
         Some(score) if options.incr => ctx.reply.double(score),
         None if options.incr => ctx.reply.null(),
@@ -207,15 +227,15 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) ->
 }
 
 /// Add members with scores, and tell everybody.
-pub(super) fn add_scored<'a>(
-    ctx: &mut CommandContext<'_>,
+pub fn add_scored<'a>(
+    keys: &mut Keys<'_>,
     key: &Key<'_>,
     members: impl ExactSizeIterator<Item = (&'a [u8], f64)> + Clone,
     options: AddOptions,
 ) -> Result<Added, CommandError> {
-    let limits = ctx.keys.thresholds.zset;
+    let limits = keys.thresholds.zset;
     let names = members.clone().map(|(member, _)| member);
-    let changed = ctx.keys.change_members(key, names, |zset: &mut Zset| {
+    let changed = keys.change_members(key, names, |zset: &mut Zset| {
         zset.expect(members.len(), limits);
         let mut done = Added::default();
         for (member, score) in members {
@@ -224,12 +244,12 @@ pub(super) fn add_scored<'a>(
         Ok::<_, CommandError>(done)
     })?;
     let done = changed.result?;
-    if done.added + done.updated > 0 {
+    if done.has_changed() {
         if changed.is_new {
-            ctx.keys.event(key, Class::NEW, "new");
+            keys.event(key, Class::NEW, "new");
         }
-        ctx.keys.modified(key, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
-        ctx.keys.effects.dirty += (done.added + done.updated) as u64 - 1;
+        keys.modified(key, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
+        keys.effects.dirty += (done.added + done.updated) as u64 - 1;
     }
     Ok(done)
 }
@@ -237,23 +257,27 @@ pub(super) fn add_scored<'a>(
 /// `ZREM key member [member ...]` -- O(log(N)) a member. How many were there and are gone.
 fn zrem(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let key = ctx.key_at(argv, 1);
-    let members = argv.tail(2);
-    let Some(len) = ctx.keys.peek_as::<Zset>(&key)?.map(Zset::len) else {
-        ctx.reply.integer(0);
-        return Ok(());
-    };
-    let remove = |zset: &mut Zset| members.iter().filter(|member| zset.remove(member).is_some()).count();
-    // It may go as a whole: then it must be recorded as a whole.
-    let changed = if len > members.len() {
-        ctx.keys.change_members(&key, members.iter(), remove)?
-    } else {
-        ctx.keys.change(&key, remove)?
-    };
-    if changed.result > 0 {
-        ctx.keys.tell_removed(&key, changed.result, changed.is_gone, "zrem");
-    }
-    ctx.reply.integer(changed.result as i64);
+    let removed = remove(&mut ctx.keys, &key, argv.tail(2).iter())?;
+    ctx.reply.integer(removed as i64);
     Ok(())
+}
+
+/// Remove members, and tell everybody. How many were there.
+pub fn remove<'a>(
+    keys: &mut Keys<'_>,
+    key: &Key<'_>,
+    members: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+) -> Result<usize, CommandError> {
+    let Some(len) = keys.peek_as::<Zset>(key)?.map(Zset::len) else { return Ok(0) };
+    let (names, given) = (members.clone(), members.len());
+    let remove = |zset: &mut Zset| members.filter(|member| zset.remove(member).is_some()).count();
+    // It may go as a whole: then it must be recorded as a whole.
+    let changed =
+        if len > given { keys.change_members(key, names, remove)? } else { keys.change(key, remove)? };
+    if changed.result > 0 {
+        keys.tell_removed(key, changed.result, changed.is_gone, "zrem");
+    }
+    Ok(changed.result)
 }
 
 /// `ZCARD key` -- O(1). How many members there are.

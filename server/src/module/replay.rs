@@ -7,8 +7,8 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Sets, Streams,
-    ValueType, ValuesBuf,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, Lists, LogLevel, Mode, Sets,
+    SortedSets, Streams, ValueType, ValuesBuf,
 };
 
 use super::objects::Object;
@@ -35,6 +35,8 @@ impl Replay {
 }
 
 impl Sets for Replay {}
+impl Lists for Replay {}
+impl SortedSets for Replay {}
 
 impl Streams for Replay {}
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use sandkey_runtime as rt;
 use sandkey_runtime::{
-    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, LogLevel, Mode, Sets, Streams,
-    ValueType, ValuesBuf,
+    ArgvBuf, ClientInfo, ContextFlags, Error, Host, HostFault, HostResult, Lists, LogLevel, Mode, Sets,
+    SortedSets, Streams, ValueType, ValuesBuf,
 };
 
 use super::log_line;
@@ -127,6 +127,8 @@ macro_rules! without_keys {
 pub(super) use without_keys;
 
 impl Sets for Starting<'_> {}
+impl Lists for Starting<'_> {}
+impl SortedSets for Starting<'_> {}
 
 impl Streams for Starting<'_> {}
 
