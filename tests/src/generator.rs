@@ -357,8 +357,8 @@ impl Generator {
             b"SPOP" | b"SRANDMEMBER" => 2,
             // Only keys of their own.
             b"PFADD" | b"PFMERGE" => 1,
-            // WITHSCORE is of 7.2.
-            b"ZRANK" | b"ZREVRANK" => return,
+            // WITHSCORE is of 7.2, and so is what XSETID minds.
+            b"ZRANK" | b"ZREVRANK" | b"XSETID" => return,
             _ => 0,
         };
         match self.rng.random_range(0..4) {
