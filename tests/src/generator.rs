@@ -386,7 +386,7 @@ fn with_consumers(requests: Vec<Request>) -> Vec<Request> {
             b"XCLAIM" | b"XAUTOCLAIM" => (args.get(1..2).unwrap_or_default(), args.get(2..4)),
             _ => (&[], None),
         };
-        for key in keys.iter().filter(|key| key.len() > 1) {
+        for key in keys.iter().filter(|key| key.as_slice() != b">") {
             let words =
                 [words("XGROUP CREATECONSUMER"), vec![key.clone()], group.unwrap_or_default().to_vec()];
             all.push(Request { args: words.concat(), compare: Exact });
