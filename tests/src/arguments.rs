@@ -74,7 +74,7 @@ impl Generator {
             "at" => args.extend([self.argument("lon"), self.argument("lat"), self.argument("place")]),
             "elems" => args.extend(self.many(5000).map(|n| n.to_string().into_bytes())),
             "fields" => {
-                args.extend(self.many(1000).flat_map(|n| [format!("f{n}").into_bytes(), b"v".to_vec()]))
+                args.extend(self.many(1000).flat_map(|n| [format!("f{n}").into_bytes(), b"v".to_vec()]));
             }
             "scored" => {
                 let scored = |n: u32| [(n % 50).to_string().into_bytes(), format!("m{n}").into_bytes()];
@@ -176,6 +176,7 @@ impl Generator {
             "score" => self.score(),
             "min" | "max" => self.bound(kind),
             "id" | "old" | "rid" => self.id(kind),
+            "next" => format!("{}-1", self.entries / 6 + 2),
             "lon" if self.chance(30) => self.pick(&["180", "-181", "x", "-180"]).to_owned(),
             "lon" => format!("{:.4}", self.rng.random_range(-2.0..14.0)),
             "lat" if self.chance(30) => self.pick(&["85.05112878", "86", "-85.05", "nan"]).to_owned(),

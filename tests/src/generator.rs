@@ -357,8 +357,8 @@ impl Generator {
             b"SPOP" | b"SRANDMEMBER" => 2,
             // Only keys of their own.
             b"PFADD" | b"PFMERGE" => 1,
-            // WITHSCORE is of 7.2.
-            b"ZRANK" | b"ZREVRANK" => return,
+            // WITHSCORE is of 7.2, and so is what XSETID minds.
+            b"ZRANK" | b"ZREVRANK" | b"XSETID" => return,
             _ => 0,
         };
         match self.rng.random_range(0..4) {
@@ -386,7 +386,7 @@ fn with_consumers(requests: Vec<Request>) -> Vec<Request> {
             b"XCLAIM" | b"XAUTOCLAIM" => (args.get(1..2).unwrap_or_default(), args.get(2..4)),
             _ => (&[], None),
         };
-        for key in keys.iter().filter(|key| key.len() > 1) {
+        for key in keys.iter().filter(|key| key.as_slice() != b">") {
             let words =
                 [words("XGROUP CREATECONSUMER"), vec![key.clone()], group.unwrap_or_default().to_vec()];
             all.push(Request { args: words.concat(), compare: Exact });

@@ -90,6 +90,24 @@ const KNOWN: &[Known] = &[
             without_end || ours.error().is_some_and(|error| refused.contains(&&*error))
         },
     },
+    // Where no sequence number is left, theirs does not say why, and takes the reason of whatever failed before.
+    Known {
+        commands: &["XADD"],
+        is: |args, ours, theirs| {
+            let smaller = "ERR The ID specified in XADD is equal or smaller";
+            args.iter().any(|arg| arg.ends_with(b"-*"))
+                && errors(ours, theirs, smaller, "ERR Elements are too large")
+        },
+    },
+    // 7.2 looks at what was deleted, too, and first.
+    Known {
+        commands: &["XSETID"],
+        is: |_, ours, theirs| {
+            let [ours_start, theirs_start] = ["current max_deleted_entry_id", "the target stream top item"]
+                .map(|than| format!("ERR The ID specified in XSETID is smaller than {than}"));
+            errors(ours, theirs, &ours_start, &theirs_start)
+        },
+    },
     // A rank that has no opposite is refused.
     Known {
         commands: &["LPOS"],
@@ -111,7 +129,10 @@ pub(crate) fn served_otherwise(args: &[Vec<u8>], ours: &Value, theirs: &Value) -
         other => other.items().len(),
     };
     let wrong_type = ours.error().is_some_and(|error| error.starts_with("WRONGTYPE"));
-    wrong_type || reads && streams(ours) > streams(theirs) && streams(theirs) == 1
+    let first = |value: &Value| value.items().into_iter().next();
+    let other_key =
+        !reads && first(ours).is_some() && first(theirs).is_some() && first(ours) != first(theirs);
+    wrong_type || other_key || reads && streams(ours) > streams(theirs) && streams(theirs) == 1
 }
 
 /// Whether these are errors that begin so.

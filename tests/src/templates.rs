@@ -244,7 +244,7 @@ const COMMON: &[Template] = &[
     ("OBJECT ENCODING $k", 16, Encoding),
     ("OBJECT FREQ $k", 2, Exact),
     ("OBJECT IDLETIME $k", 3, SECONDS),
-    ("OBJECT ENCODING", 1, Exact),
+    ("OBJECT ENCODING", 1, Encoding),
     ("SCAN $junk", 3, Kind),
     ("SCAN 0 COUNT $junk", 2, Kind),
     ("SCAN 0 COUNT 0", 1, Kind),

@@ -131,9 +131,10 @@ impl Where {
         if argv.len() > 3 {
             return Err(CommandError::Syntax);
         }
+        let in_bits = counts_bits(argv.get(2))?;
         let start = argv.get(0).map_or(Ok(0), args::integer)?;
         let end = argv.get(1).map(args::integer).transpose()?;
-        Ok(Self { start, end, in_bits: counts_bits(argv.get(2))? })
+        Ok(Self { start, end, in_bits })
     }
 
     /// The first and the last bit in a string of `len` bytes.

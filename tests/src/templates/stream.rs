@@ -38,9 +38,10 @@ pub(crate) const STREAMS: &[Template] = &[
     ("XTRIM $k $xopt $small", 3, Exact),
     ("XTRIM $x MAXLEN $junk", 2, Exact),
     ("XTRIM $x MAXLEN $small LIMIT $cnt", 1, Exact),
-    ("XSETID $x $id", 4, Exact),
-    ("XSETID $x $id ENTRIESADDED $cnt MAXDELETEDID $old", 4, Exact),
-    ("XSETID $k $old", 2, Exact),
+    // Nothing lower than what was deleted: only 7.2 minds that.
+    ("XSETID $x $next", 4, Exact),
+    ("XSETID $x $next ENTRIESADDED $cnt MAXDELETEDID $old", 4, Exact),
+    ("XSETID $k $next", 2, Exact),
     ("XREAD STREAMS $x 0", 8, Exact),
     ("XREAD COUNT $cnt STREAMS $x $x $old 0", 8, Exact),
     ("XREAD COUNT $small STREAMS $k $x $old $", 4, Exact),

@@ -36,7 +36,7 @@ pub(crate) const WRITERS: &[&str] = &[
     "SET $w x",
     "SADD $w 3 1 2",
     "DEL $w",
-    "COPY $w sk REPLACE ; SORT sk ALPHA STORE w:8 ; RENAME w:8 $w",
+    "COPY $w sk REPLACE ; SORT sk ALPHA STORE w:8 ; RENAME w:8 $w ; DEL sk",
     "ZUNIONSTORE w:8 1 $w ; RENAME w:8 $w",
     "ZRANGESTORE w:8 $w 0 -1 ; RENAME w:8 $w",
     "GEOADD $w 1 2 p",
