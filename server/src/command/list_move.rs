@@ -139,9 +139,9 @@ fn shift_or(
     let waits = timeout.is_some_and(|timeout| ctx.wait_for(std::iter::once(argv.at(1)), timeout, until));
     // Whoever has waited in vain hears it as every other command that waits says it.
     if waits {
-        ctx.reply.null_array()
+        ctx.reply.null_array();
     } else {
-        ctx.reply.null()
+        ctx.reply.null();
     }
     Ok(false)
 }
