@@ -220,7 +220,7 @@ fn streams() {
     );
     key.set("s").unwrap();
     assert_eq!(stream.add([("f", "v")]), Err(Error::WrongType));
-    assert_eq!(stream.range(..).map(|entry| entry.err()).collect::<Vec<_>>(), [Some(Error::WrongType)]);
+    assert_eq!(stream.range(..).map(Result::err).collect::<Vec<_>>(), [Some(Error::WrongType)]);
 }
 
 #[test]
