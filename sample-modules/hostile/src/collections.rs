@@ -64,7 +64,7 @@ mod tests {
         let expected = include_str!("../../../tests/golden/collections.txt");
         let ctx = Context::test();
         let reply = ctx.run::<collections>(["l", "z"]).unwrap();
-        let lines: Vec<&str> = expected.lines().collect();
-        assert_eq!(reply, lines.as_slice());
+        let lines = expected.lines().map(|line| Value::Bulk(line.as_bytes().to_vec()));
+        assert_eq!(reply, Value::Array(lines.collect()));
     }
 }
