@@ -419,3 +419,41 @@ fn metrics_are_served_where_they_are_asked_for() {
     let quiet = start_with(&[], &[]);
     assert_eq!(quiet.client().value("CONFIG GET metrics-port").field("metrics-port"), Some(Value::bulk("0")));
 }
+
+/// What is in a list and in a sorted set, and in which order.
+fn collections(client: &mut Client) -> Vec<Value> {
+    ["LRANGE l 0 -1", "ZRANGE z 0 -1 WITHSCORES", "PTTL l", "PTTL z"].map(|line| client.value(line)).into()
+}
+
+#[test]
+fn lists_and_sorted_sets_change_as_a_whole_or_not_at_all_and_come_back() {
+    if modules::skip() {
+        return;
+    }
+    let server = start_with(&["hostile"], &["--appendonly", "yes", "--enable-debug-command", "local"]);
+    let mut client = server.client();
+    for before in [0, 3, 3000] {
+        client.run("FLUSHALL");
+        for n in 0..before {
+            client.run(&format!("RPUSH l element-{n}-{}", "x".repeat(n % 40)));
+            client.run(&format!("ZADD z {n} member-{n}"));
+        }
+        let untouched = collections(&mut client);
+        assert_eq!(client.run("HOSTILE.COLLECTIONS l z yes"), "(error) ERR changed my mind");
+        assert_eq!(collections(&mut client), untouched, "{before}");
+        let seen = client.value("HOSTILE.COLLECTIONS l z").items();
+        if before == 0 {
+            let lines = include_str!("../golden/collections.txt").lines();
+            assert_eq!(seen, lines.map(Value::bulk).collect::<Vec<_>>());
+        }
+        let changed = collections(&mut client);
+        assert_ne!(changed, untouched);
+        assert_eq!(client.run("HOSTILE.COLLECTIONS l z yes"), "(error) ERR changed my mind");
+        assert_eq!(client.run("DEBUG LOADAOF"), "OK");
+        assert_eq!(collections(&mut client), changed, "{before}");
+    }
+    client.run("SET s string");
+    let wrong = "(error) WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(client.run("HOSTILE.COLLECTIONS s z"), wrong);
+    assert_eq!(client.run("HOSTILE.COLLECTIONS l s"), wrong);
+}

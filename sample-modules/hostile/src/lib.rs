@@ -6,6 +6,7 @@
 use sandkey::prelude::*;
 
 mod broken;
+mod collections;
 mod exhaust;
 mod overstep;
 mod raw;
@@ -68,5 +69,6 @@ module! {
         overstep::undeclared, overstep::readonly, overstep::unlisted, overstep::called_write, overstep::scan,
         overstep::write_trap, overstep::write_error, overstep::write_loop, overstep::write_memory, overstep::write_resp3,
         overstep::fine,
+        collections::collections,
     ],
 }
