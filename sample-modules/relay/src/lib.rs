@@ -18,7 +18,10 @@ fn trimming(text: &str) -> Result<Trim> {
     }
 }
 
-fn shown(entry: &Entry) -> (String, Vec<(Vec<u8>, Vec<u8>)>) {
+/// An entry as it is replied: its id, and its fields with their values.
+type Shown = (String, Vec<(Vec<u8>, Vec<u8>)>);
+
+fn shown(entry: &Entry) -> Shown {
     let fields = entry.fields().map(|(field, value)| (field.to_vec(), value.to_vec()));
     (entry.id().to_string(), fields.collect())
 }
@@ -54,12 +57,7 @@ fn trim(_ctx: &Context, key: Key, to: &str, about: Option<&str>) -> Result<u64> 
 
 /// Reply with the entries from one id to another; from the last, if the first id is the higher one.
 #[command("relay.range", readonly)]
-fn range(
-    _ctx: &Context,
-    key: ReadKey,
-    from: &str,
-    to: &str,
-) -> Result<Vec<(String, Vec<(Vec<u8>, Vec<u8>)>)>> {
+fn range(_ctx: &Context, key: ReadKey, from: &str, to: &str) -> Result<Vec<Shown>> {
     let (from, to) = (id(from)?, id(to)?);
     let stream = key.as_stream();
     let entries = if from <= to { stream.range(from..=to) } else { stream.range_back(to..=from) };
