@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use sandkey_server::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef};
+use sandkey_server::keyspace::{AccessClock, EntryRef, Expire, Key, Keyspace, StringRef, Wanted};
 use sandkey_server::limits::SHARDS;
 
 #[global_allocator]
@@ -84,7 +84,8 @@ fn batched(keyspace: &Keyspace, names: &Names, mut f: impl FnMut(&Key<'_>)) {
         for (key, name) in keys.iter_mut().zip(chunk.chunks_exact(Names::LEN)) {
             *key = Key::new(name);
         }
-        keyspace.prefetch(keys[..n].iter().copied(), 0, false);
+        let wanted = keys[..n].iter().map(|&key| Wanted { key, element: None });
+        keyspace.prefetch(wanted, 0);
         keys[..n].iter().for_each(&mut f);
     }
 }

@@ -6,9 +6,10 @@ use std::ops::{Deref, DerefMut};
 use smallvec::SmallVec;
 
 use crate::clock::Clock;
-use crate::keyspace::Key;
+use crate::keyspace::{Key, Wanted};
 use crate::limits;
 use crate::module::InstanceGuards;
+use crate::net::argv::Argv;
 use crate::server::Server;
 
 use super::dispatch::Executor;
@@ -30,10 +31,29 @@ impl<'b> Prepared<'b> {
         self.0.get(command).copied().flatten()
     }
 
-    /// All that there are.
-    pub(super) fn keys(&self) -> impl Iterator<Item = Key<'b>> + Clone {
-        self.0.iter().copied().flatten()
+    /// What these commands will look up.
+    pub(super) fn wanted(
+        &self,
+        batch: impl Iterator<Item = Argv<'b>> + Clone,
+        element: Option<ElementAt>,
+    ) -> impl Iterator<Item = Wanted<'b>> + Clone {
+        self.0.iter().zip(batch).filter_map(move |(key, argv)| {
+            let at = element.map(|at| match at {
+                ElementAt::BehindKey => 2,
+                ElementAt::Last => argv.len() - 1,
+            });
+            Some(Wanted { key: (*key)?, element: at.map(|at| argv.get(at).unwrap_or_default()) })
+        })
     }
+}
+
+/// Which argument of a command is likely the element that it looks up in its key's value.
+#[derive(Clone, Copy)]
+pub(super) enum ElementAt {
+    /// The one behind the key.
+    BehindKey,
+    /// The last one: before it scores or coordinates may stand.
+    Last,
 }
 
 /// Instances of modules that stay locked from one command of a batch to the next. Whoever has to share an instance with other

@@ -25,7 +25,7 @@ use crate::server::Server;
 
 use super::args;
 pub use super::batch::Prepared;
-use super::batch::{Held, InBatch};
+use super::batch::{ElementAt, Held, InBatch};
 pub use super::blocking::Waiter;
 use super::context::{Called, CommandContext};
 use super::error::{CommandError, CommandResult};
@@ -182,20 +182,29 @@ impl Executor {
     }
 
     /// Hash the keys of the coming commands, and bring what they need into the cache: first the slots of all, then the
-    /// entries. One command alone gains nothing from it.
+    /// entries, then what their values consist of. One command alone gains nothing from it.
     pub fn prepare<'b>(&self, db: usize, batch: impl Iterator<Item = Argv<'b>> + Clone) -> Prepared<'b> {
-        let module_values = batch.clone().next().is_some_and(|argv| self.has_module_values(argv));
         // Nearly every command that is sent in pipelines has its key here, and fetching in vain is harmless.
-        let bytes = batch.map(|argv| argv.get(1).filter(|bytes| bytes.len() <= limits::PREPARED_KEY_BYTES));
+        let bytes =
+            batch.clone().map(|argv| argv.get(1).filter(|bytes| bytes.len() <= limits::PREPARED_KEY_BYTES));
         let prepared = Prepared::new(bytes.map(|bytes| bytes.map(Key::new)));
-        self.server.tenant.keyspace.prefetch(prepared.keys(), db, module_values);
+        // What comes in one batch is much alike.
+        let element = batch.clone().next().and_then(|argv| self.element_of(argv));
+        self.server.tenant.keyspace.prefetch(prepared.wanted(batch, element), db);
         prepared
     }
 
-    /// Whether a command works on values of a module's own types.
-    fn has_module_values(&self, argv: Argv<'_>) -> bool {
-        let command = self.table.as_ref().and_then(|table| table.get(argv.get(0)?));
-        command.and_then(|command| command.run.module()).is_some_and(|module| module.has_types())
+    /// Where commands like this one name an element of their key's value, if it has such.
+    fn element_of(&self, argv: Argv<'_>) -> Option<ElementAt> {
+        let command = self.table.as_ref()?.get(argv.get(0)?)?;
+        if let Some(module) = command.run.module() {
+            return module.has_types().then_some(ElementAt::Last);
+        }
+        match &*command.docs.group {
+            "hash" | "set" | "list" | "stream" => Some(ElementAt::BehindKey),
+            "sorted-set" | "geo" => Some(ElementAt::Last),
+            _ => None,
+        }
     }
 
     /// Execute what a client sent.

@@ -4,13 +4,13 @@
 //! Nothing here waits, logs, reads a clock or knows a client; what follows from a write is in `effects`.
 
 use std::collections::BTreeSet;
-use std::ops::{Deref, DerefMut};
 
 use rand::Rng;
 
 use super::account::Account;
 use super::bits;
-use super::entry::{Entry, EntryMut};
+use super::edited::{Edited, FieldTimes, field_time, retime};
+use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::hash::Hash;
@@ -83,54 +83,6 @@ pub struct Db {
     pub(super) mark: u32,
     /// What a snapshot under way has to do with this database.
     pub(super) part: Option<Box<Part>>,
-}
-
-type FieldTimes = BTreeSet<(u64, Box<[u8]>)>;
-
-/// When the first field of a value expires, if it is a hash with such fields.
-#[inline]
-fn field_time(entry: EntryRef<'_>) -> Option<u64> {
-    entry.hash().and_then(Hash::next_expiry)
-}
-
-#[inline]
-fn retime(times: &mut FieldTimes, key: &[u8], before: Option<u64>, after: Option<u64>) {
-    if before != after {
-        before.map(|at| times.remove(&(at, key.into())));
-        after.map(|at| times.insert((at, key.into())));
-    }
-}
-
-/// An entry that is edited in place. When it is let go, the database's memory is counted anew.
-pub struct Edited<'a> {
-    entry: EntryMut<'a>,
-    account: &'a mut Account,
-    before: Account,
-    field_times: &'a mut FieldTimes,
-    field_time: Option<u64>,
-}
-
-impl<'a> Deref for Edited<'a> {
-    type Target = EntryMut<'a>;
-
-    fn deref(&self) -> &EntryMut<'a> {
-        &self.entry
-    }
-}
-
-impl<'a> DerefMut for Edited<'a> {
-    fn deref_mut(&mut self) -> &mut EntryMut<'a> {
-        &mut self.entry
-    }
-}
-
-impl Drop for Edited<'_> {
-    fn drop(&mut self) {
-        self.account.add(self.entry.as_ref());
-        self.account.remove(self.before);
-        let entry = self.entry.as_ref();
-        retime(self.field_times, entry.key(), self.field_time, field_time(entry));
-    }
 }
 
 /// Reading.
@@ -299,9 +251,7 @@ impl Db {
         self.preserve(place);
         let entry = self.table.at_mut(place);
         Self::touch(self.access, &mut self.random, entry.as_ref(), now_ms);
-        let (before, field_time) = (Account::of(entry.as_ref()), field_time(entry.as_ref()));
-        let Self { account, field_times, .. } = self;
-        Some(Edited { entry, account, before, field_times, field_time })
+        Some(Edited::new(entry, &mut self.account, &mut self.field_times))
     }
 
     /// The same, dead or alive, for whoever puts a value into another form: that is no access.
@@ -309,9 +259,7 @@ impl Db {
         let place = self.table.find(key.hash, key.bytes)?;
         self.preserve(place);
         let entry = self.table.at_mut(place);
-        let (before, field_time) = (Account::of(entry.as_ref()), field_time(entry.as_ref()));
-        let Self { account, field_times, .. } = self;
-        Some(Edited { entry, account, before, field_times, field_time })
+        Some(Edited::new(entry, &mut self.account, &mut self.field_times))
     }
 
     /// Whether a key is there and alive.
@@ -362,6 +310,12 @@ impl Db {
     #[inline]
     pub fn prefetch_block(&self, key: &Key<'_>) {
         self.table.prefetch_block(key.hash);
+    }
+
+    /// The entry that a key most likely has. Third stage, when the blocks have arrived.
+    #[inline]
+    pub(super) fn get_likely(&self, key: &Key<'_>) -> Option<EntryRef<'_>> {
+        self.table.get_likely(key.hash)
     }
 }
 

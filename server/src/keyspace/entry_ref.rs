@@ -12,6 +12,7 @@ use super::hash::Hash;
 use super::key;
 use super::list::List;
 use super::module_value::ModuleValue;
+use super::prefetch::{LINE, prefetch};
 use super::set::Set;
 use super::stream::Stream;
 use super::value::{Encoding, StringRef, Value, ValueType};
@@ -300,6 +301,31 @@ impl<'a> EntryRef<'a> {
                 KIND_STREAM => self.stream().map_or(0, Stream::memory),
                 _ => 0,
             }
+    }
+
+    /// Asks for what leads to an element of a collection, or to the end of a module's value. False when nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch_value(self, step: usize, element: u64) -> bool {
+        let kind = self.kind();
+        if step == 0 {
+            let is_apart = !matches!(kind, KIND_INLINE | KIND_INT | KIND_RAW);
+            if is_apart {
+                let value = std::ptr::without_provenance(self.header().object as usize);
+                prefetch(value);
+                prefetch(value.wrapping_add(LINE));
+            }
+            return is_apart;
+        }
+        let step = step - 1;
+        match kind {
+            KIND_HASH => self.hash().is_some_and(|hash| hash.prefetch(step, element)),
+            KIND_LIST => self.list().is_some_and(|list| list.prefetch(step)),
+            KIND_SET => self.set().is_some_and(|set| set.prefetch(step, element)),
+            KIND_ZSET => self.zset().is_some_and(|zset| zset.prefetch(step, element)),
+            KIND_STREAM => self.stream().is_some_and(Stream::prefetch),
+            KIND_MODULE => self.module().is_some_and(ModuleValue::prefetch),
+            _ => false,
+        }
     }
 
     /// A deep copy of the value.

@@ -17,6 +17,7 @@ use super::entry_ref::EntryRef;
 use super::fields::Fields;
 use super::key;
 use super::packed;
+use super::prefetch::{prefetch_bytes, prefetch_lines};
 use super::table::below;
 use super::thresholds::PackedLimits;
 use super::value::{Encoding, StringRef};
@@ -300,6 +301,22 @@ impl Hash {
             }
     }
 
+    /// Asks for what leads to a field, once the hash itself is there. False when nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize, field: u64) -> bool {
+        match &self.0 {
+            Form::Packed { bytes, .. } => {
+                prefetch_bytes(bytes);
+                false
+            }
+            Form::Table(fields) if step == 0 => {
+                prefetch_lines(&**fields);
+                true
+            }
+            Form::Table(fields) => fields.table().prefetch(step - 1, field),
+        }
+    }
+
     /// Turns the packed form into a table.
     fn unpack(&mut self) {
         let mut fields = Fields::default();
@@ -374,7 +391,17 @@ impl<'a> Items<'a> {
     }
 
     fn find(bytes: &'a [u8], field: &[u8]) -> Option<Item<'a>> {
-        Items::of(bytes).find(|item| item.field == field)
+        let sought = packed::Sought::new(field);
+        let mut strings = packed::Strings::new(bytes);
+        // An item is put together when it is found, not for each that is passed.
+        loop {
+            let start = strings.at();
+            let field = strings.next()?;
+            if sought.is(field) {
+                return Items(packed::Strings::from(bytes, start)).next();
+            }
+            strings.next()?;
+        }
     }
 }
 

@@ -13,9 +13,8 @@ use super::db::Db;
 use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
-use super::key::Key;
-use super::module_value::ModuleValue;
-use super::prefetch::prefetch;
+use super::key::{self, Key};
+use super::prefetch::{STEPS, prefetch};
 use super::shard::Shard;
 use super::table::below;
 use super::tracked::{Invalidations, TrackedTotals};
@@ -32,6 +31,15 @@ pub type ShardId = u16;
 /// neighbouring shards do not slow each other.
 #[repr(align(128))]
 struct Padded(Mutex<Shard>);
+
+/// What a command of a batch will look up.
+#[derive(Clone, Copy)]
+pub struct Wanted<'k> {
+    /// A key.
+    pub key: Key<'k>,
+    /// Of its value this field or member, or the ends if it has none: if a value is likely that has more to it than an entry.
+    pub element: Option<&'k [u8]>,
+}
 
 /// All keys of all databases.
 pub struct Keyspace {
@@ -119,10 +127,10 @@ impl Keyspace {
     ///
     /// A lock is a barrier that reads before and after it do not cross. So all of them are taken before the first walk.
     ///
-    /// `module_values` says that values of modules are likely, of which commands that change them touch more.
-    pub fn prefetch<'k>(&self, keys: impl Iterator<Item = Key<'k>> + Clone, db: usize, module_values: bool) {
+    /// Where an element is wanted, too, what leads to it follows, a pointer at a time.
+    pub fn prefetch<'k>(&self, wanted: impl Iterator<Item = Wanted<'k>> + Clone, db: usize) {
         let ids: SmallVec<[ShardId; BATCH_COMMANDS_MAX]> =
-            keys.clone().map(|key| self.shard_of(key.slot)).collect();
+            wanted.clone().map(|wanted| self.shard_of(wanted.key.slot)).collect();
         ids.iter().for_each(|&id| prefetch((&raw const self.shards[usize::from(id)]).cast()));
         // The first key of the same shard, whose guard does for the others.
         let firsts: SmallVec<[usize; BATCH_COMMANDS_MAX]> =
@@ -133,14 +141,16 @@ impl Keyspace {
         let guards: SmallVec<[Option<MutexGuard<'_, Shard>>; BATCH_COMMANDS_MAX]> =
             firsts.iter().enumerate().map(try_lock).collect();
         let dbs = firsts.iter().map(|&first| guards[first].as_ref()?.dbs().get(db));
-        let found = dbs.zip(keys).filter_map(|(db, key)| Some((db?, key)));
-        found.clone().for_each(|(db, key)| db.prefetch_slot(&key));
-        found.clone().for_each(|(db, key)| db.prefetch_block(&key));
-        if module_values {
-            let values: SmallVec<[&ModuleValue; BATCH_COMMANDS_MAX]> =
-                found.filter_map(|(db, key)| db.peek(&key, 0)?.module()).collect();
-            values.iter().for_each(|value| value.prefetch());
-            values.iter().for_each(|value| value.prefetch_end());
+        let found = dbs.zip(wanted).filter_map(|(db, wanted)| Some((db?, wanted)));
+        found.clone().for_each(|(db, wanted)| db.prefetch_slot(&wanted.key));
+        found.clone().for_each(|(db, wanted)| db.prefetch_block(&wanted.key));
+        let values = found.filter_map(|(db, Wanted { key, element })| {
+            let element = key::hash(element?);
+            Some((db.get_likely(&key)?, element))
+        });
+        let mut values: SmallVec<[(EntryRef<'_>, u64); BATCH_COMMANDS_MAX]> = values.collect();
+        for step in 0..STEPS {
+            values.retain(|(value, element)| value.prefetch_value(step, *element));
         }
     }
 

@@ -196,17 +196,12 @@ impl ModuleValue {
         self.live = live;
     }
 
-    /// Asks for the value itself.
+    /// Asks for what is looked at when a command is appended. Nothing is left to ask for then.
     #[inline]
-    pub(super) fn prefetch(&self) {
-        prefetch_lines(self);
-    }
-
-    /// Asks for what is looked at when a command is appended. Second stage, when the value has arrived.
-    #[inline]
-    pub(super) fn prefetch_end(&self) {
+    pub(super) fn prefetch(&self) -> bool {
         prefetch_lines(&*self.saved);
         self.journal.prefetch_end();
+        false
     }
 
     /// Heap bytes, without those of the object, which are the module's.

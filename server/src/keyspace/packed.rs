@@ -40,20 +40,72 @@ impl<'a> Iterator for Strings<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let mut len = 0usize;
-        let mut shift = 0;
+        let mut len = usize::from(*self.bytes.get(self.at)?);
+        self.at += 1;
+        if len >= 0x80 {
+            len = self.long_len(len)?;
+        }
+        self.at += len;
+        Some(&self.bytes[self.at - len..self.at])
+    }
+}
+
+impl Strings<'_> {
+    /// The rest of a length that takes several bytes.
+    #[cold]
+    fn long_len(&mut self, first: usize) -> Option<usize> {
+        let (mut len, mut shift) = (first & 0x7F, 7);
         loop {
             let byte = *self.bytes.get(self.at)?;
             self.at += 1;
             len |= usize::from(byte & 0x7F) << shift;
             shift += 7;
             if byte & 0x80 == 0 {
-                break;
+                return Some(len);
             }
         }
-        self.at += len;
-        Some(&self.bytes[self.at - len..self.at])
     }
+}
+
+/// A string that is searched for. Those of one collection often begin alike and have one length (`user:1001`, `user:1002`), so their
+/// last bytes are compared first: nearly always that decides.
+#[derive(Clone, Copy)]
+pub(super) struct Sought<'a> {
+    bytes: &'a [u8],
+    tail: u64,
+}
+
+/// The last bytes of a string, as many as fit into a word.
+#[inline]
+fn tail(bytes: &[u8]) -> u64 {
+    match bytes.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+impl<'a> Sought<'a> {
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Sought { bytes, tail: tail(bytes) }
+    }
+
+    /// Whether this is it.
+    #[inline]
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        bytes.len() == self.bytes.len() && tail(bytes) == self.tail && bytes == self.bytes
+    }
+}
+
+/// Where a string is, its length included.
+pub(super) fn find(bytes: &[u8], string: &[u8]) -> Option<Range<usize>> {
+    let sought = Sought::new(string);
+    let mut strings = Strings::new(bytes);
+    let mut start = 0;
+    while !sought.is(strings.next()?) {
+        start = strings.at();
+    }
+    Some(start..strings.at())
 }
 
 /// How many bytes a string takes.
@@ -108,5 +160,45 @@ pub(super) fn remove(bytes: &mut Vec<u8>, range: Range<usize>) {
     bytes.drain(range);
     if bytes.capacity() > SHRUNK_FROM && bytes.len() < bytes.capacity() / 4 {
         bytes.shrink_to(bytes.len() * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_found_whatever_its_length_and_its_ends() {
+        let lengths = [0usize, 1, 2, 7, 8, 9, 16, 127, 128, 300, 20_000];
+        let string = |len: usize, first: u8, last: u8| {
+            let mut string = vec![b'x'; len];
+            if let [.., end] = &mut string[..] {
+                *end = last;
+            }
+            if let [begin, ..] = &mut string[..] {
+                *begin = first;
+            }
+            string
+        };
+        let mut bytes = Vec::new();
+        let mut places = Vec::new();
+        for len in lengths {
+            for (first, last) in [(b'a', b'a'), (b'a', b'b'), (b'b', b'b')] {
+                let one = string(len, first, last);
+                if find(&bytes, &one).is_none() {
+                    let start = bytes.len();
+                    push(&mut bytes, &one);
+                    places.push((one, start..bytes.len()));
+                }
+            }
+        }
+        assert_eq!(places.len(), 1 + 2 + 3 * (lengths.len() - 2), "those that are alike were found");
+        for (one, place) in &places {
+            assert_eq!(find(&bytes, one).as_ref(), Some(place));
+            assert_eq!(find(&bytes[..place.start], one), None);
+        }
+        for len in lengths {
+            assert_eq!(find(&bytes, &string(len + 3, b'c', b'a')), None);
+        }
     }
 }

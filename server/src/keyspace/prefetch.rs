@@ -1,9 +1,18 @@
 //! A hint to the processor that an address will be read soon.
 //! A batch of commands asks for all its cache lines first and then finds them there, instead of waiting for one
 //! after the other. A hint changes nothing that a program can observe, so any address is allowed.
+//!
+//! What lies behind several pointers is asked for in steps, one pointer a step for all keys of the batch: a step reads nothing
+//! but what the steps before it have asked for. Which pointer that is, each type says in its own `prefetch`.
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
+/// Lines at the beginning of a buffer that are asked for; the processor itself notices when more are read in order.
+const LINES_OF_BUFFER: usize = 4;
+
+/// The most steps that lead to an element of a collection: the collection, its large form, the directory of a table, a segment,
+/// its slots, the element.
+pub(super) const STEPS: usize = 6;
 
 /// Asks for the cache line that holds `address`.
 #[inline(always)]
@@ -29,4 +38,11 @@ pub(super) fn prefetch_lines<T>(of: &T) {
     (0..size_of::<T>()).step_by(LINE).for_each(|at| prefetch(begin.wrapping_add(at)));
     // It may begin anywhere in a line, and so end in one more.
     prefetch(begin.wrapping_add(size_of::<T>() - 1));
+}
+
+/// Asks for the beginning of a buffer.
+#[inline(always)]
+pub(super) fn prefetch_bytes(bytes: &[u8]) {
+    let lines = bytes.len().min(LINES_OF_BUFFER * LINE);
+    (0..lines).step_by(LINE).for_each(|at| prefetch(bytes.as_ptr().wrapping_add(at)));
 }

@@ -138,20 +138,27 @@ impl<B: Block> Segment<B> {
         self.slots.prefetch_group(self.home(tag));
     }
 
-    /// Asks for the first block with this tag; nearly always it is the one that will be looked up.
+    /// Where the first block with this tag stands; nearly always it is the one that is looked up. Reads the slots alone.
     #[inline]
-    pub(super) fn prefetch_block(&self, tag: u16) {
+    pub(super) fn find_likely(&self, tag: u16) -> Option<usize> {
         let mut group = self.home(tag);
         loop {
             let (mut same, mut empty) = self.slots.search(group, tag);
             if let Some(at) = same.next() {
-                self.slots.prefetch_block(group * GROUP + at);
-                return;
+                return Some(group * GROUP + at);
             }
             if empty.next().is_some() {
-                return;
+                return None;
             }
             group = self.next(group);
+        }
+    }
+
+    /// Asks for that block.
+    #[inline]
+    pub(super) fn prefetch_block(&self, tag: u16) {
+        if let Some(at) = self.find_likely(tag) {
+            self.slots.prefetch_block(at);
         }
     }
 

@@ -13,6 +13,7 @@ use super::intset::{self, Ints, Width};
 use super::key;
 use super::member::{Member, MemberRef};
 use super::packed::{self, Strings};
+use super::prefetch::{prefetch_bytes, prefetch_lines};
 use super::table::{Table, below};
 use super::thresholds::Thresholds;
 use super::value::{Encoding, StringRef, canonical_int};
@@ -132,7 +133,7 @@ impl Set {
             Form::Ints { bytes, width } => {
                 canonical_int(member).is_some_and(|int| Ints::new(bytes, *width).contains(int))
             }
-            Form::Packed { bytes, .. } => Strings::new(bytes).any(|string| string == member),
+            Form::Packed { bytes, .. } => packed::find(bytes, member).is_some(),
             Form::Table(members) => members.table.find(key::hash(member), member).is_some(),
         }
     }
@@ -169,7 +170,7 @@ impl Set {
                 is_new
             }
             Form::Packed { bytes, len } => {
-                if Strings::new(bytes).any(|string| string == member) {
+                if packed::find(bytes, member).is_some() {
                     return false;
                 }
                 let room = packed::room(member);
@@ -221,20 +222,10 @@ impl Set {
                 canonical_int(member).is_some_and(|int| intset::remove(bytes, *width, int))
             }
             Form::Packed { bytes, len } => {
-                let mut strings = Strings::new(bytes);
-                loop {
-                    let start = strings.at();
-                    match strings.next() {
-                        None => return false,
-                        Some(string) if string == member => {
-                            let end = strings.at();
-                            packed::remove(bytes, start..end);
-                            *len -= 1;
-                            return true;
-                        }
-                        Some(_) => {}
-                    }
-                }
+                let Some(range) = packed::find(bytes, member) else { return false };
+                packed::remove(bytes, range);
+                *len -= 1;
+                true
             }
             Form::Table(members) => members.remove(member),
         }
@@ -352,6 +343,22 @@ impl Set {
                 Form::Ints { bytes, .. } | Form::Packed { bytes, .. } => bytes.capacity(),
                 Form::Table(members) => size_of::<Members>() + members.bytes + members.table.memory(),
             }
+    }
+
+    /// Asks for what leads to a member, once the set itself is there. False when nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize, member: u64) -> bool {
+        match &self.0 {
+            Form::Ints { bytes, .. } | Form::Packed { bytes, .. } => {
+                prefetch_bytes(bytes);
+                false
+            }
+            Form::Table(members) if step == 0 => {
+                prefetch_lines(&**members);
+                true
+            }
+            Form::Table(members) => members.table.prefetch(step - 1, member),
+        }
     }
 
     /// Turns a compact form into a table.

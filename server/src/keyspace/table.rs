@@ -10,6 +10,7 @@
 use rand::Rng;
 
 use super::block::{Block, BlockRef};
+use super::prefetch::{prefetch, prefetch_lines};
 use super::segment::{Position, Segment};
 use crate::limits::{DIRECTORY_DEPTH_MAX, SEGMENT_MERGE_ENTRIES_MAX};
 
@@ -82,7 +83,13 @@ impl<B: Block> Table<B> {
     /// The segment for a hash; meaningless in a table without segments.
     #[inline]
     fn segment_of(&self, hash: u64) -> usize {
-        if self.depth == 0 { 0 } else { self.directory[(hash >> (64 - self.depth)) as usize] as usize }
+        if self.depth == 0 { 0 } else { self.directory[self.directory_index(hash)] as usize }
+    }
+
+    /// Where a directory names that segment. The directory is not empty.
+    #[inline]
+    fn directory_index(&self, hash: u64) -> usize {
+        (hash >> (64 - self.depth)) as usize
     }
 
     /// Finds the block with this key.
@@ -197,6 +204,30 @@ impl<B: Block> Table<B> {
         if let Some(segment) = self.segments.get(self.segment_of(hash)) {
             segment.prefetch_block(tag(hash));
         }
+    }
+
+    /// The block that a hash most likely finds, without a look at its key.
+    #[inline]
+    pub(super) fn get_likely(&self, hash: u64) -> Option<B::Ref<'_>> {
+        let segment = self.segments.get(self.segment_of(hash))?;
+        segment.get(segment.find_likely(tag(hash))?)
+    }
+
+    /// Asks for what leads to a block, once the table itself is there: the directory, the segment, the slots, the block. False when
+    /// nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize, hash: u64) -> bool {
+        match step {
+            0 if self.depth > 0 => prefetch((&raw const self.directory[self.directory_index(hash)]).cast()),
+            0 => {}
+            1 => match self.segments.get(self.segment_of(hash)) {
+                Some(segment) => prefetch_lines(segment),
+                None => return false,
+            },
+            2 => self.prefetch_slot(hash),
+            _ => self.prefetch_block(hash),
+        }
+        step < 3
     }
 }
 

@@ -8,6 +8,8 @@
 //! backwards, so that the element in front of any place can be found. The room in front is left by elements that were taken there,
 //! or made where one is to be put there: neither end moves what is in between.
 
+use crate::keyspace::prefetch::{LINE, prefetch};
+
 /// One run.
 #[derive(Clone, Default)]
 pub(super) struct Chunk {
@@ -77,6 +79,15 @@ impl Chunk {
     #[inline]
     pub(super) fn end(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// Asks for the bytes at both ends, where elements are put and taken.
+    #[inline]
+    pub(super) fn prefetch_ends(&self) {
+        let buffer = self.buffer.as_ptr();
+        prefetch(buffer.wrapping_add(self.start()));
+        prefetch(buffer.wrapping_add(self.start()).wrapping_sub(LINE));
+        prefetch(buffer.wrapping_add(self.end()));
     }
 
     /// The element that begins at a place, and where it ends.

@@ -12,6 +12,7 @@ mod iter;
 
 use std::collections::VecDeque;
 
+use super::prefetch::prefetch_lines;
 use super::value::Encoding;
 use chunk::Chunk;
 pub use iter::Iter;
@@ -80,6 +81,13 @@ struct Chunks {
     bytes: usize,
 }
 
+impl Chunks {
+    /// The first run and the last.
+    fn ends(&self) -> impl Iterator<Item = &Chunk> {
+        self.row.front().into_iter().chain(self.row.back())
+    }
+}
+
 impl Default for List {
     fn default() -> Self {
         List(Form::Packed(Chunk::default()))
@@ -130,6 +138,18 @@ impl List {
                     size_of::<Chunks>() + chunks.row.capacity() * size_of::<Chunk>() + chunks.bytes
                 }
             }
+    }
+
+    /// Asks for what leads to both ends, once the list itself is there. False when nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize) -> bool {
+        match (&self.0, step) {
+            (Form::Packed(chunk), _) => chunk.prefetch_ends(),
+            (Form::Chunks(chunks), 0) => prefetch_lines(&**chunks),
+            (Form::Chunks(chunks), 1) => chunks.ends().for_each(prefetch_lines),
+            (Form::Chunks(chunks), _) => chunks.ends().for_each(Chunk::prefetch_ends),
+        }
+        step < 2 && matches!(self.0, Form::Chunks(_))
     }
 
     /// Bytes that an element takes.

@@ -10,6 +10,7 @@
 
 use super::element::{self, ELEMENT_ROOM};
 use super::id::StreamId;
+use crate::keyspace::prefetch::prefetch;
 use crate::keyspace::thresholds::BlockLimits;
 use crate::keyspace::value::StringRef;
 use crate::limits::STREAM_BLOCK_BYTES_MAX;
@@ -56,6 +57,13 @@ impl Block {
     #[inline]
     pub fn heap(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Asks for the bytes where the next entry goes, and for the names that it may share.
+    #[inline]
+    pub(super) fn prefetch_end(&self) {
+        prefetch(self.bytes.as_ptr());
+        prefetch(self.bytes.as_ptr().wrapping_add(self.bytes.len()));
     }
 
     /// Whether an entry whose names and values have so many bytes belongs into a block of its own.

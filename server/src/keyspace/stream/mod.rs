@@ -55,6 +55,15 @@ impl Stream {
         size_of::<Stream>() + self.log.heap() + self.groups_heap
     }
 
+    /// Asks for the end, where entries are added. Nothing is left to ask for then.
+    #[inline]
+    pub(super) fn prefetch(&self) -> bool {
+        if let Some((_, block)) = self.log.blocks.last_key_value() {
+            block.prefetch_end();
+        }
+        false
+    }
+
     /// The groups in the order of their names.
     pub fn groups(&self) -> impl ExactSizeIterator<Item = (&[u8], &Group)> {
         self.groups.iter().map(|(name, group)| (&**name, group))

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rand::{SeedableRng, rngs::StdRng};
 
+use crate::keyspace::prefetch::STEPS;
 use crate::keyspace::{
-    AccessClock, Cause, EntryRef, Expire, Invalidations, Key, Keyspace, StringRef, WatchFlag,
+    AccessClock, Cause, EntryRef, Expire, Hash, Invalidations, Key, Keyspace, List, Set, StringRef,
+    Thresholds, Value, Wanted, WatchFlag, Zset,
 };
 
 fn keyspace() -> Keyspace {
@@ -58,13 +60,65 @@ fn only_locked_shards_are_open() {
     assert_eq!(all.shards_mut().count(), 16);
     assert!(all.shards_mut().map(|(id, _)| id).eq(0..16));
     // A batch that is prepared meanwhile does not wait.
-    keyspace.prefetch([a, b].into_iter(), 0, false);
+    let wanted = |element| move |key| Wanted { key, element };
+    keyspace.prefetch([a, b].into_iter().map(wanted(None)), 0);
     drop(all);
     // Nor does it lock a shard twice, or leave one locked.
     fill(&keyspace, 0, 100);
-    keyspace.prefetch([a, a, b, a, b].into_iter(), 0, true);
-    keyspace.prefetch(std::iter::empty(), 0, true);
+    keyspace.prefetch([a, a, b, a, b].into_iter().map(wanted(Some(b"element"))), 0);
+    keyspace.prefetch(std::iter::empty(), 0);
     drop(keyspace.lock_all());
+}
+
+#[test]
+fn what_leads_to_an_element_can_be_asked_for_in_every_form() {
+    let keyspace = keyspace();
+    let limits = Thresholds::default();
+    let names: Vec<String> = (0..5000).map(|n| format!("element-{n}")).collect();
+    let numbers: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    let few = || names[..3].iter().map(String::as_bytes);
+    let many = || names.iter().map(String::as_bytes);
+    let set = |members: &[String]| {
+        let members = members.iter().map(String::as_bytes);
+        Value::Set(Box::new(Set::of_members(members, &limits).expect("all differ")))
+    };
+    let zset = |members: &[String]| {
+        let members = members.iter().map(|member| (member.as_bytes(), 1.5));
+        Value::Zset(Box::new(Zset::of_members(members, &limits).expect("all differ")))
+    };
+    let hash = |fields: &mut dyn Iterator<Item = &[u8]>| {
+        let mut hash = Hash::default();
+        fields.for_each(|field| assert!(hash.set(field, b"value", limits.hash)));
+        Value::Hash(Box::new(hash))
+    };
+    let values = [
+        Value::String(b"bytes".to_vec()),
+        Value::List(Box::new(List::of_elements(few(), limits.list_node))),
+        Value::List(Box::new(List::of_elements(many(), limits.list_node))),
+        set(&numbers),
+        set(&names[..3]),
+        set(&names),
+        zset(&names[..3]),
+        zset(&names),
+        hash(&mut few()),
+        hash(&mut many()),
+        Value::Stream(Box::default()),
+    ];
+    for value in values {
+        let key = Key::new(b"key");
+        let mut locked = keyspace.lock_all();
+        locked.db(&key, 0).expect("all are locked").set_value(&key, value, Expire::Clear, 0);
+        drop(locked);
+        for element in [&b""[..], b"7", b"element-4", b"none"] {
+            keyspace.prefetch(std::iter::once(Wanted { key, element: Some(element) }), 0);
+        }
+        let mut locked = keyspace.lock_all();
+        let entry = locked.db(&key, 0).and_then(|db| db.remove(&key, 0)).expect("it was stored");
+        // Each kind of value comes to an end by itself.
+        let entry = entry.as_ref();
+        let steps = (0..20).find(|&step| !entry.prefetch_value(step, 7)).expect("it ends");
+        assert!(steps < STEPS, "{entry:?}: {steps}");
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use crate::keyspace::packed;
+use crate::keyspace::prefetch::prefetch_bytes;
 
 /// Scores up to this are one byte.
 const DIRECT_MAX: u8 = 0xEF;
@@ -100,6 +101,12 @@ fn score_of(first: u8, tail: &[u8]) -> f64 {
 }
 
 impl Compact {
+    /// Asks for the buffer.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_bytes(&self.bytes);
+    }
+
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len as usize
@@ -116,28 +123,50 @@ impl Compact {
     }
 
     pub(super) fn find(&self, member: &[u8]) -> Option<Item<'_>> {
-        self.iter().find(|item| item.member == member)
+        let member = packed::Sought::new(member);
+        self.iter().find(|item| member.is(item.member))
     }
 
     /// The rank of a member and its score.
     pub(super) fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
-        self.iter().enumerate().find(|(_, item)| item.member == member).map(|(rank, item)| (rank, item.score))
+        let member = packed::Sought::new(member);
+        let found = self.iter().enumerate().find(|(_, item)| member.is(item.member));
+        found.map(|(rank, item)| (rank, item.score))
     }
 
     /// Sets the score of a member. The result is the one it had.
     pub(super) fn set(&mut self, member: &[u8], score: f64) -> Option<f64> {
-        let old = self.find(member).map(|item| (item.score, item.start..item.end));
-        if let Some((old, range)) = &old {
-            // Equal is also what differs in the sign of zero alone, as Redis has it.
-            if *old == score {
-                return Some(*old);
+        let (old, mut at) = self.locate(member, score);
+        let Some((old, range)) = old else {
+            self.insert(at, member, score);
+            return None;
+        };
+        // Equal is also what differs in the sign of zero alone, as Redis has it.
+        if old != score {
+            if at > range.start {
+                at -= range.len();
             }
-            self.cut(range.clone(), 1);
+            self.cut(range, 1);
+            self.insert(at, member, score);
         }
-        let behind = |item: &Item<'_>| compare((item.score, item.member), (score, member)).is_gt();
-        let at = self.iter().find(behind).map_or(self.bytes.len(), |item| item.start);
-        self.insert(at, member, score);
-        old.map(|(score, _)| score)
+        Some(old)
+    }
+
+    /// Where a member is and its score, and where it would stand with another one: both in one walk.
+    fn locate(&self, member: &[u8], score: f64) -> (Option<(f64, Range<usize>)>, usize) {
+        let sought = packed::Sought::new(member);
+        let (mut found, mut behind) = (None, None);
+        for item in self.iter() {
+            if sought.is(item.member) {
+                found = Some((item.score, item.start..item.end));
+            } else if behind.is_none() && compare((item.score, item.member), (score, member)).is_gt() {
+                behind = Some(item.start);
+            }
+            if found.is_some() && behind.is_some() {
+                break;
+            }
+        }
+        (found, behind.unwrap_or(self.bytes.len()))
     }
 
     /// Appends a member that stands behind all others.

@@ -106,6 +106,12 @@ impl Large {
         size_of::<Self>() + self.bytes + self.table.memory() + self.order.memory()
     }
 
+    /// Asks for what leads to a member in the table.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize, member: u64) -> bool {
+        self.table.prefetch(step, member)
+    }
+
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
         self.table.get(key::hash(member), member).map(score_of)
     }

@@ -24,6 +24,7 @@ use compact::{Compact, Items, compare};
 use large::{Large, Walk};
 
 use super::key;
+use super::prefetch::prefetch_lines;
 use super::table::below;
 use super::thresholds::{PackedLimits, Thresholds};
 use super::value::Encoding;
@@ -103,6 +104,22 @@ impl Zset {
                 Form::Compact(compact) => compact.memory(),
                 Form::Large(large) => large.memory(),
             }
+    }
+
+    /// Asks for what leads to a member, once the sorted set itself is there. False when nothing is left to ask for.
+    #[inline]
+    pub(super) fn prefetch(&self, step: usize, member: u64) -> bool {
+        match &self.0 {
+            Form::Compact(compact) => {
+                compact.prefetch();
+                false
+            }
+            Form::Large(large) if step == 0 => {
+                prefetch_lines(&**large);
+                true
+            }
+            Form::Large(large) => large.prefetch(step - 1, member),
+        }
     }
 
     /// The score of a member.
