@@ -7,15 +7,15 @@
 //! it finds the hash, before anybody can see it, and active expiry finds those that nobody asks for. A field that is set anew loses its
 //! expiry, unless the caller says that it is to keep it. Files have it in the form of Redis 7.4, see `effects::rdb::value`.
 
-use std::collections::HashSet;
 use std::ops::Range;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use smallvec::SmallVec;
 
 use super::entry_ref::EntryRef;
 use super::fields::Fields;
 use super::key;
+use super::lots;
 use super::packed;
 use super::prefetch::{prefetch_bytes, prefetch_lines};
 use super::table::below;
@@ -253,41 +253,18 @@ impl Hash {
 
     /// `n` fields, or all if there are fewer, none of them twice.
     pub fn random_distinct(&self, rng: &mut impl Rng, n: usize) -> Vec<(&[u8], StringRef<'_>)> {
-        let n = n.min(self.len());
         match &self.0 {
-            // Drawing until n are different is cheap only if most draws are: up to a third of all.
-            Form::Table(fields) if n < self.len() / 3 => {
-                let mut seen = HashSet::with_capacity(n);
-                let mut drawn = Vec::with_capacity(n);
-                while drawn.len() < n {
-                    let Some(entry) = fields.table().random(rng) else { break };
-                    if seen.insert(entry.key().as_ptr()) {
-                        drawn.push(pair(entry));
-                    }
-                }
-                drawn
+            Form::Table(fields) if lots::are_few(n, self.len()) => {
+                lots::few_of(fields.table(), n, rng).into_iter().map(pair).collect()
             }
-            _ => {
-                let mut all: Vec<_> = self.iter().collect();
-                for at in 0..n {
-                    let other = rng.random_range(at..all.len());
-                    all.swap(at, other);
-                }
-                all.truncate(n);
-                all
-            }
+            _ => lots::distinct(self.iter(), n, rng),
         }
     }
 
     /// `n` fields, the same one possibly several times.
     pub fn random_repeated(&self, rng: &mut impl Rng, n: usize) -> Vec<(&[u8], StringRef<'_>)> {
         match &self.0 {
-            Form::Packed { len: 0, .. } => Vec::new(),
-            // Walking to a packed field costs as much as listing them all.
-            Form::Packed { .. } => {
-                let all: Vec<_> = self.iter().collect();
-                (0..n).map(|_| all[below(rng, all.len())]).collect()
-            }
+            Form::Packed { .. } => lots::repeated(self.iter(), n, rng),
             Form::Table(fields) => (0..n).map_while(|_| fields.table().random(rng)).map(pair).collect(),
         }
     }

@@ -24,6 +24,7 @@ pub mod journal;
 pub mod key;
 pub mod list;
 mod lock;
+mod lots;
 mod member;
 pub mod module_value;
 pub mod packed;

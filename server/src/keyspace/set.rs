@@ -4,13 +4,12 @@
 //!
 //! The packed form (`packed`) is a run of members, in the order of insertion.
 
-use std::collections::HashSet;
-
-use rand::{Rng, RngExt};
+use rand::Rng;
 use smallvec::SmallVec;
 
 use super::intset::{self, Ints, Width};
 use super::key;
+use super::lots;
 use super::member::{Member, MemberRef};
 use super::packed::{self, Strings};
 use super::prefetch::{prefetch_bytes, prefetch_lines};
@@ -297,41 +296,19 @@ impl Set {
 
     /// `n` members, or all if there are fewer, none of them twice.
     pub fn random_distinct(&self, rng: &mut impl Rng, n: usize) -> Vec<StringRef<'_>> {
-        let n = n.min(self.len());
         match &self.0 {
-            // Drawing until n are different is cheap only if most draws are: up to a third of all.
-            Form::Table(members) if n < self.len() / 3 => {
-                let mut seen = HashSet::with_capacity(n);
-                let mut drawn = Vec::with_capacity(n);
-                while drawn.len() < n {
-                    let Some(member) = members.table.random(rng) else { break };
-                    let bytes = member.bytes();
-                    if seen.insert(bytes.as_ptr()) {
-                        drawn.push(StringRef::Bytes(bytes));
-                    }
-                }
-                drawn
+            Form::Table(members) if lots::are_few(n, self.len()) => {
+                let drawn = lots::few_of(&members.table, n, rng);
+                drawn.into_iter().map(|member| StringRef::Bytes(member.bytes())).collect()
             }
-            _ => {
-                let mut all: Vec<_> = self.iter().collect();
-                for at in 0..n {
-                    let other = rng.random_range(at..all.len());
-                    all.swap(at, other);
-                }
-                all.truncate(n);
-                all
-            }
+            _ => lots::distinct(self.iter(), n, rng),
         }
     }
 
     /// `n` members, the same one possibly several times.
     pub fn random_repeated(&self, rng: &mut impl Rng, n: usize) -> Vec<StringRef<'_>> {
         match &self.0 {
-            // Walking to a packed member costs as much as listing them all.
-            Form::Packed { len: 1.., .. } => {
-                let all: Vec<_> = self.iter().collect();
-                (0..n).map(|_| all[below(rng, all.len())]).collect()
-            }
+            Form::Packed { .. } => lots::repeated(self.iter(), n, rng),
             _ => (0..n).map_while(|_| self.random(rng)).collect(),
         }
     }

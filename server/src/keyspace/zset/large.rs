@@ -15,6 +15,7 @@ use super::ranked::{Cursor, Ranked};
 use crate::keyspace::entry::Entry;
 use crate::keyspace::entry_ref::EntryRef;
 use crate::keyspace::key;
+use crate::keyspace::lots;
 use crate::keyspace::table::Table;
 use crate::keyspace::value::{StringRef, Value};
 
@@ -189,6 +190,11 @@ impl Large {
 
     pub(super) fn random(&self, rng: &mut impl Rng) -> Option<(&[u8], f64)> {
         self.table.random(rng).map(pair)
+    }
+
+    /// `n` members, which are few of them, none twice.
+    pub(super) fn random_distinct(&self, rng: &mut impl Rng, n: usize) -> Vec<(&[u8], f64)> {
+        lots::few_of(&self.table, n, rng).into_iter().map(pair).collect()
     }
 }
 

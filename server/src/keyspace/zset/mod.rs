@@ -13,10 +13,9 @@ mod member;
 mod ranked;
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
 use std::ops::Range;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use smallvec::SmallVec;
 
 pub use bounds::{LexBound, LexRange, ScoreRange};
@@ -24,6 +23,7 @@ use compact::{Compact, Items, compare};
 use large::{Large, Walk};
 
 use super::key;
+use super::lots;
 use super::prefetch::prefetch_lines;
 use super::table::below;
 use super::thresholds::{PackedLimits, Thresholds};
@@ -272,41 +272,16 @@ impl Zset {
 
     /// `n` members, or all if there are fewer, none of them twice.
     pub fn random_distinct(&self, rng: &mut impl Rng, n: usize) -> Vec<Scored<'_>> {
-        let n = n.min(self.len());
         match &self.0 {
-            // Drawing until n are different is cheap only if most draws are: up to a third of all.
-            Form::Large(large) if n < self.len() / 3 => {
-                let mut seen = HashSet::with_capacity(n);
-                let mut drawn = Vec::with_capacity(n);
-                while drawn.len() < n {
-                    let Some(scored) = large.random(rng) else { break };
-                    if seen.insert(scored.0.as_ptr()) {
-                        drawn.push(scored);
-                    }
-                }
-                drawn
-            }
-            _ => {
-                let mut all: Vec<_> = self.iter().collect();
-                for at in 0..n {
-                    let other = rng.random_range(at..all.len());
-                    all.swap(at, other);
-                }
-                all.truncate(n);
-                all
-            }
+            Form::Large(large) if lots::are_few(n, self.len()) => large.random_distinct(rng, n),
+            _ => lots::distinct(self.iter(), n, rng),
         }
     }
 
     /// `n` members, the same one possibly several times.
     pub fn random_repeated(&self, rng: &mut impl Rng, n: usize) -> Vec<Scored<'_>> {
         match &self.0 {
-            Form::Compact(compact) if compact.len() == 0 => Vec::new(),
-            // Walking to a packed member costs as much as listing them all.
-            Form::Compact(_) => {
-                let all: Vec<_> = self.iter().collect();
-                (0..n).map(|_| all[below(rng, all.len())]).collect()
-            }
+            Form::Compact(_) => lots::repeated(self.iter(), n, rng),
             Form::Large(large) => (0..n).map_while(|_| large.random(rng)).collect(),
         }
     }
