@@ -10,7 +10,6 @@
 use std::ops::Range;
 
 use rand::Rng;
-use smallvec::SmallVec;
 
 use super::entry_ref::EntryRef;
 use super::fields::Fields;
@@ -50,7 +49,7 @@ impl Hash {
         let small =
             |(field, value): (&[u8], &[u8])| field.len() <= limits.value && value.len() <= limits.value;
         let packed = fields.len() <= limits.entries && fields.clone().all(small);
-        if packed && all_differ(fields.clone().map(|(field, _)| field)) {
+        if packed && key::all_differ(fields.clone().map(|(field, _)| field)) {
             let bytes = fields.clone().map(|(field, value)| packed::room(field) + packed::room(value)).sum();
             let (mut bytes, len) = (Vec::with_capacity(bytes), fields.len() as u32);
             for (field, value) in fields {
@@ -317,13 +316,6 @@ impl std::fmt::Debug for Hash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} of {} fields", self.encoding().name(), self.len())
     }
-}
-
-/// Whether no two of these are the same, as far as their hashes tell: two that differ may be taken for the same.
-fn all_differ<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut hashes: SmallVec<[u64; 64]> = fields.map(key::hash).collect();
-    hashes.sort_unstable();
-    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 fn pair(entry: EntryRef<'_>) -> (&[u8], StringRef<'_>) {

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
 use foldhash::quality::RandomState;
+use smallvec::SmallVec;
 
 use crate::limits::HASH_SLOTS;
 
@@ -45,6 +46,14 @@ pub fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = SEED.get_or_init(RandomState::default).build_hasher();
     hasher.write(bytes);
     hasher.finish()
+}
+
+/// Whether no two of these are the same, as far as their hashes tell: two that differ may be taken for the same. Meant for the
+/// elements of a compact collection, of which there are few.
+pub(super) fn all_differ<'a>(all: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut hashes: SmallVec<[u64; 128]> = all.map(hash).collect();
+    hashes.sort_unstable();
+    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Cluster slot of a name.

@@ -5,7 +5,6 @@
 //! The packed form (`packed`) is a run of members, in the order of insertion.
 
 use rand::Rng;
-use smallvec::SmallVec;
 
 use super::intset::{self, Ints, Width};
 use super::key;
@@ -74,7 +73,7 @@ impl Set {
             let packed = members.len() <= limits.set.entries
                 && members.clone().all(|member| member.len() <= limits.set.value);
             let room: usize = members.clone().map(packed::room).sum();
-            if packed && room <= PACKED_BYTES_MAX && all_differ(members.clone()) {
+            if packed && room <= PACKED_BYTES_MAX && key::all_differ(members.clone()) {
                 let (mut bytes, len) = (Vec::with_capacity(room), members.len() as u32);
                 members.for_each(|member| packed::push(&mut bytes, member));
                 return Some(Set(Form::Packed { bytes, len }));
@@ -346,13 +345,6 @@ impl Set {
         }
         self.0 = Form::Table(Box::new(members));
     }
-}
-
-/// Whether no two of these are the same, as far as their hashes tell: two that differ may be taken for the same.
-fn all_differ<'a>(members: impl Iterator<Item = &'a [u8]>) -> bool {
-    let mut hashes: SmallVec<[u64; 64]> = members.map(key::hash).collect();
-    hashes.sort_unstable();
-    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 impl Members {

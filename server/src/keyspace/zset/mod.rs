@@ -16,7 +16,6 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use rand::Rng;
-use smallvec::SmallVec;
 
 pub use bounds::{LexBound, LexRange, ScoreRange};
 use compact::{Compact, Items, compare};
@@ -66,7 +65,7 @@ impl Zset {
             let large = Large::of_sorted(members.into_iter())?;
             return Some(Zset(Form::Large(Box::new(large))));
         }
-        if !all_differ(&members) {
+        if !key::all_differ(members.iter().map(|&(member, _)| member)) {
             return None;
         }
         let mut compact = Compact::default();
@@ -291,13 +290,6 @@ impl std::fmt::Debug for Zset {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} of {} members", self.encoding().name(), self.len())
     }
-}
-
-/// Whether no two members are the same, as far as their hashes tell: two that differ may be taken for the same.
-fn all_differ(members: &[Scored<'_>]) -> bool {
-    let mut hashes: SmallVec<[u64; 128]> = members.iter().map(|(member, _)| key::hash(member)).collect();
-    hashes.sort_unstable();
-    hashes.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 /// Iterator over a range of members.
