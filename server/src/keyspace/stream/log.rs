@@ -2,10 +2,10 @@
 //! touches the last alone. Counting what a group has read is here, too, since it follows from the log and
 //! from nothing else.
 
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 
 use super::before::LogBefore;
-use super::block::{Block, Record, Records, RecordsBack};
+use super::block::{Block, Record};
 use super::id::StreamId;
 use crate::keyspace::thresholds::BlockLimits;
 use crate::limits::STREAM_BLOCK_BYTES_MAX;
@@ -291,14 +291,19 @@ impl Log {
     }
 
     /// The entries from one id to another, both included.
-    pub fn range(&self, from: StreamId, to: StreamId) -> Range<'_> {
+    pub fn range(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Record<'_>> {
         let start = self.blocks.range(..=from).next_back().map_or(from, |(id, _)| *id);
-        Range { blocks: self.blocks.range(start..), current: None, from, to }
+        let records = self.blocks.range(start..).flat_map(|(first, block)| block.records(*first));
+        let records = records.skip_while(move |record| record.id < from);
+        records.take_while(move |record| record.id <= to).filter(|record| !record.is_deleted())
     }
 
     /// The same from the last.
-    pub fn range_back(&self, from: StreamId, to: StreamId) -> RangeBack<'_> {
-        RangeBack { blocks: self.blocks.range(..=to), current: None, from, to }
+    pub fn range_back(&self, from: StreamId, to: StreamId) -> impl Iterator<Item = Record<'_>> {
+        let blocks = self.blocks.range(..=to).rev();
+        let records = blocks.flat_map(|(first, block)| block.records_back(*first));
+        let records = records.skip_while(move |record| record.id > to);
+        records.take_while(move |record| record.id >= from).filter(|record| !record.is_deleted())
     }
 }
 
@@ -358,64 +363,4 @@ impl Log {
 /// The id of the last entry of a block, deleted or not.
 fn edge(first: StreamId, block: &Block) -> StreamId {
     block.records_back(first).next().map_or(first, |record| record.id)
-}
-
-/// Entries from one id to another.
-pub struct Range<'a> {
-    blocks: btree_map::Range<'a, StreamId, Block>,
-    current: Option<Records<'a>>,
-    from: StreamId,
-    to: StreamId,
-}
-
-impl<'a> Iterator for Range<'a> {
-    type Item = Record<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Record<'a>> {
-        loop {
-            if let Some(records) = &mut self.current {
-                for record in records {
-                    if record.id > self.to {
-                        return None;
-                    }
-                    if record.id >= self.from && !record.is_deleted() {
-                        return Some(record);
-                    }
-                }
-            }
-            let (first, block) = self.blocks.next()?;
-            self.current = Some(block.records(*first));
-        }
-    }
-}
-
-/// The same from the last.
-pub struct RangeBack<'a> {
-    blocks: btree_map::Range<'a, StreamId, Block>,
-    current: Option<RecordsBack<'a>>,
-    from: StreamId,
-    to: StreamId,
-}
-
-impl<'a> Iterator for RangeBack<'a> {
-    type Item = Record<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Record<'a>> {
-        loop {
-            if let Some(records) = &mut self.current {
-                for record in records {
-                    if record.id < self.from {
-                        return None;
-                    }
-                    if record.id <= self.to && !record.is_deleted() {
-                        return Some(record);
-                    }
-                }
-            }
-            let (first, block) = self.blocks.next_back()?;
-            self.current = Some(block.records_back(*first));
-        }
-    }
 }
