@@ -3,6 +3,7 @@
 use wasmtime::{AsContextMut, Result, TypedFunc, bail};
 use zerocopy::IntoBytes;
 
+use super::Layout;
 use crate::guest::Guest;
 
 /// What the ABI needs of a guest: the memory, and the function that makes room in it.
@@ -53,14 +54,6 @@ impl<'a, S: AsContextMut<Data = Guest>> Writer<'a, S> {
         Ok((at, length(bytes.len())?))
     }
 
-    /// Copy the bytes of elements into the guest; their address there.
-    pub(crate) fn aligned(&mut self, bytes: &[u8], align: usize) -> Result<u32> {
-        let align = u32::try_from(align).expect("an alignment is small");
-        let at = self.allocate(bytes.len(), align)?;
-        self.put(at as usize, bytes)?;
-        Ok(at)
-    }
-
     /// The same for words.
     #[inline]
     pub(crate) fn words(&mut self, words: &[u32]) -> Result<(u32, u32)> {
@@ -91,6 +84,14 @@ impl<'a, S: AsContextMut<Data = Guest>> Writer<'a, S> {
     pub(crate) fn put_word_list(&mut self, at: usize, words: &[u32]) -> Result<()> {
         let (address, len) = self.words(words)?;
         self.put_place(at, address, len)
+    }
+
+    /// The same for elements of this shape, which are these bytes.
+    pub(crate) fn put_elements<E: Layout>(&mut self, at: usize, bytes: &[u8]) -> Result<()> {
+        let align = u32::try_from(E::ALIGN).expect("an alignment is small");
+        let address = self.allocate(bytes.len(), align)?;
+        self.put(address as usize, bytes)?;
+        self.put_place(at, address, length(bytes.len() / E::SIZE)?)
     }
 
     #[inline]

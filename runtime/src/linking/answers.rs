@@ -52,23 +52,31 @@ pub(crate) trait Scalar: 'static {
     fn into_core(of: Self::Of) -> ValRaw;
 }
 
+/// Answers that wasmtime lowers as they are.
+macro_rules! plain_answers {
+    ($($ty:ty: |$of:ident, $to:ident, $at:ident| $put:expr;)*) => {
+        $(impl Answer for $ty {
+            type Of<'h> = Self;
+            type Wire = Self;
+
+            fn into_wire(of: Self) -> Self {
+                of
+            }
+
+            #[inline]
+            fn put($of: Self, $to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, $at: usize) -> wasmtime::Result<()> {
+                $put
+            }
+        })*
+    };
+}
+pub(super) use plain_answers;
+
 /// Answers of one number, on the stack and in memory.
 macro_rules! numbers {
     ($($ty:ty: $flat:ident, |$number:ident| $raw:expr, $bytes:expr;)*) => {
         $(
-            impl Answer for $ty {
-                type Of<'h> = Self;
-                type Wire = Self;
-
-                fn into_wire(of: Self) -> Self {
-                    of
-                }
-
-                #[inline]
-                fn put($number: Self, to: &mut Writer<'_, impl AsContextMut<Data = Guest>>, at: usize) -> wasmtime::Result<()> {
-                    to.put(at, &$bytes)
-                }
-            }
+            plain_answers! { $ty: |$number, to, at| to.put(at, &$bytes); }
 
             impl Scalar for $ty {
                 type Of = Self;
@@ -315,9 +323,7 @@ impl Answer for MaybeDoubles {
                 place[payload_offset(f64::ALIGN)..].copy_from_slice(&number.to_le_bytes());
             }
         }
-        let elements = to.aligned(&bytes, f64::ALIGN)?;
-        let count = u32::try_from(of.len()).expect("their bytes have been allocated in 32 bits");
-        to.put_place(at, elements, count)
+        to.put_elements::<Option<f64>>(at, &bytes)
     }
 
     fn moved(of: &Vec<Option<f64>>) -> usize {
@@ -490,9 +496,7 @@ impl Answer for ScoredMembers {
     ) -> wasmtime::Result<()> {
         Strings::put(members, to, at)?;
         let bytes: Vec<u8> = scores.iter().flat_map(|score| score.to_le_bytes()).collect();
-        let elements = to.aligned(&bytes, f64::ALIGN)?;
-        let count = u32::try_from(scores.len()).expect("their bytes have been allocated in 32 bits");
-        to.put_place(at + Strings::SIZE, elements, count)
+        to.put_elements::<f64>(at + Strings::SIZE, &bytes)
     }
 
     fn moved((scores, members): &(Vec<f64>, Argv<'_>)) -> usize {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use wasmtime::{AsContextMut, ValType, bail};
 
-use super::answers::Answer;
+use super::answers::{Answer, plain_answers};
 use super::params::{Param, Stopped, is_some, unknown};
 use super::{EntryIds, Strings};
 use crate::bindings::sandkey::module::types::ArgvParam;
@@ -89,47 +89,22 @@ impl Param for EntryIds {
     }
 }
 
-impl Answer for EntryId {
-    type Of<'h> = Self;
-    type Wire = Self;
-
-    fn into_wire(of: Self) -> Self {
-        of
-    }
-
-    fn put(
-        of: Self,
-        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
-        at: usize,
-    ) -> wasmtime::Result<()> {
-        to.u64(at, of.ms)?;
-        to.u64(at + 8, of.seq)
-    }
-}
-
 /// `stream-info`.
 impl Layout for StreamInfo {
     const SIZE: usize = 24 + <Option<EntryId>>::SIZE;
     const ALIGN: usize = 8;
 }
 
-impl Answer for StreamInfo {
-    type Of<'h> = Self;
-    type Wire = Self;
-
-    fn into_wire(of: Self) -> Self {
-        of
-    }
-
-    fn put(
-        of: Self,
-        to: &mut Writer<'_, impl AsContextMut<Data = Guest>>,
-        at: usize,
-    ) -> wasmtime::Result<()> {
-        to.u64(at, of.entries_added)?;
-        EntryId::put(of.last_id, to, at + 8)?;
-        <Option<EntryId> as Answer>::put(of.first_id, to, at + 24)
-    }
+plain_answers! {
+    EntryId: |id, to, at| {
+        to.u64(at, id.ms)?;
+        to.u64(at + 8, id.seq)
+    };
+    StreamInfo: |info, to, at| {
+        to.u64(at, info.entries_added)?;
+        EntryId::put(info.last_id, to, at + 8)?;
+        <Option<EntryId> as Answer>::put(info.first_id, to, at + 24)
+    };
 }
 
 /// `page` with entries.
@@ -164,10 +139,7 @@ impl Answer for EntryPage {
     ) -> wasmtime::Result<()> {
         let halves = heads.ids.iter().flat_map(|id| [id.ms, id.seq]);
         let bytes: Vec<u8> = halves.flat_map(u64::to_le_bytes).collect();
-        let ids = to.allocate(bytes.len(), EntryId::ALIGN as u32)?;
-        to.put(ids as usize, &bytes)?;
-        let count = u32::try_from(heads.ids.len()).expect("a page is not long");
-        to.put_place(at, ids, count)?;
+        to.put_elements::<EntryId>(at, &bytes)?;
         to.put_word_list(at + LIST_SIZE, &heads.counts)?;
         Strings::put(fields, to, at + 2 * LIST_SIZE)
     }
