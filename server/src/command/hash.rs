@@ -4,7 +4,7 @@
 
 use crate::command;
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Expire, Hash, Key, PackedLimits, StringRef, Value};
+use crate::keyspace::{Hash, Key, PackedLimits, StringRef};
 use crate::net::argv::Argv;
 
 use super::args;
@@ -61,29 +61,9 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-/// Change the hash under a key, which is made if it is not there.
-fn edit(
-    db: &mut Db,
-    key: &Key<'_>,
-    now_ms: u64,
-    edit: impl FnOnce(&mut Hash),
-) -> Result<Existed, CommandError> {
-    if let Some(mut entry) = db.get_mut(key, now_ms) {
-        edit(entry.hash().ok_or(CommandError::WrongType)?);
-        return Ok(Existed(true));
-    }
-    let mut hash = Hash::new();
-    edit(&mut hash);
-    db.set_value(key, Value::Hash(Box::new(hash)), Expire::Clear, now_ms);
-    Ok(Existed(false))
-}
-
-/// Whether the hash was there before.
-struct Existed(bool);
-
 /// Record that fields of a hash were set.
-fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, existed: &Existed, event: &'static str) {
-    if !existed.0 {
+fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, is_new: bool, event: &'static str) {
+    if is_new {
         ctx.keys.event(key, Class::NEW, "new");
     }
     ctx.keys.modified(key, Class::HASH, event);
@@ -97,11 +77,10 @@ fn set_field(
     value: &[u8],
     event: &'static str,
 ) -> CommandResult {
-    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.thresholds.hash);
-    let existed = edit(ctx.keys.write_field(key, field)?, key, now_ms, |hash| {
-        hash.set_value(field, value, limits);
-    })?;
-    tell(ctx, key, &existed, event);
+    let limits = ctx.keys.thresholds.hash;
+    ctx.keys.write_fields(key, std::iter::once(field))?;
+    let changed = ctx.keys.change_recorded(key, |hash: &mut Hash| hash.set_value(field, value, limits))?;
+    tell(ctx, key, changed.is_new, event);
     Ok(())
 }
 
@@ -111,23 +90,13 @@ fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result
         return Err(CommandError::WrongArity(name.to_owned()));
     }
     let key = ctx.key_at(argv, 1);
-    let (now_ms, limits) = (ctx.now_ms(), ctx.keys.thresholds.hash);
-    // What is wrong with the type must be found before anything is recorded for undo.
-    let db = if ctx.keys.scratch.undo.is_active() {
-        ctx.keys.peek_hash(&key)?;
-        for at in (2..argv.len()).step_by(2) {
-            ctx.keys.write_field(&key, argv.at(at))?;
-        }
-        ctx.keys.db_of(&key)?
-    } else {
-        ctx.keys.write(&key)?
-    };
-    let mut new = 0;
-    let existed = edit(db, &key, now_ms, |hash| new = set_all(hash, argv.tail(2), limits))?;
-    tell(ctx, &key, &existed, "hset");
+    let (pairs, limits) = (argv.tail(2), ctx.keys.thresholds.hash);
+    ctx.keys.write_fields(&key, pairs.iter().step_by(2))?;
+    let changed = ctx.keys.change_recorded(&key, |hash: &mut Hash| set_all(hash, pairs, limits))?;
+    tell(ctx, &key, changed.is_new, "hset");
     // Redis counts a change for each pair.
-    ctx.keys.effects.dirty += (argv.len() as u64 - 2) / 2 - 1;
-    Ok(new)
+    ctx.keys.effects.dirty += pairs.len() as u64 / 2 - 1;
+    Ok(changed.result)
 }
 
 fn set_all(hash: &mut Hash, pairs: Argv<'_>, limits: PackedLimits) -> i64 {
@@ -234,36 +203,22 @@ fn hexists(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `HDEL key field [field ...]` -- O(N). How many fields were there and are gone.
 fn hdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let key = ctx.key_at(argv, 1);
-    let now_ms = ctx.now_ms();
-    let Some(len) = ctx.keys.peek_hash(&key)?.map(Hash::len) else {
+    if ctx.keys.peek_hash(&key)?.is_none() {
         ctx.reply.integer(0);
         return Ok(());
-    };
-    let fields = argv.tail(2);
-    // The hash may go as a whole: then it must be recorded as a whole.
-    if ctx.keys.scratch.undo.is_active() && len > fields.len() {
-        for field in fields {
-            ctx.keys.write_field(&key, field)?;
-        }
-    } else {
-        ctx.keys.write(&key)?;
     }
-    let (mut deleted, mut is_empty) = (0, false);
-    if let Some(mut entry) = ctx.keys.db_of(&key)?.get_mut(&key, now_ms)
-        && let Some(hash) = entry.hash()
-    {
-        deleted = fields.iter().filter(|field| hash.del(field)).count();
-        is_empty = hash.is_empty();
-    }
-    if deleted > 0 {
+    let fields = argv.tail(2).iter();
+    ctx.keys.write_fields(&key, fields.clone())?;
+    let delete = |hash: &mut Hash| fields.filter(|field| hash.del(field)).count();
+    let changed = ctx.keys.change_recorded(&key, delete)?;
+    if changed.result > 0 {
         ctx.keys.modified(&key, Class::HASH, "hdel");
-        ctx.keys.effects.dirty += deleted as u64 - 1;
+        ctx.keys.effects.dirty += changed.result as u64 - 1;
     }
-    if is_empty {
-        ctx.keys.db_of(&key)?.remove(&key, now_ms);
+    if changed.is_gone {
         ctx.keys.event(&key, Class::GENERIC, "del");
     }
-    ctx.reply.integer(deleted as i64);
+    ctx.reply.integer(changed.result as i64);
     Ok(())
 }
 

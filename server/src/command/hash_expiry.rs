@@ -6,7 +6,7 @@
 
 use crate::command;
 use crate::effects::notify::Class;
-use crate::keyspace::{Hash, Key, Value};
+use crate::keyspace::{Hash, Key};
 use crate::limits::FIELD_EXPIRY_MS_MAX;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
@@ -126,27 +126,6 @@ impl Condition {
     }
 }
 
-/// Let `edit` change a hash that is there. The result is whether it is empty then, and gone.
-fn edit(
-    ctx: &mut CommandContext<'_>,
-    key: &Key<'_>,
-    edit: impl FnOnce(&mut Hash, &mut ReplyWriter),
-) -> Result<bool, CommandError> {
-    let now_ms = ctx.now_ms();
-    let db = ctx.keys.write(key)?;
-    let mut is_empty = false;
-    if let Some(mut entry) = db.get_mut(key, now_ms)
-        && let Some(hash) = entry.hash()
-    {
-        edit(hash, ctx.reply);
-        is_empty = hash.is_empty();
-    }
-    if is_empty && let Some(entry) = db.remove(key, now_ms) {
-        ctx.keys.drop_later(entry);
-    }
-    Ok(is_empty)
-}
-
 /// Tell that something was done to so many fields.
 fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, event: &'static str, fields: usize) {
     ctx.keys.modified(key, Class::HASH, event);
@@ -232,14 +211,14 @@ fn expire(
     }
     let has_passed = at_ms <= ctx.now_ms();
     let mut changed = Vec::new();
-    let emptied = edit(ctx, &key, |hash, reply| {
+    let edited = ctx.keys.change(&key, |hash: &mut Hash| {
         for field in fields {
             let Some(old) = hash.expire_at(field) else {
-                reply.integer(NO_FIELD);
+                ctx.reply.integer(NO_FIELD);
                 continue;
             };
             if !condition.allows(old, at_ms) {
-                reply.integer(REFUSED);
+                ctx.reply.integer(REFUSED);
                 continue;
             }
             changed.push(field);
@@ -248,11 +227,11 @@ fn expire(
             } else {
                 hash.set_expire(field, Some(at_ms));
             }
-            reply.integer(if has_passed { DELETED } else { DONE });
+            ctx.reply.integer(if has_passed { DELETED } else { DONE });
         }
     })?;
     if has_passed {
-        tell_deletion(ctx, &key, &changed, emptied);
+        tell_deletion(ctx, &key, &changed, edited.is_gone);
     } else {
         tell_expiry(ctx, &key, at_ms, &changed);
     }
@@ -309,9 +288,9 @@ fn hpersist(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     }
     let mut changed = Vec::new();
-    edit(ctx, &key, |hash, reply| {
+    ctx.keys.change(&key, |hash: &mut Hash| {
         for field in fields {
-            reply.integer(match hash.expire_at(field) {
+            ctx.reply.integer(match hash.expire_at(field) {
                 None => NO_FIELD,
                 Some(None) => NO_EXPIRY,
                 Some(Some(_)) => {
@@ -354,15 +333,15 @@ fn hgetdel(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         return Ok(());
     }
     let mut deleted = Vec::new();
-    let emptied = edit(ctx, &key, |hash, reply| {
+    let edited = ctx.keys.change(&key, |hash: &mut Hash| {
         for field in fields {
-            if reply_field(reply, hash, field) {
+            if reply_field(ctx.reply, hash, field) {
                 hash.del(field);
                 deleted.push(field);
             }
         }
     })?;
-    tell_deletion(ctx, &key, &deleted, emptied);
+    tell_deletion(ctx, &key, &deleted, edited.is_gone);
     Ok(())
 }
 
@@ -410,9 +389,9 @@ fn hgetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let now_ms = ctx.now_ms();
     let mut changed = Vec::new();
-    let emptied = edit(ctx, &key, |hash, reply| {
+    let edited = ctx.keys.change(&key, |hash: &mut Hash| {
         for field in fields.iter() {
-            if !reply_field(reply, hash, field) {
+            if !reply_field(ctx.reply, hash, field) {
                 continue;
             }
             match time {
@@ -425,7 +404,7 @@ fn hgetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         }
     })?;
     match time {
-        Time::At(at_ms) if at_ms <= now_ms => tell_deletion(ctx, &key, &changed, emptied),
+        Time::At(at_ms) if at_ms <= now_ms => tell_deletion(ctx, &key, &changed, edited.is_gone),
         Time::At(at_ms) => tell_expiry(ctx, &key, at_ms, &changed),
         _ => tell_persistence(ctx, &key, &changed),
     }
@@ -472,13 +451,7 @@ fn hsetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             }
         }
     };
-    if exists {
-        edit(ctx, &key, |hash, _| set(hash))?;
-    } else {
-        let (now_ms, mut hash) = (ctx.now_ms(), Hash::new());
-        set(&mut hash);
-        let value = Value::Hash(Box::new(hash));
-        ctx.keys.write(&key)?.set_value(&key, value, crate::keyspace::Expire::Clear, now_ms);
+    if ctx.keys.change(&key, set)?.is_new {
         ctx.keys.event(&key, Class::NEW, "new");
     }
     tell(ctx, &key, "hset", fields.len());
@@ -498,11 +471,11 @@ fn hsetex(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn delete_all(ctx: &mut CommandContext<'_>, key: &Key<'_>, fields: &[&[u8]], exists: bool) -> CommandResult {
     if exists {
-        let mut deleted = Vec::new();
-        let emptied = edit(ctx, key, |hash, _| {
-            deleted.extend(fields.iter().copied().filter(|field| hash.del(field)));
-        })?;
-        tell_deletion(ctx, key, &deleted, emptied);
+        let delete = |hash: &mut Hash| -> Vec<&[u8]> {
+            fields.iter().copied().filter(|field| hash.del(field)).collect()
+        };
+        let deleted = ctx.keys.change(key, delete)?;
+        tell_deletion(ctx, key, &deleted.result, deleted.is_gone);
     }
     Ok(())
 }

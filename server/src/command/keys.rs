@@ -174,7 +174,7 @@ impl Keys<'_> {
         self.change_recorded(key, change)
     }
 
-    /// The same for a key whose undo has been recorded, as `write_members` does.
+    /// The same for a key whose undo has been recorded, as `write_fields` and `write_members` do.
     pub fn change_recorded<T: Collection, R>(
         &mut self,
         key: &Key<'_>,
@@ -260,36 +260,43 @@ impl Keys<'_> {
         Ok(db)
     }
 
-    /// The database of a key, to change fields of its hash. Below a module's command the old value of the field is kept
-    /// instead of a copy of the whole hash if that is large. The hash must not become empty.
-    pub fn write_field(&mut self, key: &Key<'_>, field: &[u8]) -> Result<&mut Db, CommandError> {
-        if self.scratch.undo.is_active() && self.may_write {
-            let hash = self.peek(key)?.and_then(EntryRef::hash);
-            if let Some(hash) = hash.filter(|hash| hash.encoding() == Encoding::Hashtable) {
-                let part = Part::field(hash, field);
-                self.scratch.undo.record_part(self.db, key, part);
-                return self.db_of(key);
-            }
-        }
-        self.write(key)
+    /// Record what undo needs before fields of the hash under a key are set or deleted. Below a module's command that is what they are now
+    /// instead of a copy of the whole hash, if that is large; then it does not become empty.
+    #[inline]
+    pub fn write_fields<'f>(
+        &mut self,
+        key: &Key<'_>,
+        fields: impl ExactSizeIterator<Item = &'f [u8]>,
+    ) -> Result<(), CommandError> {
+        self.write_parts(key, fields, Hash::len, Part::field)
     }
 
-    /// Record what undo needs before members are added to the set under a key or taken out of it. Below a module's command that is whether
-    /// they are in it now instead of a copy of the whole set, if that is large; then it does not become empty.
+    /// The same for members of the set under a key.
+    #[inline]
     pub fn write_members<'m>(
         &mut self,
         key: &Key<'_>,
         members: impl ExactSizeIterator<Item = &'m [u8]>,
     ) -> Result<(), CommandError> {
+        self.write_parts(key, members, Set::len, Part::member)
+    }
+
+    #[inline]
+    fn write_parts<'e, T: Collection>(
+        &mut self,
+        key: &Key<'_>,
+        elements: impl ExactSizeIterator<Item = &'e [u8]>,
+        len: fn(&T) -> usize,
+        part: fn(&T, &[u8]) -> Part,
+    ) -> Result<(), CommandError> {
         if self.scratch.undo.is_active() && self.may_write {
             let (index, now_ms) = (self.db, self.now_ms);
-            self.peek_as::<Set>(key)?;
-            let set = self.locked.peek(key, index, now_ms).and_then(EntryRef::set);
-            let is_large = |set: &&Set| set.encoding() == Encoding::Hashtable && set.len() > members.len();
-            if let Some(set) = set.filter(is_large) {
-                for member in members {
-                    let part = Part::Member(member.into(), set.contains(member));
-                    self.scratch.undo.record_part(index, key, part);
+            self.peek_as::<T>(key)?;
+            let entry = self.locked.peek(key, index, now_ms);
+            let large = entry.filter(|entry| entry.encoding() == Encoding::Hashtable).and_then(T::of);
+            if let Some(value) = large.filter(|value| len(value) > elements.len()) {
+                for element in elements {
+                    self.scratch.undo.record_part(index, key, part(value, element));
                 }
                 return Ok(());
             }

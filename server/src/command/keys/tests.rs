@@ -29,15 +29,12 @@ fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
 
 fn edit_hash(keys: &mut Keys<'_>, key: &Key<'_>, field: &str, value: Option<&str>) {
     let limits = keys.thresholds.hash;
-    let db = keys.write_field(key, field.as_bytes()).expect("all shards are locked");
-    let mut entry = db.get_mut(key, NOW_MS).expect("the hash is there");
-    let hash = entry.hash().expect("it is a hash");
-    match value {
-        Some(value) => {
-            assert!(hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"));
-        }
-        None => assert!(hash.del(field.as_bytes())),
-    }
+    keys.write_fields(key, std::iter::once(field.as_bytes())).expect("it is a hash");
+    let change = |hash: &mut Hash| match value {
+        Some(value) => hash.set(field.as_bytes(), value.as_bytes(), limits) == (field == "fresh"),
+        None => hash.del(field.as_bytes()),
+    };
+    assert!(keys.change_recorded(key, change).expect("it is a hash").result, "{field}");
 }
 
 /// Both forms of a hash: a small one is recorded whole, a large one field by field.

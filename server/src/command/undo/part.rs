@@ -2,7 +2,7 @@
 //! that it has, whatever the limits are.
 
 use crate::keyspace::stream::LogBefore;
-use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Thresholds};
+use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Set, Thresholds};
 
 /// What a part was, or how it was changed.
 pub enum Part {
@@ -27,6 +27,11 @@ impl Part {
     pub fn field(hash: &Hash, field: &[u8]) -> Self {
         let old = hash.get(field).map(|value| (value.to_vec(), hash.expire_at(field).flatten()));
         Self::Field(field.into(), old)
+    }
+
+    /// Whether this is a member of a set now.
+    pub fn member(set: &Set, member: &[u8]) -> Self {
+        Self::Member(member.into(), set.contains(member))
     }
 
     /// Heap bytes.
