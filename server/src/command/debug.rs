@@ -8,7 +8,7 @@ use crate::command;
 use crate::config::{glob, units};
 use crate::digest::Digest;
 use crate::effects::notify::Class;
-use crate::keyspace::{Encoding, EntryRef, Expire, Key, ModuleValue, StringRef};
+use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, StringRef};
 use crate::module;
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
@@ -146,7 +146,7 @@ fn htstats(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 
 fn htstats_key(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let entry = ctx.keys.peek(&Key::new(argv.at(2)))?.ok_or(CommandError::NoSuchKey)?;
-    if !matches!(entry.encoding(), Encoding::Hashtable | Encoding::Skiplist) {
+    if !entry.encoding().is_table() {
         return Err(CommandError::line(
             "ERR The value stored at the specified key is not represented using an hash table",
         ));

@@ -5,8 +5,8 @@ use crate::config::Config;
 use crate::effects::notify::Class;
 use crate::effects::{Effects, Gone};
 use crate::keyspace::{
-    BlockLimits, Cause, Collection, Db, Encoding, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit,
-    Overwritten, PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
+    BlockLimits, Cause, Collection, Db, Entry, EntryRef, Expire, Hash, Key, Locked, NodeLimit, Overwritten,
+    PackedLimits, Place, Set, Shard, StringRef, Thresholds, Value, ValueType,
 };
 use crate::stats::Stats;
 
@@ -174,7 +174,7 @@ impl Keys<'_> {
         self.change_recorded(key, change)
     }
 
-    /// The same for a key whose undo has been recorded, as `write_fields` and `write_members` do.
+    /// The same for a key whose undo has been recorded, as `write_parts` does.
     pub fn change_recorded<T: Collection, R>(
         &mut self,
         key: &Key<'_>,
@@ -281,8 +281,9 @@ impl Keys<'_> {
         self.write_parts(key, members, Set::len, Part::member)
     }
 
+    /// The same for elements of any collection of which there are parts. What may go as a whole is recorded as a whole.
     #[inline]
-    fn write_parts<'e, T: Collection>(
+    pub(super) fn write_parts<'e, T: Collection>(
         &mut self,
         key: &Key<'_>,
         elements: impl ExactSizeIterator<Item = &'e [u8]>,
@@ -293,7 +294,7 @@ impl Keys<'_> {
             let (index, now_ms) = (self.db, self.now_ms);
             self.peek_as::<T>(key)?;
             let entry = self.locked.peek(key, index, now_ms);
-            let large = entry.filter(|entry| entry.encoding() == Encoding::Hashtable).and_then(T::of);
+            let large = entry.filter(|entry| entry.encoding().is_table()).and_then(T::of);
             if let Some(value) = large.filter(|value| len(value) > elements.len()) {
                 for element in elements {
                     self.scratch.undo.record_part(index, key, part(value, element));
@@ -500,4 +501,4 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

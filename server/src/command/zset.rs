@@ -268,12 +268,12 @@ pub fn remove<'a>(
     key: &Key<'_>,
     members: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
 ) -> Result<usize, CommandError> {
-    let Some(len) = keys.peek_as::<Zset>(key)?.map(Zset::len) else { return Ok(0) };
-    let (names, given) = (members.clone(), members.len());
+    if keys.peek_as::<Zset>(key)?.is_none() {
+        return Ok(0);
+    }
+    let names = members.clone();
     let remove = |zset: &mut Zset| members.filter(|member| zset.remove(member).is_some()).count();
-    // It may go as a whole: then it must be recorded as a whole.
-    let changed =
-        if len > given { keys.change_members(key, names, remove)? } else { keys.change(key, remove)? };
+    let changed = keys.change_members(key, names, remove)?;
     if changed.result > 0 {
         keys.tell_removed(key, changed.result, changed.is_gone, "zrem");
     }

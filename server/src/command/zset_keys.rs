@@ -2,43 +2,22 @@
 //! the whole may be large, and everywhere the events of a key that came or went are the same.
 
 use crate::effects::notify::Class;
-use crate::keyspace::{Db, Encoding, EntryRef, Key, Zset};
+use crate::keyspace::{Key, Zset};
 
 use super::error::CommandError;
 use super::keys::{Changed, Keys};
 use super::undo::Part;
 
 impl Keys<'_> {
-    /// The database of a key, to change a member of its sorted set. Below a module's command the member's old score is kept
-    /// instead of a copy of the whole if that is large. The sorted set must not become empty.
-    pub fn write_member(&mut self, key: &Key<'_>, member: &[u8]) -> Result<&mut Db, CommandError> {
-        if self.scratch.undo.is_active() && self.may_write {
-            let zset = self.peek(key)?.and_then(EntryRef::zset);
-            if let Some(zset) = zset.filter(|zset| zset.encoding() == Encoding::Skiplist) {
-                let old = zset.score(member);
-                self.scratch.undo.record_part(self.db, key, Part::Scored(member.into(), old));
-                return self.db_of(key);
-            }
-        }
-        self.write(key)
-    }
-
-    /// Change these members of the sorted set under a key, which is made if it is not there and does not become empty. There is
-    /// one at least. Nothing is told to anybody, as with `change`.
+    /// Change these members of the sorted set under a key, which is made if it is not there and goes if nothing is left of it. Nothing is
+    /// told to anybody, as with `change`.
     pub fn change_members<'m, R>(
         &mut self,
         key: &Key<'_>,
-        members: impl Iterator<Item = &'m [u8]>,
+        members: impl ExactSizeIterator<Item = &'m [u8]>,
         change: impl FnOnce(&mut Zset) -> R,
     ) -> Result<Changed<R>, CommandError> {
-        if !self.scratch.undo.is_active() {
-            return self.change(key, change);
-        }
-        // What is wrong with the type must be found before anything is recorded.
-        self.peek_as::<Zset>(key)?;
-        for member in members {
-            self.write_member(key, member)?;
-        }
+        self.write_parts(key, members, Zset::len, Part::scored)?;
         self.change_recorded(key, change)
     }
 
@@ -56,18 +35,13 @@ impl Keys<'_> {
         }
         let is_recorded = self.scratch.undo.is_active();
         let members: Vec<Box<[u8]>> = match self.peek_as::<Zset>(key)? {
-            // What goes as a whole must be recorded as a whole.
-            Some(zset) if is_recorded && zset.len() > removed => {
+            Some(zset) if is_recorded => {
                 zset.range(ranks.clone(), false).map(|(member, _)| member.into()).collect()
             }
             _ => Vec::new(),
         };
         let remove = |zset: &mut Zset| zset.remove_range(ranks);
-        let changed = if members.is_empty() {
-            self.change(key, remove)?
-        } else {
-            self.change_members(key, members.iter().map(|member| &**member), remove)?
-        };
+        let changed = self.change_members(key, members.iter().map(|member| &**member), remove)?;
         self.tell_removed(key, removed, changed.is_gone, event);
         Ok(())
     }
@@ -108,46 +82,30 @@ impl Keys<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::effects::Effects;
-    use crate::keyspace::{AccessClock, Keyspace, Thresholds};
+    use crate::command::keys::tests::with_keys;
 
     /// Run below a module's command that fails, on a sorted set with so many members. What is left must be what was there.
     fn undone(members: usize, run: impl FnOnce(&mut Keys<'_>, &Key<'_>)) -> usize {
-        let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 1, AccessClock::Lru, 1)));
-        let (mut effects, mut scratch) = (Effects::default(), super::super::scratch::Scratch::default());
-        let mut locked = keyspace.lock_all();
-        let mut keys = Keys {
-            db: 0,
-            now_ms: 1000,
-            no_touch: false,
-            keeps_dead: false,
-            may_write: true,
-            notify: Class::NONE,
-            lazy_expire: false,
-            thresholds: &Thresholds::default(),
-            stats: Box::leak(Box::default()),
-            effects: &mut effects,
-            locked: &mut locked,
-            scratch: &mut scratch,
-        };
-        let key = Key::new(b"z");
-        let limits = keys.thresholds.zset;
-        let fill = |zset: &mut Zset| {
-            (0..members).for_each(|n| _ = zset.set(format!("m{n}").as_bytes(), n as f64, limits));
-        };
-        keys.change(&key, fill).expect("locked");
-        let seen = |keys: &mut Keys<'_>| -> Vec<(Vec<u8>, f64)> {
-            let zset = keys.peek_as::<Zset>(&key).expect("it is one").expect("it is there");
-            zset.iter().map(|(member, score)| (member.to_vec(), score)).collect()
-        };
-        let before = seen(&mut keys);
-        let mark = keys.scratch.undo.enter();
-        run(&mut keys, &key);
-        let recorded = keys.scratch.undo.part_bytes();
-        keys.scratch.undo.leave(mark);
-        keys.undo_to(mark);
-        assert_eq!(seen(&mut keys), before);
-        recorded
+        with_keys(|keys| {
+            let key = Key::new(b"z");
+            let limits = keys.thresholds.zset;
+            let fill = |zset: &mut Zset| {
+                (0..members).for_each(|n| _ = zset.set(format!("m{n}").as_bytes(), n as f64, limits));
+            };
+            keys.change(&key, fill).expect("locked");
+            let seen = |keys: &mut Keys<'_>| -> Vec<(Vec<u8>, f64)> {
+                let zset = keys.peek_as::<Zset>(&key).expect("it is one").expect("it is there");
+                zset.iter().map(|(member, score)| (member.to_vec(), score)).collect()
+            };
+            let before = seen(keys);
+            let mark = keys.scratch.undo.enter();
+            run(keys, &key);
+            let recorded = keys.scratch.undo.part_bytes();
+            keys.scratch.undo.leave(mark);
+            keys.undo_to(mark);
+            assert_eq!(seen(keys), before);
+            recorded
+        })
     }
 
     fn set(keys: &mut Keys<'_>, key: &Key<'_>, member: &[u8], score: f64) {

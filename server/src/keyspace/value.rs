@@ -70,6 +70,11 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Whether the elements of a collection stand in a table, as those of a large one do.
+    pub fn is_table(self) -> bool {
+        matches!(self, Encoding::Hashtable | Encoding::Skiplist)
+    }
+
     /// The name that OBJECT ENCODING replies with.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,8 @@ use crate::keyspace::{AccessClock, End, Keyspace, List, Stream, StreamId};
 
 const NOW_MS: u64 = 1_000_000;
 
-fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
+/// Keys of a keyspace of their own, all of them locked.
+pub(in crate::command) fn with_keys<R>(test: impl FnOnce(&mut Keys<'_>) -> R) -> R {
     let keyspace: &'static Keyspace = Box::leak(Box::new(Keyspace::new(16, 2, AccessClock::Lru, 1)));
     let (mut effects, mut scratch) = (Effects::default(), Scratch::default());
     let mut keys = Keys {
@@ -24,7 +25,7 @@ fn with_keys(test: impl FnOnce(&mut Keys<'_>)) {
         locked: &mut keyspace.lock_all(),
         scratch: &mut scratch,
     };
-    test(&mut keys);
+    test(&mut keys)
 }
 
 fn edit_hash(keys: &mut Keys<'_>, key: &Key<'_>, field: &str, value: Option<&str>) {

@@ -2,7 +2,7 @@
 //! that it has, whatever the limits are.
 
 use crate::keyspace::stream::LogBefore;
-use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Set, Thresholds};
+use crate::keyspace::{Db, End, Hash, Key, NodeLimit, PackedLimits, Set, Thresholds, Zset};
 
 /// What a part was, or how it was changed.
 pub enum Part {
@@ -32,6 +32,11 @@ impl Part {
     /// Whether this is a member of a set now.
     pub fn member(set: &Set, member: &[u8]) -> Self {
         Self::Member(member.into(), set.contains(member))
+    }
+
+    /// A member of a sorted set as it is now.
+    pub fn scored(zset: &Zset, member: &[u8]) -> Self {
+        Self::Scored(member.into(), zset.score(member))
     }
 
     /// Heap bytes.
