@@ -3,9 +3,10 @@
 
 use crate::command;
 use crate::effects::notify::Class;
-use crate::effects::rdb::{VERSION, dump as payload, kind, value, writer};
+use crate::effects::rdb::{VERSION, dump as payload, value};
+use crate::effects::save;
 use crate::keyspace::{AccessClock, Entry, EntryRef, Key, Value};
-use crate::module::{check_loadable, folded};
+use crate::module::check_loadable;
 use crate::net::argv::Argv;
 use crate::server::Server;
 
@@ -40,21 +41,14 @@ fn dump(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     Ok(())
 }
 
-/// The payload of a value. The commands of a module's value that are not in its bytes yet are taken in first.
+/// The payload of a value.
 pub(super) fn dumped(
     server: &'static Server,
     entry: EntryRef<'_>,
     compress: bool,
 ) -> Result<Vec<u8>, CommandError> {
-    let Some(module) = entry.module().filter(|module| !module.is_folded()) else {
-        return Ok(value::dump(entry, compress));
-    };
-    let (id, saved) = folded(server, module)
-        .map_err(|reason| CommandError::err(format_args!("the value cannot be dumped: {reason}")))?;
-    let mut bytes = vec![kind::MODULE_2];
-    writer::put_module(&mut bytes, id.bits(), &saved);
-    payload::seal(&mut bytes);
-    Ok(bytes)
+    save::dumped(server, entry, compress)
+        .map_err(|reason| CommandError::err(format_args!("the value cannot be dumped: {reason}")))
 }
 
 /// The options of RESTORE.

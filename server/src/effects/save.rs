@@ -8,9 +8,8 @@ use std::io::{self, Write};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::rdb::kind;
-use super::rdb::value;
 use super::rdb::writer::{Header, Meta, Writer, put_key, put_meta, put_module};
+use super::rdb::{dump, kind, value};
 use crate::config::{Config, MaxmemoryPolicy};
 use crate::keyspace::snapshot::Counts;
 use crate::keyspace::{AccessClock, EntryRef, Locked, Snapshot};
@@ -59,6 +58,13 @@ pub enum SaveError {
     /// Nobody wants it any more.
     #[error("it was cancelled")]
     Cancelled,
+}
+
+impl SaveError {
+    /// The value of a key cannot be had.
+    pub(super) fn value(key: &[u8], reason: String) -> Self {
+        Self::Value { key: String::from_utf8_lossy(key).escape_debug().to_string(), reason }
+    }
 }
 
 /// Write what a snapshot has.
@@ -224,10 +230,8 @@ impl<'p, W: Write> Saver<'p, W> {
         match entry.module() {
             Some(module) if !module.is_folded() => {
                 let key = entry.key();
-                let (id, saved) = module::folded(self.server, module).map_err(|reason| SaveError::Value {
-                    key: String::from_utf8_lossy(key).escape_debug().to_string(),
-                    reason,
-                })?;
+                let folded = module::folded(self.server, module);
+                let (id, saved) = folded.map_err(|reason| SaveError::value(key, reason))?;
                 self.writer.put(|out| {
                     put_meta(out, entry.expire_at(), meta);
                     put_key(out, kind::MODULE_2, key, self.options.compress);
@@ -260,6 +264,18 @@ impl<'p, W: Write> Saver<'p, W> {
         self.aux(false)?;
         Ok(self.writer.finish()?)
     }
+}
+
+/// The payload of DUMP; or why it cannot be had. The commands of a module's value that are not in its bytes yet are taken in first.
+pub fn dumped(server: &'static Server, entry: EntryRef<'_>, compress: bool) -> Result<Vec<u8>, String> {
+    let Some(module) = entry.module().filter(|module| !module.is_folded()) else {
+        return Ok(value::dump(entry, compress));
+    };
+    let (id, saved) = module::folded(server, module)?;
+    let mut payload = vec![kind::MODULE_2];
+    put_module(&mut payload, id.bits(), &saved);
+    dump::seal(&mut payload);
+    Ok(payload)
 }
 
 /// The time that this thread has been at work without a break.

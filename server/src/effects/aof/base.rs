@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::base_stream::put_stream;
 use crate::clock;
 use crate::effects::propagate::{put_command, put_select};
-use crate::effects::rdb::{dump, kind, value, writer};
-use crate::effects::save::SaveError;
+use crate::effects::save::{SaveError, dumped};
 use crate::keyspace::{Entry, EntryRef, Hash, Snapshot, StringRef, Zset};
 use crate::limits;
 use crate::module;
@@ -69,7 +68,8 @@ fn put_entry(server: &'static Server, out: &mut Vec<u8>, entry: &Entry) -> Resul
     } else if let Some(zset) = entry.zset() {
         put_zset(out, entry.key(), zset);
     } else if !put_rewritten(server, out, entry)? {
-        let payload = payload(server, entry)?;
+        let payload = dumped(server, entry, false);
+        let payload = payload.map_err(|reason| SaveError::value(entry.key(), reason))?;
         put_command(out, [&b"RESTORE"[..], entry.key(), b"0", &payload].into_iter());
     }
     if let Some(at_ms) = entry.expire_at() {
@@ -130,26 +130,10 @@ fn put_rewritten(server: &'static Server, out: &mut Vec<u8>, entry: EntryRef<'_>
     }
     let Some(module) = entry.module() else { return Ok(false) };
     let commands = module::rewritten(server, entry.key(), module);
-    let commands = commands.map_err(|reason| unsaved(entry, reason))?;
+    let commands = commands.map_err(|reason| SaveError::value(entry.key(), reason))?;
     for command in &commands {
         let args: Vec<&[u8]> = command.as_argv().iter().collect();
         put_command(out, args.into_iter());
     }
     Ok(!commands.is_empty())
-}
-
-fn unsaved(entry: EntryRef<'_>, reason: String) -> SaveError {
-    SaveError::Value { key: String::from_utf8_lossy(entry.key()).escape_debug().to_string(), reason }
-}
-
-/// What DUMP answers of a value.
-fn payload(server: &'static Server, entry: EntryRef<'_>) -> Result<Vec<u8>, SaveError> {
-    let Some(module) = entry.module().filter(|module| !module.is_folded()) else {
-        return Ok(value::dump(entry, false));
-    };
-    let (id, saved) = module::folded(server, module).map_err(|reason| unsaved(entry, reason))?;
-    let mut payload = vec![kind::MODULE_2];
-    writer::put_module(&mut payload, id.bits(), &saved);
-    dump::seal(&mut payload);
-    Ok(payload)
 }
