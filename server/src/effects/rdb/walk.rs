@@ -13,6 +13,9 @@ use super::ziplist::Ziplist;
 use super::zipmap::Zipmap;
 use super::{ErrorKind, intset};
 
+/// What became of reading a packed collection.
+type Walked = std::result::Result<(), Malformed>;
+
 /// What reading needs besides the input: room for strings that are not in one piece there, and what is known of time.
 #[derive(Default)]
 pub struct Scratch {
@@ -44,11 +47,11 @@ pub(super) fn elements<I: Input>(
             intset::members(bytes)?.for_each(|member| visit(Element::Int(member)));
             Ok(())
         }),
-        kind::SET_LISTPACK => blob(input, scratch, |bytes| listpack(bytes, visit)),
-        kind::LIST_ZIPLIST => blob(input, scratch, |bytes| ziplist(bytes, visit)),
+        kind::SET_LISTPACK => blob(input, scratch, |bytes| each(Listpack::new(bytes)?, visit)),
+        kind::LIST_ZIPLIST => blob(input, scratch, |bytes| each(Ziplist::new(bytes)?, visit)),
         kind::LIST_QUICKLIST => {
             for _ in 0..length::read_len(input)? {
-                blob(input, scratch, |bytes| ziplist(bytes, visit))?;
+                blob(input, scratch, |bytes| each(Ziplist::new(bytes)?, visit))?;
             }
             Ok(())
         }
@@ -66,7 +69,7 @@ fn quicklist<I: Input>(
         let at = input.offset();
         match length::read_len(input)? {
             QUICKLIST_PLAIN => visit(Element::Bytes(string::read(input, &mut scratch.bytes)?)),
-            QUICKLIST_PACKED => blob(input, scratch, |bytes| listpack(bytes, visit))?,
+            QUICKLIST_PACKED => blob(input, scratch, |bytes| each(Listpack::new(bytes)?, visit))?,
             _ => return Err(RdbError::malformed(at, "a node of a list in an unknown form")),
         }
     }
@@ -99,20 +102,8 @@ pub(super) fn scored<I: Input>(
             }
             Ok(())
         }
-        kind::ZSET_LISTPACK => blob(input, scratch, |bytes| {
-            let mut elements = Listpack::new(bytes)?;
-            while let Some(member) = elements.next()? {
-                visit(member, packed_score(elements.next()?)?);
-            }
-            Ok(())
-        }),
-        kind::ZSET_ZIPLIST => blob(input, scratch, |bytes| {
-            let mut elements = Ziplist::new(bytes)?;
-            while let Some(member) = elements.next()? {
-                visit(member, packed_score(elements.next()?)?);
-            }
-            Ok(())
-        }),
+        kind::ZSET_LISTPACK => blob(input, scratch, |bytes| each_scored(Listpack::new(bytes)?, visit)),
+        kind::ZSET_ZIPLIST => blob(input, scratch, |bytes| each_scored(Ziplist::new(bytes)?, visit)),
         other => Err(unknown(input, other)),
     }
 }
@@ -187,20 +178,8 @@ pub(super) fn fields<I: Input>(
             }
             expiring_listpack(input, scratch, pairs)
         }
-        kind::HASH_LISTPACK => blob(input, scratch, |bytes| {
-            let mut elements = Listpack::new(bytes)?;
-            while let Some(field) = elements.next()? {
-                push_packed(pairs, field, elements.next()?)?;
-            }
-            Ok(())
-        }),
-        kind::HASH_ZIPLIST => blob(input, scratch, |bytes| {
-            let mut elements = Ziplist::new(bytes)?;
-            while let Some(field) = elements.next()? {
-                push_packed(pairs, field, elements.next()?)?;
-            }
-            Ok(())
-        }),
+        kind::HASH_LISTPACK => blob(input, scratch, |bytes| push_all(Listpack::new(bytes)?, pairs)),
+        kind::HASH_ZIPLIST => blob(input, scratch, |bytes| push_all(Ziplist::new(bytes)?, pairs)),
         kind::HASH_ZIPMAP => blob(input, scratch, |bytes| {
             let mut fields = Zipmap::new(bytes)?;
             while let Some((field, value)) = fields.next()? {
@@ -218,11 +197,7 @@ fn push<I: Input>(input: &mut I, pairs: &mut Pairs) -> Result<()> {
     pairs.push_value(|out| string::append(input, out))
 }
 
-fn push_packed(
-    pairs: &mut Pairs,
-    field: Element<'_>,
-    value: Option<Element<'_>>,
-) -> std::result::Result<(), Malformed> {
+fn push_packed(pairs: &mut Pairs, field: Element<'_>, value: Option<Element<'_>>) -> Walked {
     let Some(value) = value else { return Err(Malformed("a field of a hash without a value")) };
     pairs.push(field.bytes(&mut itoa::Buffer::new()), value.bytes(&mut itoa::Buffer::new()));
     Ok(())
@@ -259,28 +234,48 @@ impl Scratch {
     }
 }
 
-fn listpack(bytes: &[u8], visit: &mut impl FnMut(Element<'_>)) -> std::result::Result<(), Malformed> {
-    let mut elements = Listpack::new(bytes)?;
+/// The elements of a packed collection that have not been read yet.
+trait Packed<'a> {
+    fn next(&mut self) -> std::result::Result<Option<Element<'a>>, Malformed>;
+}
+
+impl<'a> Packed<'a> for Listpack<'a> {
+    #[inline]
+    fn next(&mut self) -> std::result::Result<Option<Element<'a>>, Malformed> {
+        Listpack::next(self)
+    }
+}
+
+impl<'a> Packed<'a> for Ziplist<'a> {
+    #[inline]
+    fn next(&mut self) -> std::result::Result<Option<Element<'a>>, Malformed> {
+        Ziplist::next(self)
+    }
+}
+
+fn each<'a>(mut elements: impl Packed<'a>, visit: &mut impl FnMut(Element<'_>)) -> Walked {
     while let Some(element) = elements.next()? {
         visit(element);
     }
     Ok(())
 }
 
-fn ziplist(bytes: &[u8], visit: &mut impl FnMut(Element<'_>)) -> std::result::Result<(), Malformed> {
-    let mut elements = Ziplist::new(bytes)?;
-    while let Some(element) = elements.next()? {
-        visit(element);
+fn each_scored<'a>(mut elements: impl Packed<'a>, visit: &mut impl FnMut(Element<'_>, f64)) -> Walked {
+    while let Some(member) = elements.next()? {
+        visit(member, packed_score(elements.next()?)?);
+    }
+    Ok(())
+}
+
+fn push_all<'a>(mut elements: impl Packed<'a>, pairs: &mut Pairs) -> Walked {
+    while let Some(field) = elements.next()? {
+        push_packed(pairs, field, elements.next()?)?;
     }
     Ok(())
 }
 
 /// Reads a string that is a packed collection.
-fn blob<I: Input>(
-    input: &mut I,
-    scratch: &mut Scratch,
-    read: impl FnOnce(&[u8]) -> std::result::Result<(), Malformed>,
-) -> Result<()> {
+fn blob<I: Input>(input: &mut I, scratch: &mut Scratch, read: impl FnOnce(&[u8]) -> Walked) -> Result<()> {
     let at = input.offset();
     read(string::read(input, &mut scratch.bytes)?).map_err(|wrong| wrong.at(at))
 }
