@@ -26,6 +26,15 @@ pub enum Work {
     AofRewrite,
 }
 
+/// Why no such work was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotBegun {
+    /// Something else is under way.
+    Busy(Work),
+    /// There is no thread for it.
+    NoThread,
+}
+
 /// How far such work is.
 #[derive(Debug, Default)]
 pub struct Progress {

@@ -1,9 +1,8 @@
 //! BGREWRITEAOF. What the append-only file is, and how it is rewritten, is in `effects::aof`.
 
 use crate::command;
-use crate::effects::aof::rewrite::NotBegun;
 use crate::net::argv::Argv;
-use crate::persistence::Work;
+use crate::persistence::{NotBegun, Work};
 
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};

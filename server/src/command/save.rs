@@ -1,10 +1,9 @@
 //! SAVE, BGSAVE and LASTSAVE. How keys become a file, and what is noted about it, is in `effects`.
 
 use crate::command;
-use crate::effects::bgsave::NotBegun;
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
-use crate::persistence::Work;
+use crate::persistence::{NotBegun, Work};
 
 use super::args;
 use super::context::CommandContext;

@@ -8,17 +8,8 @@ use super::save::{self, RdbOptions};
 use crate::config::{Config, SavePoint};
 use crate::keyspace::{Locked, Snapshot};
 use crate::limits;
-use crate::persistence::{Child, Work};
+use crate::persistence::{Child, NotBegun, Work};
 use crate::server::Server;
-
-/// Why no snapshot was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotBegun {
-    /// Something else is under way.
-    Busy(Work),
-    /// There is no thread for it.
-    NoThread,
-}
 
 /// A snapshot that has been taken and is to be saved.
 pub struct Save {

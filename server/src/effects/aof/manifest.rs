@@ -15,6 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::{push_quoted, split_args};
+use crate::effects::rdb_file::sync_dir;
 use crate::limits;
 
 /// What a file of the append-only file is.
@@ -240,7 +241,7 @@ impl Directory {
     pub fn create(&self) -> io::Result<()> {
         match fs::create_dir(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => self.path.parent().map_or(Ok(()), sync),
+            _ => self.path.parent().map_or(Ok(()), sync_dir),
         }
     }
 
@@ -258,7 +259,7 @@ impl Directory {
             let _ = fs::remove_file(&temp);
         }
         written?;
-        sync(&self.path)
+        sync_dir(&self.path)
     }
 
     /// Delete what is no longer needed, and write down that it is gone.
@@ -293,11 +294,6 @@ impl Directory {
 
 /// What the name of a base that is being written begins with; Redis's.
 pub const TEMP_BASE: &str = "temp-rewriteaof-";
-
-/// Force to disk which files a directory has.
-pub fn sync(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
 
 #[cfg(test)]
 mod tests {

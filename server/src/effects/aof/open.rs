@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::effects::rdb_file::sync_dir;
 use crate::server::Server;
 
 use super::State;
 use super::load::{self, LoadError};
-use super::manifest::{self, Directory, Manifest};
+use super::manifest::{Directory, Manifest};
 use super::rewrite::Tail;
 
 /// Which files there are.
@@ -75,7 +76,7 @@ impl Files {
                 moved += 1;
             }
             // No manifest may be on disk that names a file which is not.
-            manifest::sync(directory.path())?;
+            sync_dir(directory.path())?;
             directory.write(&next)
         })();
         if let Err(error) = replaced {
@@ -124,8 +125,8 @@ fn finish_migration(config: &Config, directory: &Directory, manifest: &Manifest)
     let is_half_done = *manifest == Manifest::of_old_file(&config.appendfilename) && !new.exists();
     if is_half_done && old.is_file() {
         fs::rename(&old, &new)?;
-        manifest::sync(directory.path())?;
-        manifest::sync(&config.dir)?;
+        sync_dir(directory.path())?;
+        sync_dir(&config.dir)?;
         tracing::info!(
             "Successfully migrated an old-style AOF configuration ({}) into the AOF directory ({}).",
             config.appendfilename,

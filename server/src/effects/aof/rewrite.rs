@@ -22,17 +22,8 @@ use crate::effects::rdb_file::SyncedFile;
 use crate::effects::save::{RdbOptions, SaveError, write_snapshot};
 use crate::keyspace::Snapshot;
 use crate::limits;
-use crate::persistence::{Child, Work};
+use crate::persistence::{Child, NotBegun, Work};
 use crate::server::Server;
-
-/// Why no rewrite was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotBegun {
-    /// Something else is under way.
-    Busy(Work),
-    /// There is no thread for it.
-    NoThread,
-}
 
 /// What INFO says of rewrites, and when there may be another one.
 #[derive(Debug, Default)]
