@@ -34,6 +34,7 @@ use super::lock_plan::for_each_key;
 use super::permission::Question;
 use super::session::Session;
 use super::spec::{Family, Flags, tips};
+use super::strtod;
 use super::table::Command;
 
 /// The rows.
@@ -258,7 +259,7 @@ impl Waiter {
 /// How long a command may wait: seconds, 0 for ever.
 pub fn timeout(seconds: &[u8]) -> Result<Option<Duration>, CommandError> {
     let seconds =
-        args::parse_f64(seconds).ok_or(CommandError::line("ERR timeout is not a float or out of range"))?;
+        strtod::number(seconds).ok_or(CommandError::line("ERR timeout is not a float or out of range"))?;
     of_ms(seconds * 1000.0)
 }
 

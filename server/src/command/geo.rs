@@ -12,8 +12,8 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::geohash::Point;
 use super::spec::{Family, access, key};
+use super::strtod;
 use super::zset::{AddOptions, add_scored};
-use super::zset_bounds::{number, score};
 
 /// The rows.
 #[rustfmt::skip]
@@ -45,7 +45,7 @@ pub(super) fn unit(name: &[u8]) -> Result<f64, CommandError> {
 
 /// A place in two arguments.
 pub(super) fn point(longitude: &[u8], latitude: &[u8]) -> Result<Point, CommandError> {
-    let point = Point { longitude: score(longitude)?, latitude: score(latitude)? };
+    let point = Point { longitude: args::float(longitude)?, latitude: args::float(latitude)? };
     if !point.is_on_map() {
         let Point { longitude, latitude } = point;
         return Err(CommandError::err(format_args!(
@@ -57,7 +57,7 @@ pub(super) fn point(longitude: &[u8], latitude: &[u8]) -> Result<Point, CommandE
 
 /// A length in an argument, with the line for what is none.
 pub(super) fn length(text: &[u8], line: &'static str) -> Result<f64, CommandError> {
-    number(text).ok_or(CommandError::line(line))
+    strtod::number(text).ok_or(CommandError::line(line))
 }
 
 /// A distance, with four digits behind the point.

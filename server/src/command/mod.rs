@@ -69,6 +69,7 @@ pub mod sort;
 pub mod spec;
 pub mod stream;
 pub mod string;
+mod strtod;
 pub mod substring;
 pub mod syntax;
 pub mod table;

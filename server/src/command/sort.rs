@@ -19,7 +19,7 @@ use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::spec::{Family, Find, KeySpec, access, key};
 use super::string::reply_string;
-use super::zset_bounds::number;
+use super::strtod;
 
 const DERIVED: KeySpec = KeySpec { access: access::READ, find: Find::Derived, notes: "" }.with_notes(
     "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the content of the key we sort",
@@ -244,9 +244,8 @@ fn weight(text: &[u8]) -> Result<f64, CommandError> {
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
     match &text[blanks..] {
         [] if blanks == 0 => Ok(0.0),
-        text => {
-            number(text).ok_or(CommandError::line("ERR One or more scores can't be converted into double"))
-        }
+        text => strtod::number(text)
+            .ok_or(CommandError::line("ERR One or more scores can't be converted into double")),
     }
 }
 

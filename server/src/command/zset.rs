@@ -14,7 +14,6 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::spec::{Family, access, key};
-use super::zset_bounds::score;
 
 /// The rows.
 #[rustfmt::skip]
@@ -213,7 +212,7 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, mut options: AddOptions) ->
         return Err(CommandError::Syntax);
     }
     options.check(pairs.len() / 2)?;
-    let scores: Result<SmallVec<[f64; 8]>, _> = pairs.iter().step_by(2).map(score).collect();
+    let scores: Result<SmallVec<[f64; 8]>, _> = pairs.iter().step_by(2).map(args::float).collect();
     let scores = scores?;
     let members = (1..pairs.len()).step_by(2).map(|at| pairs.at(at));
     let key = ctx.key_at(argv, 1);

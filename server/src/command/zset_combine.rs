@@ -15,8 +15,8 @@ use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
 use super::keys::Keys;
 use super::spec::{Family, Find, KeySpec, access, key};
+use super::strtod;
 use super::zset::{reply_header, reply_scored};
-use super::zset_bounds::number;
 
 /// The keys behind a number of keys.
 const fn counted(at: usize) -> KeySpec {
@@ -216,8 +216,8 @@ impl<'a> Plan<'a> {
         while let Some(word) = options.get(0) {
             let used = if calculates && options.len() > self.sources.len() && args::is(word, "WEIGHTS") {
                 for (source, weight) in self.sources.iter_mut().zip(options.iter().skip(1)) {
-                    source.weight =
-                        number(weight).ok_or(CommandError::line("ERR weight value is not a float"))?;
+                    source.weight = strtod::number(weight)
+                        .ok_or(CommandError::line("ERR weight value is not a float"))?;
                 }
                 1 + self.sources.len()
             } else if calculates && options.len() >= 2 && args::is(word, "AGGREGATE") {
