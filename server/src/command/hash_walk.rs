@@ -2,13 +2,12 @@
 
 use crate::command;
 use crate::keyspace::{Hash, StringRef};
-use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
 use crate::net::argv::Argv;
 use crate::net::reply::{Protocol, ReplyWriter};
 
-use super::args;
 use super::context::CommandContext;
-use super::error::{CommandError, CommandResult};
+use super::error::CommandResult;
+use super::lots::{self, Draw};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::spec::{Family, access, key, tips};
 use super::string::reply_string;
@@ -37,43 +36,17 @@ fn hrandfield(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.bulk_or_null(hash.and_then(|hash| hash.random(&mut rng)).map(|(field, _)| field));
         return Ok(());
     };
-    let (count, with_values) = parse_count(count, argv.tail(3))?;
+    let (count, with_values) = lots::parse_pairs(count, argv.tail(3), "WITHVALUES")?;
     let Some(hash) = ctx.keys.read_hash(&key)? else {
         ctx.reply.array_header(0);
         return Ok(());
     };
-    if count >= 0 {
-        let drawn = hash.random_distinct(&mut rng, usize::try_from(count).unwrap_or(usize::MAX));
-        reply_header(ctx.reply, drawn.len(), with_values);
-        drawn.into_iter().for_each(|field| reply_field(ctx.reply, field, with_values));
-        return Ok(());
-    }
-    let mut left = count.unsigned_abs();
-    if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
-    }
-    reply_header(ctx.reply, left as usize, with_values);
-    while left > 0 {
-        let step = left.min(RANDOM_DRAWS_STEP);
-        for field in hash.random_repeated(&mut rng, step as usize) {
-            reply_field(ctx.reply, field, with_values);
-        }
-        left -= step;
-    }
-    Ok(())
-}
-
-fn parse_count(count: &[u8], options: Argv<'_>) -> Result<(i64, bool), CommandError> {
-    let count = args::integer_in(count, -i64::MAX, i64::MAX)?;
-    let with_values = match options.len() {
-        0 => false,
-        1 if args::is(options.at(0), "WITHVALUES") => true,
-        _ => return Err(CommandError::Syntax),
+    let draw = |draw| match draw {
+        Draw::Distinct(n) => hash.random_distinct(&mut rng, n),
+        Draw::Repeated(n) => hash.random_repeated(&mut rng, n),
     };
-    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(CommandError::line("ERR value is out of range"));
-    }
-    Ok((count, with_values))
+    let header = |reply: &mut ReplyWriter, len| reply_header(reply, len, with_values);
+    lots::reply(ctx.reply, count, header, draw, |reply, drawn| reply_field(reply, drawn, with_values))
 }
 
 /// Only RESP3 puts a field and its value into an array of their own.

@@ -41,6 +41,7 @@ pub mod list;
 pub mod list_move;
 pub mod lock_plan;
 pub mod long_double;
+mod lots;
 pub mod memory_command;
 pub mod migrate;
 pub mod module;

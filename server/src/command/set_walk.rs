@@ -2,12 +2,14 @@
 
 use crate::command;
 use crate::keyspace::{Collection, Encoding, Expire, Key, Set, StringRef};
-use crate::limits::{POP_NEARLY_ALL, PROPAGATED_MEMBERS, RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
+use crate::limits::{POP_NEARLY_ALL, PROPAGATED_MEMBERS};
 use crate::net::argv::Argv;
+use crate::net::reply::ReplyWriter;
 
 use super::args;
 use super::context::CommandContext;
 use super::error::{CommandError, CommandResult};
+use super::lots::{self, Draw};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::set::{remove, tell_gone};
 use super::spec::{Access, Family, access, key, tips};
@@ -120,30 +122,16 @@ fn srandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if argv.len() > 3 {
         return Err(CommandError::Syntax);
     }
-    let count = args::integer_in(count, -i64::MAX, i64::MAX)?;
+    let count = lots::parse_count(count)?;
     let Some(set) = ctx.keys.read_as::<Set>(&key)? else {
         ctx.reply.array_header(0);
         return Ok(());
     };
-    if count >= 0 {
-        let drawn = set.random_distinct(&mut rng, usize::try_from(count).unwrap_or(usize::MAX));
-        ctx.reply.array_header(drawn.len());
-        drawn.into_iter().for_each(|member| reply_string(ctx.reply, member));
-        return Ok(());
-    }
-    let mut left = count.unsigned_abs();
-    if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
-    }
-    ctx.reply.array_header(left as usize);
-    while left > 0 {
-        let step = left.min(RANDOM_DRAWS_STEP);
-        for member in set.random_repeated(&mut rng, step as usize) {
-            reply_string(ctx.reply, member);
-        }
-        left -= step;
-    }
-    Ok(())
+    let draw = |draw| match draw {
+        Draw::Distinct(n) => set.random_distinct(&mut rng, n),
+        Draw::Repeated(n) => set.random_repeated(&mut rng, n),
+    };
+    lots::reply(ctx.reply, count, ReplyWriter::array_header, draw, reply_string)
 }
 
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]` -- O(1) a call. The next cursor, and members.

@@ -1,13 +1,13 @@
 //! Members of sorted sets by lot and in walks: ZRANDMEMBER and ZSCAN.
 
 use crate::keyspace::Zset;
-use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
 use crate::net::argv::Argv;
 use crate::net::double::DoubleText;
+use crate::net::reply::ReplyWriter;
 
-use super::args;
 use super::context::CommandContext;
-use super::error::{CommandError, CommandResult};
+use super::error::CommandResult;
+use super::lots::{self, Draw};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::spec::{Family, access, key, tips};
 use super::zset::{reply_header, reply_scored};
@@ -37,43 +37,17 @@ fn zrandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         ctx.reply.bulk_or_null(zset.and_then(|zset| zset.random(&mut rng)).map(|(member, _)| member));
         return Ok(());
     };
-    let (count, with_scores) = parse_count(count, argv.tail(3))?;
+    let (count, with_scores) = lots::parse_pairs(count, argv.tail(3), "WITHSCORES")?;
     let Some(zset) = ctx.keys.read_as::<Zset>(&key)? else {
         ctx.reply.array_header(0);
         return Ok(());
     };
-    if count >= 0 {
-        let drawn = zset.random_distinct(&mut rng, usize::try_from(count).unwrap_or(usize::MAX));
-        reply_header(ctx.reply, drawn.len(), with_scores);
-        drawn.into_iter().for_each(|scored| reply_scored(ctx.reply, scored, with_scores));
-        return Ok(());
-    }
-    let mut left = count.unsigned_abs();
-    if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
-    }
-    reply_header(ctx.reply, left as usize, with_scores);
-    while left > 0 {
-        let step = left.min(RANDOM_DRAWS_STEP);
-        for scored in zset.random_repeated(&mut rng, step as usize) {
-            reply_scored(ctx.reply, scored, with_scores);
-        }
-        left -= step;
-    }
-    Ok(())
-}
-
-fn parse_count(count: &[u8], options: Argv<'_>) -> Result<(i64, bool), CommandError> {
-    let count = args::integer_in(count, -i64::MAX, i64::MAX)?;
-    let with_scores = match options.len() {
-        0 => false,
-        1 if args::is(options.at(0), "WITHSCORES") => true,
-        _ => return Err(CommandError::Syntax),
+    let draw = |draw| match draw {
+        Draw::Distinct(n) => zset.random_distinct(&mut rng, n),
+        Draw::Repeated(n) => zset.random_repeated(&mut rng, n),
     };
-    if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
-        return Err(CommandError::line("ERR value is out of range"));
-    }
-    Ok((count, with_scores))
+    let header = |reply: &mut ReplyWriter, len| reply_header(reply, len, with_scores);
+    lots::reply(ctx.reply, count, header, draw, |reply, drawn| reply_scored(reply, drawn, with_scores))
 }
 
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]` -- O(1) a call. The next cursor, and members with their scores.
