@@ -161,17 +161,21 @@ fn min_idle(text: &[u8], wrong: &'static str) -> Result<u64, CommandError> {
 }
 
 impl Claim {
-    /// What stands behind the consumer of XCLAIM, and the ids.
-    fn parse(argv: Argv<'_>, now_ms: u64) -> Result<(Self, Vec<StreamId>), CommandError> {
-        let min_idle_ms = min_idle(argv.at(4), "ERR Invalid min-idle-time argument for XCLAIM")?;
-        let mut claim = Claim {
+    fn new(min_idle_ms: u64, now_ms: u64) -> Self {
+        Claim {
             min_idle_ms,
             delivered_ms: now_ms,
             deliveries: None,
             force: false,
             justid: false,
             last_id: StreamId::MIN,
-        };
+        }
+    }
+
+    /// What stands behind the consumer of XCLAIM, and the ids.
+    fn parse(argv: Argv<'_>, now_ms: u64) -> Result<(Self, Vec<StreamId>), CommandError> {
+        let min_idle_ms = min_idle(argv.at(4), "ERR Invalid min-idle-time argument for XCLAIM")?;
+        let mut claim = Claim::new(min_idle_ms, now_ms);
         let ids: Vec<StreamId> = argv.tail(5).iter().map_while(|text| ids::id(text, 0).ok()).collect();
         let mut words = argv.tail(5 + ids.len()).iter();
         while let Some(word) = words.next() {
@@ -398,14 +402,7 @@ struct Walk {
 impl Walk {
     fn parse(argv: Argv<'_>, now_ms: u64) -> Result<Self, CommandError> {
         let min_idle_ms = min_idle(argv.at(4), "ERR Invalid min-idle-time argument for XAUTOCLAIM")?;
-        let claim = Claim {
-            min_idle_ms,
-            delivered_ms: now_ms,
-            deliveries: None,
-            force: false,
-            justid: false,
-            last_id: StreamId::MIN,
-        };
+        let claim = Claim::new(min_idle_ms, now_ms);
         let mut walk = Walk { claim, start: ids::start(argv.at(5))?, count: AUTOCLAIM_COUNT };
         let mut words = argv.tail(6).iter();
         while let Some(word) = words.next() {
