@@ -2,6 +2,7 @@
 //! A shape is covered by a few cells, each a range of scores; what lies in them is measured one by one.
 
 use crate::command;
+use crate::effects::notify::Class;
 use crate::keyspace::{Key, ScoreRange, Zset};
 use crate::net::argv::Argv;
 
@@ -326,7 +327,8 @@ impl<'a> Query<'a> {
                 Zset::of_members(members.iter().copied(), thresholds).unwrap_or_default()
             }
         };
-        let stored = ctx.keys.store_zset(target, result, event)?;
+        let stored = result.len();
+        ctx.keys.store_result(target, result, Class::ZSET, event)?;
         if stored > 0 {
             // Redis counts each member here.
             ctx.keys.effects.dirty += stored as u64 - 1;

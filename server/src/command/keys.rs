@@ -208,6 +208,27 @@ impl Keys<'_> {
         self.replace(key, value, Expire::Clear)
     }
 
+    /// The same for what a command has made, and tell everybody.
+    pub fn store_result<T: Collection>(
+        &mut self,
+        key: &Key<'_>,
+        value: T,
+        class: Class,
+        event: &'static str,
+    ) -> Result<(), CommandError> {
+        let is_nothing = value.is_nothing();
+        let was_there = self.store(key, value)?;
+        if !is_nothing {
+            if !was_there {
+                self.event(key, Class::NEW, "new");
+            }
+            self.modified(key, class, event);
+        } else if was_there {
+            self.modified(key, Class::GENERIC, "del");
+        }
+        Ok(())
+    }
+
     /// Put a value in the place of whatever is there, or delete that. What was there is freed after the locks, or goes into the undo
     /// log as it is, without a copy. The result is whether something was there.
     pub fn replace(

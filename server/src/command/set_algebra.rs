@@ -205,15 +205,7 @@ fn store(
         ControlFlow::Continue(())
     });
     let (key, len) = (ctx.key_at(argv, 1), result.len());
-    let was_there = ctx.keys.store(&key, result)?;
-    if len > 0 {
-        if !was_there {
-            ctx.keys.event(&key, Class::NEW, "new");
-        }
-        ctx.keys.modified(&key, Class::SET, event);
-    } else if was_there {
-        ctx.keys.modified(&key, Class::GENERIC, "del");
-    }
+    ctx.keys.store_result(&key, result, Class::SET, event)?;
     ctx.reply.integer(len as i64);
     Ok(())
 }

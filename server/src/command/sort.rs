@@ -403,17 +403,9 @@ fn store<'e>(
         List::of_elements((0..values.len()).map(|index| values.at(index)), limit)
     };
     let (key, len) = (ctx.key_of(destination), list.len());
-    let was_there = ctx.keys.store(&key, list)?;
-    if len > 0 {
-        if !was_there {
-            ctx.keys.event(&key, Class::NEW, "new");
-        }
-        ctx.keys.modified(&key, Class::LIST, "sortstore");
-        // Redis counts a change for each element.
-        ctx.keys.effects.dirty += len as u64 - 1;
-    } else if was_there {
-        ctx.keys.modified(&key, Class::GENERIC, "del");
-    }
+    ctx.keys.store_result(&key, list, Class::LIST, "sortstore")?;
+    // Redis counts a change for each element.
+    ctx.keys.effects.dirty += (len as u64).saturating_sub(1);
     ctx.reply.integer(len as i64);
     Ok(())
 }

@@ -7,6 +7,7 @@
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use crate::effects::notify::Class;
 use crate::keyspace::{EntryRef, Key, Set, Zset};
 use crate::net::argv::Argv;
 
@@ -336,8 +337,8 @@ fn store_result(
     let scored = scores.iter().map(|(member, score)| (&**member, *score));
     let result =
         Zset::of_members(scored, ctx.keys.thresholds).expect("no member is there twice, and none is NaN");
-    let stored = ctx.keys.store_zset(&ctx.key_at(argv, 1), result, event)?;
-    ctx.reply.integer(stored as i64);
+    ctx.keys.store_result(&ctx.key_at(argv, 1), result, Class::ZSET, event)?;
+    ctx.reply.integer(scores.len() as i64);
     Ok(())
 }
 

@@ -54,29 +54,6 @@ impl Keys<'_> {
             self.event(key, Class::GENERIC, "del");
         }
     }
-
-    /// Store the sorted set that a command has made, and tell everybody. The result is how many members it has.
-    pub fn store_zset(
-        &mut self,
-        key: &Key<'_>,
-        zset: Zset,
-        event: &'static str,
-    ) -> Result<usize, CommandError> {
-        let len = zset.len();
-        if len == 0 && self.peek(key)?.is_none() {
-            return Ok(0);
-        }
-        let was_there = self.store(key, zset)?;
-        if len == 0 {
-            self.modified(key, Class::GENERIC, "del");
-            return Ok(0);
-        }
-        if !was_there {
-            self.event(key, Class::NEW, "new");
-        }
-        self.modified(key, Class::ZSET, event);
-        Ok(len)
-    }
 }
 
 #[cfg(test)]

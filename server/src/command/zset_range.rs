@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::effects::notify::Class;
 use crate::keyspace::{LexRange, ScoreRange, Zset};
 use crate::net::argv::Argv;
 
@@ -266,7 +267,8 @@ fn zrangestore(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
             Zset::of_members(members.iter().copied(), thresholds).expect("no member is there twice")
         }
     };
-    let stored = ctx.keys.store_zset(&target, found, "zrangestore")?;
+    let stored = found.len();
+    ctx.keys.store_result(&target, found, Class::ZSET, "zrangestore")?;
     ctx.reply.integer(stored as i64);
     Ok(())
 }
