@@ -3,6 +3,7 @@
 //! are no command, and what came is kept as it came. A surprise panics with the command and the reply, so that a
 //! test reads as a list of expectations. It is not a client for programs: it neither reconnects nor retries.
 
+use crate::server::eventually;
 use crate::value::{self, Protocol, Value};
 use crate::words::{quote, split_line};
 use std::collections::VecDeque;
@@ -208,6 +209,29 @@ impl Client {
     pub fn int(&mut self, line: &str) -> i64 {
         let reply = self.value(line);
         reply.int().unwrap_or_else(|| panic!("{line}: {}", reply.cli()))
+    }
+
+    /// A field of INFO.
+    #[track_caller]
+    pub fn info(&mut self, field: &str) -> String {
+        let text = self.value("INFO everything").text();
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("INFO has no {field}:\n{text}")).to_owned()
+    }
+
+    /// A field of INFO that is a number.
+    #[track_caller]
+    pub fn info_int(&mut self, field: &str) -> i64 {
+        let text = self.info(field);
+        text.parse().unwrap_or_else(|_| panic!("INFO has no number {field}, but {text}"))
+    }
+
+    /// Wait until no rewrite of the append-only file is under way, or going to be.
+    #[track_caller]
+    pub fn await_rewrite(&mut self) {
+        eventually("the rewrite has ended", Duration::from_secs(30), || {
+            self.info("aof_rewrite_in_progress") == "0" && self.info("aof_rewrite_scheduled") == "0"
+        });
     }
 
     /// Send a command without reading a reply.

@@ -59,11 +59,8 @@ fn rewrite(server: &Server) {
     let mut client = server.client();
     let reply = client.run("BGREWRITEAOF");
     assert!(reply.starts_with("Background append only file rewriting"), "{reply}");
-    eventually("the rewrite has ended", Duration::from_secs(30), || {
-        let info = client.value("INFO persistence").text();
-        info.contains("aof_rewrite_in_progress:0\r") && info.contains("aof_rewrite_scheduled:0\r")
-    });
-    assert!(client.value("INFO persistence").text().contains("aof_last_bgrewrite_status:ok"));
+    client.await_rewrite();
+    assert_eq!(client.info("aof_last_bgrewrite_status"), "ok");
 }
 
 fn read_items(path: &Path) -> Vec<aof::Item> {
@@ -203,13 +200,7 @@ fn evicted_keys_are_deleted_in_the_file() {
     let fill: Vec<Vec<String>> =
         (0..3000).map(|i| vec!["SET".into(), format!("k{i}"), "v".repeat(1000)]).collect();
     client.pipeline(&fill);
-    let used = client.value("INFO memory").text();
-    let used: u64 = used
-        .lines()
-        .find_map(|l| l.strip_prefix("used_memory:"))
-        .expect("it is told")
-        .parse()
-        .expect("a number");
+    let used = client.info_int("used_memory");
     client.run(&format!("CONFIG SET maxmemory {}", used - 1_500_000));
     client.run("SET more v");
     eventually("there is room", Duration::from_secs(10), || client.run("SET more v") == "OK");
@@ -590,7 +581,7 @@ fn it_is_turned_on_and_off_at_run_time() {
     settle(&server);
     aof::check(server.dir());
     assert_eq!(client.run("CONFIG SET appendonly no"), "OK");
-    assert!(client.value("INFO persistence").text().contains("aof_enabled:0\r"));
+    assert_eq!(client.info("aof_enabled"), "0");
     let len = || std::fs::metadata(aof::last_file(server.dir())).expect("it is there").len();
     let before = len();
     client.run("SET last 4");
@@ -598,7 +589,7 @@ fn it_is_turned_on_and_off_at_run_time() {
     assert_eq!(len(), before);
     assert_eq!(client.run("CONFIG SET appendonly yes"), "OK");
     client.run("DEL before");
-    rewrite_is_over(&mut client);
+    client.await_rewrite();
     settle(&server);
     let before = aof::state(&server);
     assert_eq!(client.run("CONFIG REWRITE"), "(error) ERR The server is running without a config file");
@@ -610,13 +601,6 @@ fn it_is_turned_on_and_off_at_run_time() {
     aof::assert_same(&before, &aof::state(&reader), "turned on again");
 }
 
-fn rewrite_is_over(client: &mut Client) {
-    eventually("the rewrite has ended", Duration::from_secs(30), || {
-        let info = client.value("INFO persistence").text();
-        info.contains("aof_rewrite_in_progress:0\r") && info.contains("aof_rewrite_scheduled:0\r")
-    });
-}
-
 #[test]
 fn it_is_rewritten_by_itself_when_it_has_grown() {
     let args = ["--auto-aof-rewrite-min-size", "20000", "--auto-aof-rewrite-percentage", "100"];
@@ -624,14 +608,10 @@ fn it_is_rewritten_by_itself_when_it_has_grown() {
     let mut client = server.client();
     let batch: Vec<Vec<&str>> = (0..2000).map(|_| vec!["SET", "key", "value"]).collect();
     client.pipeline(&batch);
-    eventually("it is short again", Duration::from_secs(10), || {
-        let info = client.value("INFO persistence").text();
-        let size = info.lines().find_map(|line| line.strip_prefix("aof_current_size:"));
-        size.and_then(|size| size.parse::<u64>().ok()).is_some_and(|size| size < 1000)
-    });
+    eventually("it is short again", Duration::from_secs(10), || client.info_int("aof_current_size") < 1000);
     aof::check(server.dir());
-    let info = client.value("INFO persistence").text();
-    assert!(info.contains("aof_last_bgrewrite_status:ok") && !info.contains("aof_rewrites:0\r"), "{info}");
+    assert_eq!(client.info("aof_last_bgrewrite_status"), "ok");
+    assert_ne!(client.info("aof_rewrites"), "0");
 }
 
 #[test]
@@ -647,11 +627,11 @@ fn a_rewrite_that_fails_leaves_everything_as_it_was() {
     std::fs::create_dir(&blocked).expect("it can be made");
     client.run("BGREWRITEAOF");
     eventually("it has failed", Duration::from_secs(10), || {
-        client.value("INFO persistence").text().contains("aof_last_bgrewrite_status:err")
+        client.info("aof_last_bgrewrite_status") == "err"
     });
     client.run("SET b 2");
     client.run("BGREWRITEAOF");
-    rewrite_is_over(&mut client);
+    client.await_rewrite();
     client.run("SET c 3");
     let before = aof::state(&server);
     settle(&server);

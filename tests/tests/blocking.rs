@@ -10,16 +10,12 @@ fn waiting(server: &Server, control: &mut Client, args: &[&str]) -> Client {
 }
 
 fn waiting_as(mut client: Client, control: &mut Client, args: &[&str]) -> Client {
-    let before = blocked(control);
+    let before = control.info_int("blocked_clients");
     client.send(args);
-    eventually("the client waits", Duration::from_secs(5), || blocked(control) == before + 1);
+    eventually("the client waits", Duration::from_secs(5), || {
+        control.info_int("blocked_clients") == before + 1
+    });
     client
-}
-
-fn blocked(control: &mut Client) -> i64 {
-    let info = control.value("INFO clients").text();
-    let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
-    line.and_then(|count| count.trim().parse().ok()).expect("INFO says how many wait")
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -37,7 +33,7 @@ fn first_come_first_served() {
     for (n, client) in clients.iter_mut().take(3).enumerate() {
         assert_eq!(texts(&client.read()), ["queue".to_owned(), n.to_string()]);
     }
-    assert_eq!(blocked(&mut control), 2);
+    assert_eq!(control.info_int("blocked_clients"), 2);
     assert_eq!(control.int("RPUSH other 3"), 1);
     assert_eq!(texts(&clients[3].read()), ["other", "3"]);
     clients[4].expect_silence(Duration::from_millis(50));
@@ -122,9 +118,11 @@ fn a_wait_ends_in_many_ways() {
     let mut client = waiting_as(client, &mut control, &["BLPOP", "nothing", "0"]);
     assert_eq!(control.int(&format!("CLIENT KILL ID {id}")), 1);
     client.expect_closed();
-    eventually("it has left the queue", Duration::from_secs(5), || blocked(&mut control) == 0);
+    eventually("it has left the queue", Duration::from_secs(5), || control.info_int("blocked_clients") == 0);
     drop(waiting(&server, &mut control, &["BLPOP", "nothing", "0"]));
-    eventually("who hangs up waits no more", Duration::from_secs(5), || blocked(&mut control) == 0);
+    eventually("who hangs up waits no more", Duration::from_secs(5), || {
+        control.info_int("blocked_clients") == 0
+    });
     assert_eq!(control.int("RPUSH nothing 1"), 1);
     assert_eq!(control.int("LLEN nothing"), 1, "nobody is left to take it");
 }
@@ -137,7 +135,7 @@ fn a_pipeline_goes_on_behind_a_wait() {
     let mut client = server.client();
     client.send_raw(b"SET a 1\r\nBLPOP queue 0\r\nINCR a\r\n");
     assert_eq!(client.read().text(), "OK", "what came before the wait is answered at once");
-    eventually("the client waits", Duration::from_secs(5), || blocked(&mut control) == 1);
+    eventually("the client waits", Duration::from_secs(5), || control.info_int("blocked_clients") == 1);
     client.send_raw(b"INCR a\r\nINC");
     assert_eq!(control.value("GET a").text(), "1");
     control.run("RPUSH queue x");

@@ -15,10 +15,7 @@ fn fill(client: &mut Client) -> String {
 
 fn rewrite(client: &mut Client) {
     client.run("BGREWRITEAOF");
-    eventually("the file is rewritten", Duration::from_secs(30), || {
-        let info = client.value("INFO persistence").text();
-        info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-    });
+    client.await_rewrite();
 }
 
 #[test]

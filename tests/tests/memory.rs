@@ -3,14 +3,6 @@
 use sandkey_tests::{Client, Protocol, Server, Value, eventually};
 use std::time::{Duration, Instant};
 
-/// A number from INFO.
-#[track_caller]
-fn info(client: &mut Client, field: &str) -> i64 {
-    let text = client.value("INFO everything").text();
-    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("INFO has no number {field}"))
-}
-
 #[test]
 fn keys_expire_without_being_touched() {
     let server = Server::start(&[]);
@@ -24,7 +16,7 @@ fn keys_expire_without_being_touched() {
     client.run("SET stays v");
     client.run("SET later v EX 1000");
     eventually("DBSIZE has fallen", Duration::from_secs(10), || client.int("DBSIZE") == 2);
-    assert_eq!(info(&mut client, "expired_keys"), 2000);
+    assert_eq!(client.info_int("expired_keys"), 2000);
     assert_eq!(client.run("MGET stays later"), "1) \"v\"\n2) \"v\"");
 }
 
@@ -84,7 +76,7 @@ fn start_full(policy: &str, room: i64) -> (Server, Client) {
     let server = Server::start(&["--maxmemory-policy", policy]);
     let mut client = server.client();
     client.run("PING");
-    let limit = info(&mut client, "used_memory") + room;
+    let limit = client.info_int("used_memory") + room;
     assert_eq!(client.run(&format!("CONFIG SET maxmemory {limit}")), "OK");
     (server, client)
 }
@@ -156,7 +148,7 @@ fn without_eviction_writes_are_refused() {
     // And with room there is service.
     client.run("FLUSHALL");
     assert_eq!(client.run("SET x 1"), "OK");
-    assert_eq!(info(&mut client, "evicted_keys"), 0);
+    assert_eq!(client.info_int("evicted_keys"), 0);
     drop(server);
 }
 
@@ -168,10 +160,10 @@ fn all_keys_policies_make_room() {
         let kept = count(&mut client, "k");
         assert!((500..6_000).contains(&kept), "{policy} kept {kept}");
         assert!(
-            info(&mut client, "evicted_keys") >= 12_000 - i64::try_from(kept).expect("it is small"),
+            client.info_int("evicted_keys") >= 12_000 - i64::try_from(kept).expect("it is small"),
             "{policy}"
         );
-        let (used, limit) = (info(&mut client, "used_memory"), info(&mut client, "maxmemory"));
+        let (used, limit) = (client.info_int("used_memory"), client.info_int("maxmemory"));
         assert!(used < limit + (1 << 20), "{policy}: {used} bytes used of {limit}");
     }
 }
@@ -234,11 +226,11 @@ fn volatile_ttl_takes_the_shortest_first() {
 fn lowering_the_limit_evicts() {
     let (_server, mut client) = start_full("allkeys-random", 8 << 20);
     fill(&mut client, "k", 5000, &[]);
-    let limit = info(&mut client, "maxmemory") - (5 << 20);
+    let limit = client.info_int("maxmemory") - (5 << 20);
     assert_eq!(client.run(&format!("CONFIG SET maxmemory {limit}")), "OK");
     eventually("memory is below the new limit", Duration::from_secs(10), || {
         client.run("SET one-more v");
-        info(&mut client, "used_memory") <= limit + (1 << 19)
+        client.info_int("used_memory") <= limit + (1 << 19)
     });
     assert!(count(&mut client, "k") < 5000);
 }

@@ -12,14 +12,6 @@ use std::time::{Duration, Instant};
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 const SOON: Duration = Duration::from_secs(20);
 
-/// A field of INFO.
-#[track_caller]
-fn info(client: &mut Client, field: &str) -> String {
-    let text = client.value("INFO persistence").text();
-    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    line.unwrap_or_else(|| panic!("INFO has no {field}:\n{text}")).to_owned()
-}
-
 fn dump_of(server: &Server) -> PathBuf {
     server.dir().join("dump.rdb")
 }
@@ -28,8 +20,8 @@ fn dump_of(server: &Server) -> PathBuf {
 #[track_caller]
 fn bgsave(client: &mut Client) -> String {
     assert_eq!(client.run("BGSAVE"), "Background saving started");
-    eventually("the snapshot is saved", SOON, || info(client, "rdb_bgsave_in_progress") == "0");
-    info(client, "rdb_last_bgsave_status")
+    eventually("the snapshot is saved", SOON, || client.info("rdb_bgsave_in_progress") == "0");
+    client.info("rdb_last_bgsave_status")
 }
 
 /// Strings and hashes in every form, with and without an expiry, in several databases.
@@ -75,8 +67,8 @@ fn a_restart_brings_back_what_was_saved() {
     server.restart();
     let mut client = server.client();
     assert_eq!(fingerprint(&mut client), before, "SIGTERM saves");
-    assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), (5000 + 13 + 1).to_string());
-    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "0");
+    assert_eq!(client.info("rdb_last_load_keys_loaded"), (5000 + 13 + 1).to_string());
+    assert_eq!(client.info("rdb_changes_since_last_save"), "0");
     assert_eq!(client.run("OBJECT ENCODING small"), "\"listpack\"");
     assert_eq!(client.run("OBJECT ENCODING large"), "\"hashtable\"");
     assert_eq!(client.run("OBJECT ENCODING short:2"), "\"int\"");
@@ -199,10 +191,10 @@ fn a_snapshot_under_load_is_that_of_its_begin() {
     client.run("SWAPDB 1 2");
     client.run("SELECT 2");
     client.run("FLUSHDB");
-    assert_eq!(info(&mut client, "rdb_bgsave_in_progress"), "1", "this machine is too slow for the test");
-    assert_ne!(info(&mut client, "current_cow_size"), "0");
-    eventually("the snapshot is saved", SOON, || info(&mut client, "rdb_bgsave_in_progress") == "0");
-    assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "ok");
+    assert_eq!(client.info("rdb_bgsave_in_progress"), "1", "this machine is too slow for the test");
+    assert_ne!(client.info("current_cow_size"), "0");
+    eventually("the snapshot is saved", SOON, || client.info("rdb_bgsave_in_progress") == "0");
+    assert_eq!(client.info("rdb_last_bgsave_status"), "ok");
     let mut loaded = Peer::redis(&DEBUG);
     loaded.kill9();
     std::fs::copy(dump_of(&server), dump_of(&loaded)).expect("there is room");
@@ -255,16 +247,16 @@ fn a_save_point_saves() {
     let server = Server::start(&["--save", "1 3"]);
     let mut client = server.client();
     client.run("MSET a 1 b 2");
-    assert_eq!(info(&mut client, "rdb_changes_since_last_save"), "2");
+    assert_eq!(client.info("rdb_changes_since_last_save"), "2");
     std::thread::sleep(Duration::from_millis(2300));
     assert!(!dump_of(&server).exists(), "two changes are not three");
     let before = client.int("LASTSAVE");
     client.run("SET c 3");
     eventually("the save point is noticed", SOON, || dump_of(&server).exists());
-    eventually("its end, too", SOON, || info(&mut client, "rdb_changes_since_last_save") == "0");
+    eventually("its end, too", SOON, || client.info("rdb_changes_since_last_save") == "0");
     assert!(client.int("LASTSAVE") > before);
     assert_eq!(
-        (info(&mut client, "rdb_saves"), client.run("CONFIG GET save")),
+        (client.info("rdb_saves"), client.run("CONFIG GET save")),
         ("1".into(), "1) \"save\"\n2) \"1 3\"".into())
     );
 }
@@ -280,17 +272,17 @@ fn one_snapshot_at_a_time() {
     assert_eq!(client.run("BGSAVE"), busy);
     assert_eq!(client.run("BGSAVE SCHEDULE"), busy);
     assert_eq!(client.run("SAVE"), busy);
-    eventually("it has counted the keys", SOON, || info(&mut client, "current_save_keys_total") == "1000");
+    eventually("it has counted the keys", SOON, || client.info("current_save_keys_total") == "1000");
     client.run("MULTI");
     assert_eq!(client.run("SAVE"), "(error) ERR Command not allowed inside a transaction");
     client.run("DISCARD");
     client.run("CONFIG SET rdb-key-save-delay 0");
-    eventually("it is saved", SOON, || info(&mut client, "rdb_bgsave_in_progress") == "0");
+    eventually("it is saved", SOON, || client.info("rdb_bgsave_in_progress") == "0");
     client.run("MULTI");
     client.run("SET a 1");
     client.run("BGSAVE");
     assert_eq!(client.run("EXEC"), "1) OK\n2) Background saving scheduled");
-    eventually("it is saved, too", SOON, || info(&mut client, "rdb_saves") == "2");
+    eventually("it is saved, too", SOON, || client.info("rdb_saves") == "2");
 }
 
 /// What stands in the place of the temporary file, so that writing it fails.
@@ -434,7 +426,7 @@ fn a_crash_while_saving_leaves_the_old_file() {
     (0..2000).for_each(|i| drop(client.run(&format!("SET key:{i} 1"))));
     client.run("SET a new");
     assert_eq!(client.run("BGSAVE"), "Background saving started");
-    eventually("it is at work", SOON, || info(&mut client, "current_save_keys_processed") != "0");
+    eventually("it is at work", SOON, || client.info("current_save_keys_processed") != "0");
     server.kill9();
     server.restart();
     let mut client = server.client();
@@ -449,9 +441,9 @@ fn flushall_leaves_a_file_without_keys() {
     assert_eq!(client.run("BGSAVE"), "Background saving started");
     assert_eq!(client.run("FLUSHALL"), "OK");
     eventually("the snapshot with keys has given way to one without", SOON, || {
-        dump_of(&server).exists() && info(&mut client, "rdb_bgsave_in_progress") == "0"
+        dump_of(&server).exists() && client.info("rdb_bgsave_in_progress") == "0"
     });
-    assert_eq!(info(&mut client, "rdb_last_bgsave_status"), "ok");
+    assert_eq!(client.info("rdb_last_bgsave_status"), "ok");
     server.kill9();
     server.restart();
     assert_eq!(server.client().run("DBSIZE"), "(integer) 0");
@@ -555,7 +547,7 @@ fn what_nobody_knows_is_kept_byte_for_byte() {
         if command == "FLUSHALL" {
             client.run("SAVE");
         }
-        eventually("it is saved", SOON, || info(&mut client, "rdb_bgsave_in_progress") == "0");
+        eventually("it is saved", SOON, || client.info("rdb_bgsave_in_progress") == "0");
         let file = std::fs::read(dump_of(&server)).expect("it was saved");
         let at = |part: &[u8]| file.windows(part.len()).position(|bytes| bytes == part);
         assert_eq!(at(value).is_some(), command != "FLUSHALL", "{command}");
@@ -578,8 +570,8 @@ fn what_has_expired_is_not_loaded() {
     server.restart();
     let mut client = server.client();
     assert_eq!(client.run("DBSIZE"), "(integer) 1");
-    assert_eq!(info(&mut client, "rdb_last_load_keys_expired"), "1");
-    assert_eq!(info(&mut client, "rdb_last_load_keys_loaded"), "1");
+    assert_eq!(client.info("rdb_last_load_keys_expired"), "1");
+    assert_eq!(client.info("rdb_last_load_keys_loaded"), "1");
 }
 
 #[test]
@@ -605,9 +597,9 @@ fn clients_are_answered_while_data_is_loaded() {
             for command in ["PING", "GET key:1", "SET a 1", "SAVE", "KEYS *"] {
                 assert_eq!(client.run(command), loading, "{command}");
             }
-            assert_eq!(info(&mut client, "loading"), "1");
+            assert_eq!(client.info("loading"), "1");
             let number = |client: &mut Client, field: &str| {
-                info(client, field).parse::<f64>().unwrap_or_else(|_| panic!("{field} is no number"))
+                client.info(field).parse::<f64>().unwrap_or_else(|_| panic!("{field} is no number"))
             };
             eventually("some is loaded", SOON, || number(&mut client, "loading_loaded_bytes") > 0.0);
             assert!(number(&mut client, "loading_total_bytes") > 4_000_000.0);
@@ -620,5 +612,5 @@ fn clients_are_answered_while_data_is_loaded() {
     });
     let mut client = server.client();
     assert_eq!((client.run("PING"), client.run("DBSIZE")), ("PONG".into(), "(integer) 4000".into()));
-    assert_eq!(info(&mut client, "loading"), "0");
+    assert_eq!(client.info("loading"), "0");
 }

@@ -7,16 +7,12 @@ use sandkey_tests::{Client, Protocol, Server, Value, eventually};
 /// A client whose command waits by now.
 fn waiting(client: Client, control: &mut Client, line: &str) -> Client {
     let mut client = client;
-    let before = blocked(control);
+    let before = control.info_int("blocked_clients");
     client.send(&line.split_whitespace().collect::<Vec<_>>());
-    eventually("the client waits", Duration::from_secs(5), || blocked(control) == before + 1);
+    eventually("the client waits", Duration::from_secs(5), || {
+        control.info_int("blocked_clients") == before + 1
+    });
     client
-}
-
-fn blocked(control: &mut Client) -> i64 {
-    let info = control.value("INFO clients").text();
-    let line = info.lines().find_map(|line| line.strip_prefix("blocked_clients:"));
-    line.and_then(|count| count.trim().parse().ok()).expect("INFO says how many wait")
 }
 
 /// The names of streams and the ids of their entries.

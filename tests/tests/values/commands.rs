@@ -225,23 +225,21 @@ fn memory_usage_grows_with_a_value() {
     let mut client = server.client();
     assert_eq!(client.run("LEDGER.ADD a 1"), "(integer) 1");
     let small = client.int("MEMORY USAGE a");
-    let (bytes, journal) = (
-        crate::info(&mut client, "memory", "module_values_saved_bytes"),
-        crate::info(&mut client, "memory", "module_values_journal_bytes"),
-    );
-    assert_eq!(crate::info(&mut client, "memory", "module_values"), 1);
+    let (bytes, journal) =
+        (client.info_int("module_values_saved_bytes"), client.info_int("module_values_journal_bytes"));
+    assert_eq!(client.info_int("module_values"), 1);
     assert_eq!(client.run("LEDGER.FILL a 1000000 1"), "OK");
     // So far the bytes are in the module's memory only; the journal has the short command.
     let filled = client.int("MEMORY USAGE a");
     assert!(filled > small + 1_000_000, "{small} then {filled}");
-    assert!(crate::info(&mut client, "memory", "module_values_journal_bytes") > journal);
+    assert!(client.info_int("module_values_journal_bytes") > journal);
     assert_eq!(client.run("LEDGER.ADDALL 1 x a b"), "(integer) 2");
     let saved = client.int("MEMORY USAGE a");
     assert!(saved > small + 1_990_000, "{small} then {saved}: the bytes and the object");
-    assert!(crate::info(&mut client, "memory", "module_values_saved_bytes") > bytes + 1_000_000);
+    assert!(client.info_int("module_values_saved_bytes") > bytes + 1_000_000);
     assert_eq!(client.run("DEL a b"), "(integer) 2");
     eventually("nothing is left", Duration::from_secs(5), || {
-        let mut left = |field| crate::info(&mut client, "memory", field);
+        let mut left = |field| client.info_int(field);
         left("module_values") + left("module_values_saved_bytes") + left("module_values_journal_bytes") == 0
     });
 }
@@ -254,7 +252,7 @@ fn values_count_against_maxmemory() {
     }
     let server = start(&["ledger"]);
     let mut client = server.client();
-    let used = crate::info(&mut client, "memory", "used_memory");
+    let used = client.info_int("used_memory");
     assert_eq!(client.run(&format!("CONFIG SET maxmemory {}", used + (8 << 20))), "OK");
     let mut filled = 0;
     let refusal = loop {
@@ -274,7 +272,7 @@ fn values_count_against_maxmemory() {
         let line = format!("LEDGER.ADDALL {i} {} more{i}", "x".repeat(100_000));
         assert_eq!(client.run(&line), "(integer) 1", "{i}");
     }
-    assert!(crate::info(&mut client, "stats", "evicted_keys") > 20);
+    assert!(client.info_int("evicted_keys") > 20);
     assert_eq!(client.run("CONFIG SET maxmemory 0"), "OK");
     lose(&mut client);
     let keys = client.value("LEDGER.KEYS").items();

@@ -134,7 +134,7 @@ fn a_snapshot_brings_values_back() {
     let before = everything(&mut client);
     assert_eq!(client.run("BGSAVE"), "Background saving started");
     sandkey_tests::eventually("it is saved", std::time::Duration::from_secs(20), || {
-        client.value("INFO persistence").text().contains("rdb_bgsave_in_progress:0")
+        client.info("rdb_bgsave_in_progress") == "0"
     });
     client = again(&mut server, true);
     assert_eq!(everything(&mut client), before);
@@ -181,10 +181,7 @@ fn the_append_only_file_brings_values_back() {
         client = again(&mut server, true);
         assert_eq!(everything(&mut client), before, "preamble {preamble}, during a rewrite or after it");
         client.run("BGREWRITEAOF");
-        sandkey_tests::eventually("it is rewritten", std::time::Duration::from_secs(20), || {
-            let info = client.value("INFO persistence").text();
-            info.contains("aof_rewrite_in_progress:0") && info.contains("aof_rewrite_scheduled:0")
-        });
+        client.await_rewrite();
         client = again(&mut server, true);
         assert_eq!(everything(&mut client), before, "preamble {preamble}, after a rewrite");
     }

@@ -1,11 +1,11 @@
 //! Values come back after their module was lost: from what was saved, and from the journal of what has changed them since.
 
-use crate::{digest, info, lose, start, used};
+use crate::{digest, lose, start, used};
 use sandkey_tests::Client;
 use sandkey_tests::modules::{skip, start_with};
 
-fn journal_bytes(client: &mut Client) -> u64 {
-    info(client, "memory", "module_values_journal_bytes")
+fn journal_bytes(client: &mut Client) -> i64 {
+    client.info_int("module_values_journal_bytes")
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_journal_is_folded_before_it_outgrows_its_value() {
     for i in 0..2000 {
         assert_eq!(client.int(&format!("LEDGER.ADD a {i} entry-{i}")), i + 1);
         let now = journal_bytes(&mut client);
-        let saved = info(&mut client, "memory", "module_values_saved_bytes");
+        let saved = client.info_int("module_values_saved_bytes");
         // One command more than the bound, which is the size of what was saved or a few KB.
         assert!(now <= saved.max(4 << 10) + 4096, "{now} bytes of journal for {saved} after {i} entries");
         folds += u32::from(now < before);

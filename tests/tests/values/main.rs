@@ -40,15 +40,6 @@ fn digest(client: &mut Client, key: &str) -> String {
     before
 }
 
-/// A number in INFO.
-#[track_caller]
-fn info(client: &mut Client, section: &str, field: &str) -> u64 {
-    let text = client.value(&format!("INFO {section}")).text();
-    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-    let value = line.and_then(|value| value.trim().parse().ok());
-    value.unwrap_or_else(|| panic!("INFO {section} has no number {field}:\n{text}"))
-}
-
 /// What the module has used, by name.
 #[track_caller]
 fn used(client: &mut Client, module: &str, what: &str) -> i64 {
