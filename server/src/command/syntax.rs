@@ -3,7 +3,7 @@
 //!
 //! What is in brackets may be left out; `|` separates alternatives; capitals and signs are words that stand for
 //! themselves, and what follows such a word is its value; a bracket that ends in `...` says that what stands before it may
-//! be repeated. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
+//! be repeated. What is between `<` and `>` belongs together, as in `AGGREGATE <SUM|MIN|MAX>`. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
 //! COMMAND DOCS, and with it the hints of redis-cli, come from here. Nothing here checks what a client sends.
 
 /// The type of an argument, by the words of COMMAND DOCS.
@@ -170,7 +170,7 @@ pub struct Unreadable;
 /// Read a line.
 pub fn parse(line: &str) -> Result<Vec<Argument>, Unreadable> {
     let mut words = Words { rest: line };
-    let group = read_group(&mut words, 0)?;
+    let group = read_group(&mut words, None, 0)?;
     if words.next().is_some() { Err(Unreadable) } else { Ok(arguments_of(&group)) }
 }
 
@@ -188,7 +188,7 @@ impl<'l> Iterator for Words<'l> {
     fn next(&mut self) -> Option<&'l str> {
         self.rest = self.rest.trim_start();
         let first = self.rest.chars().next()?;
-        let is_sign = |c: char| matches!(c, '[' | ']' | '|');
+        let is_sign = |c: char| matches!(c, '[' | ']' | '<' | '>' | '|');
         let end = if is_sign(first) {
             1
         } else {
@@ -205,22 +205,31 @@ impl<'l> Iterator for Words<'l> {
 enum Node<'l> {
     Word(&'l str),
     Bar,
+    /// In brackets.
     Group(Vec<Node<'l>>),
+    /// Between `<` and `>`.
+    Required(Vec<Node<'l>>),
 }
 
-fn read_group<'l>(words: &mut Words<'l>, depth: usize) -> Result<Vec<Node<'l>>, Unreadable> {
+/// What stands before the sign that closes it, or the end of the line.
+fn read_group<'l>(
+    words: &mut Words<'l>,
+    close: Option<&str>,
+    depth: usize,
+) -> Result<Vec<Node<'l>>, Unreadable> {
     let mut nodes = Vec::new();
     while let Some(word) = words.next() {
         nodes.push(match word {
-            "[" if depth < DEPTH_MAX => Node::Group(read_group(words, depth + 1)?),
-            "[" => return Err(Unreadable),
-            "]" if depth > 0 => return Ok(nodes),
-            "]" => return Err(Unreadable),
+            "[" | "<" if depth == DEPTH_MAX => return Err(Unreadable),
+            "[" => Node::Group(read_group(words, Some("]"), depth + 1)?),
+            "<" => Node::Required(read_group(words, Some(">"), depth + 1)?),
+            "]" | ">" if Some(word) == close => return Ok(nodes),
+            "]" | ">" => return Err(Unreadable),
             "|" => Node::Bar,
             word => Node::Word(word),
         });
     }
-    if depth > 0 { Err(Unreadable) } else { Ok(nodes) }
+    if close.is_some() { Err(Unreadable) } else { Ok(nodes) }
 }
 
 /// Whether a word stands for itself: it has no small letter.
@@ -234,6 +243,10 @@ impl<'l> Node<'l> {
             Node::Word(word) if is_token(word) && *word != "..." => Some(word),
             _ => None,
         }
+    }
+
+    fn is_group(&self) -> bool {
+        matches!(self, Node::Group(_) | Node::Required(_))
     }
 
     /// What may be repeated, if this is a bracket that says so.
@@ -254,7 +267,9 @@ fn bars_are_wide(nodes: &[Node<'_>]) -> bool {
     nodes.iter().enumerate().filter(|(_, node)| matches!(node, Node::Bar)).any(|(at, _)| {
         let announced = at >= 2 && nodes[at - 2].token().is_some() && nodes[at - 1].token().is_none();
         let next = nodes.get(at + 1);
-        matches!(next, Some(Node::Group(_))) || announced && next.is_some_and(|next| next.token().is_some())
+        let beside_group = [at.checked_sub(1).and_then(|before| nodes.get(before)), next];
+        beside_group.into_iter().flatten().any(Node::is_group)
+            || announced && next.is_some_and(|next| next.token().is_some())
     })
 }
 
@@ -280,7 +295,10 @@ fn sequence(nodes: &[Node<'_>]) -> Vec<Argument> {
             }
             node if node.token().is_some() => {
                 let values = &nodes[at + 1..];
-                let count = values.iter().position(|node| !is_value(node)).unwrap_or(values.len());
+                let count = match values {
+                    [Node::Required(_), ..] => 1,
+                    _ => values.iter().position(|node| !is_value(node)).unwrap_or(values.len()),
+                };
                 arguments.push(announced(node.token().unwrap_or_default(), &values[..count]));
                 at += 1 + count;
             }
@@ -291,6 +309,10 @@ fn sequence(nodes: &[Node<'_>]) -> Vec<Argument> {
                 at += 1;
             }
             Node::Bar => at += 1,
+            Node::Required(inner) => {
+                arguments.extend(Argument::combine(arguments_of(inner), Kind::Block));
+                at += 1;
+            }
             Node::Group(inner) => {
                 match nodes[at].repeated() {
                     Some(repeated) => repeat(&mut arguments, arguments_of(repeated)),
@@ -317,6 +339,7 @@ fn is_value(node: &Node<'_>) -> bool {
     match node {
         Node::Word(_) => node.token().is_none(),
         Node::Bar => true,
+        Node::Required(_) => false,
         Node::Group(_) => node
             .repeated()
             .is_some_and(|repeated| repeated.first().is_some_and(|first| first.token().is_none())),
@@ -429,6 +452,21 @@ mod tests {
             ),
             ("port key|\"\"", "port:integer key_empty_string:oneof(key:key =empty_string:pure-token)"),
             ("member:key [id:integer]", "member:key id:integer?"),
+            (
+                "key <FROMMEMBER member|FROMLONLAT x y> [DESC]",
+                "key:key member_x_y:oneof(FROMMEMBER=member:string FROMLONLAT=x_y:block(x:string y:string)) \
+                 DESC=desc:pure-token?",
+            ),
+            (
+                "<BYRADIUS radius <M|KM>|BYBOX width <height> <M|KM>> [REV]",
+                "radius_m_km_width_height_m_km:oneof(radius_m_km:block(BYRADIUS=radius:double \
+                 m_km:oneof(M=m:pure-token KM=km:pure-token)) width_height_m_km:block(BYBOX=width:double \
+                 height:double m_km:oneof(M=m:pure-token KM=km:pure-token))) REV=rev:pure-token?",
+            ),
+            (
+                "[AGGREGATE <SUM|MIN>] [WITHSCORES]",
+                "AGGREGATE=sum_min:oneof(SUM=sum:pure-token MIN=min:pure-token)? WITHSCORES=withscores:pure-token?",
+            ),
             ("ip:port|[ID client-id]", "ip:port_client-id:oneof(ip:port:string ID=client-id:integer?)"),
         ] {
             assert_eq!(parse(line).map(|arguments| short(&arguments)), Ok(expected.to_owned()), "{line}");
@@ -437,11 +475,23 @@ mod tests {
 
     #[test]
     fn lines_that_cannot_be_read_are_refused() {
-        for line in ["[key", "key]", "[[a]", &"[".repeat(100), &("[".repeat(99) + &"]".repeat(99))] {
+        for line in [
+            "[key",
+            "key]",
+            "<key",
+            "key>",
+            "[key>",
+            "<[key>]",
+            "[[a]",
+            &"[".repeat(100),
+            &("[".repeat(99) + &"]".repeat(99)),
+        ] {
             assert_eq!(parse(line), Err(Unreadable), "{line}");
         }
         // Odd ones are read somehow.
-        for line in ["|", "...", "[...]", "[]", "| | a", "A | [b", "a|", "[a ...] b"] {
+        for line in
+            ["<>", "<|>", "A <>", "<...>", "|", "...", "[...]", "[]", "| | a", "A | [b", "a|", "[a ...] b"]
+        {
             let _ = parse(line);
         }
     }

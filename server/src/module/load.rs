@@ -363,7 +363,7 @@ fn key_specs(command: &rt::Command) -> Vec<KeySpec> {
 /// The arguments in the notation of native rows, each with its type.
 fn syntax(arguments: &[rt::CommandArgument]) -> String {
     // What means something in the notation means nothing in a name.
-    let plain = |name: &str| name.replace(|c: char| c.is_whitespace() || "[]|".contains(c), "-");
+    let plain = |name: &str| name.replace(|c: char| c.is_whitespace() || "[]<>|".contains(c), "-");
     let words = arguments.iter().map(|argument| {
         let value = || format!("{}:{}", plain(&argument.name), argument.kind.name());
         let token = argument.token.as_deref().map(|token| plain(token).to_uppercase());
