@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
             "5.0.0",
             "O(N) where N is the number of grains",
             "Displays computer art and the server's version.",
-            "[VERSION version] [grains:integer]"
+            "[VERSION version:integer] [grains:integer]"
         ),
         command!(
             "MONITOR",

@@ -23,7 +23,7 @@ pub const FAMILY: Family = Family {
                     .with_notes("This command allows both access and modification of the key")
             ], bitfield,
             "3.2.0", "O(1) for each subcommand specified", "Performs arbitrary bitfield integer operations on strings.",
-            "key [GET encoding offset|[OVERFLOW WRAP|SAT|FAIL] SET encoding offset value:integer|[OVERFLOW WRAP|SAT|FAIL] INCRBY encoding offset increment ...]"),
+            "key [GET encoding offset|[OVERFLOW <WRAP|SAT|FAIL>] <SET encoding offset value:integer|INCRBY encoding offset increment> ...]"),
         command!("BITFIELD_RO", -2, READ | FAST, [key(1, access::READ)], bitfield_ro,
             "6.0.0", "O(1) for each subcommand specified",
             "Performs arbitrary read-only bitfield integer operations on strings.", "key [GET encoding offset ...]"),

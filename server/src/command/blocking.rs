@@ -45,7 +45,7 @@ pub const FAMILY: Family = Family {
         command!("WAIT", 3, NOSCRIPT, [], wait,
             "3.0.0", "O(1)",
             "Blocks until the asynchronous replication of all preceding write commands sent by the connection is completed.",
-            "numreplicas timeout",
+            "numreplicas:integer timeout",
             categories: &["connection"], tips: tips::SHARDS_MIN),
         command!("WAITAOF", 4, NOSCRIPT, [], waitaof,
             "7.2.0", "O(1)",

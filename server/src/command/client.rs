@@ -92,7 +92,7 @@ pub const CLIENT_COMMANDS: &[Spec] = &[
         "2.4.0",
         "O(N) where N is the number of client connections",
         "Terminates open connections.",
-        "ip:port|[ID client-id] [TYPE normal|master|slave|replica|pubsub] [USER username] [ADDR ip:port] [LADDR ip:port] [SKIPME yes|no] [MAXAGE maxage]"
+        "ip:port|<[ID client-id]|[TYPE normal|master|slave|replica|pubsub]|[USER username]|[ADDR ip:port]|[LADDR ip:port]|[SKIPME yes|no]|[MAXAGE maxage] ...>"
     ),
     command!(
         "LIST",

@@ -57,7 +57,7 @@ pub const FAMILY: Family = Family {
         command!("HINCRBYFLOAT", 4, WRITE | OOM | FAST, [key(1, access::MODIFY)], hincrbyfloat,
             "2.6.0", "O(1)",
             "Increments the floating point value of a field by a number. Uses 0 as initial value if the field doesn't exist.",
-            "key field increment"),
+            "key field increment:double"),
     ],
 };
 

@@ -29,7 +29,7 @@ pub const FAMILY: Family = Family {
         command!("INCRBYFLOAT", 3, WRITE | OOM | FAST, [key(1, access::MODIFY)], incrbyfloat,
             "2.6.0", "O(1)",
             "Increment the floating point value of a key by a number. Uses 0 as initial value if the key doesn't exist.",
-            "key increment"),
+            "key increment:double"),
     ],
 };
 

@@ -112,7 +112,7 @@ const COMMAND_COMMANDS: &[Spec] = &[
         "7.0.0",
         "O(N) where N is the total number of commands",
         "Returns a list of command names.",
-        "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]",
+        "[FILTERBY <MODULE module-name|ACLCAT category|PATTERN pattern>]",
         categories: &["connection"],
         tips: tips::UNORDERED
     ),

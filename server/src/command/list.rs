@@ -63,7 +63,7 @@ pub const FAMILY: Family = Family {
             "Removes elements from a list. Deletes the list if the last element was removed.", "key count element"),
         command!("LPOS", -3, READ, [key(1, access::READ)], lpos,
             "6.0.6", "O(N) where N is the number of elements in the list, for the average case. When searching for elements near the head or the tail of the list, or when the MAXLEN option is provided, the command may run in constant time.",
-            "Returns the index of matching elements in a list.", "key element [RANK rank] [COUNT num-matches] [MAXLEN len]"),
+            "Returns the index of matching elements in a list.", "key element [RANK rank] [COUNT num-matches:integer] [MAXLEN len]"),
     ],
 };
 

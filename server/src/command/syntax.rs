@@ -3,7 +3,7 @@
 //!
 //! What is in brackets may be left out; `|` separates alternatives; capitals and signs are words that stand for
 //! themselves, and what follows such a word is its value; a bracket that ends in `...` says that what stands before it may
-//! be repeated. What is between `<` and `>` belongs together, as in `AGGREGATE <SUM|MIN|MAX>`. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
+//! be repeated. What is between `<` and `>` belongs together, as in `AGGREGATE <SUM|MIN|MAX>`, and may be repeated if it ends in `...`. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
 //! COMMAND DOCS, and with it the hints of redis-cli, come from here. Nothing here checks what a client sends.
 
 /// The type of an argument, by the words of COMMAND DOCS.
@@ -245,6 +245,11 @@ impl<'l> Node<'l> {
         }
     }
 
+    /// Whether it is a word that does not stand for itself.
+    fn is_plain(&self) -> bool {
+        matches!(self, Node::Word(_)) && self.token().is_none()
+    }
+
     fn is_group(&self) -> bool {
         matches!(self, Node::Group(_) | Node::Required(_))
     }
@@ -265,7 +270,8 @@ impl<'l> Node<'l> {
 /// them, as in `key BEFORE|AFTER pivot`.
 fn bars_are_wide(nodes: &[Node<'_>]) -> bool {
     nodes.iter().enumerate().filter(|(_, node)| matches!(node, Node::Bar)).any(|(at, _)| {
-        let announced = at >= 2 && nodes[at - 2].token().is_some() && nodes[at - 1].token().is_none();
+        let values = nodes[..at].iter().rev().take_while(|node| node.is_plain()).count();
+        let announced = values > 0 && at > values && nodes[at - values - 1].token().is_some();
         let next = nodes.get(at + 1);
         let beside_group = [at.checked_sub(1).and_then(|before| nodes.get(before)), next];
         beside_group.into_iter().flatten().any(Node::is_group)
@@ -310,7 +316,13 @@ fn sequence(nodes: &[Node<'_>]) -> Vec<Argument> {
             }
             Node::Bar => at += 1,
             Node::Required(inner) => {
-                arguments.extend(Argument::combine(arguments_of(inner), Kind::Block));
+                let (inner, multiple) = match inner.as_slice() {
+                    [repeated @ .., Node::Word("...")] => (repeated, true),
+                    inner => (inner, false),
+                };
+                let inner = Argument::combine(arguments_of(inner), Kind::Block);
+                arguments
+                    .extend(inner.map(|inner| Argument { multiple: multiple || inner.multiple, ..inner }));
                 at += 1;
             }
             Node::Group(inner) => {
@@ -425,6 +437,10 @@ mod tests {
                 "expiration:oneof(EX=seconds:integer EXAT=unix-time-seconds:unix-time KEEPTTL=keepttl:pure-token)?",
             ),
             (
+                "[SET x value|INCRBY x by:integer]",
+                "x_value_x_by:oneof(SET=x_value:block(x:string value:string) INCRBY=x_by:block(x:string by:integer))?",
+            ),
+            (
                 "key BEFORE|AFTER pivot",
                 "key:key before_after:oneof(BEFORE=before:pure-token AFTER=after:pure-token) pivot:string",
             ),
@@ -463,6 +479,7 @@ mod tests {
                  m_km:oneof(M=m:pure-token KM=km:pure-token)) width_height_m_km:block(BYBOX=width:double \
                  height:double m_km:oneof(M=m:pure-token KM=km:pure-token))) REV=rev:pure-token?",
             ),
+            ("a|<[ID id]|b ...>", "a_id_b:oneof(a:string id_b:oneof(ID=id:string? b:string)+)"),
             (
                 "[AGGREGATE <SUM|MIN>] [WITHSCORES]",
                 "AGGREGATE=sum_min:oneof(SUM=sum:pure-token MIN=min:pure-token)? WITHSCORES=withscores:pure-token?",

@@ -34,15 +34,15 @@ pub const FAMILY: Family = Family {
         command!("BZPOPMIN", -3, WRITE | NOSCRIPT | BLOCKING | FAST, [keys(1, -2, 1, POP)], bzpopmin,
             "5.0.0", "O(log(N)) with N being the number of elements in the sorted set.",
             "Removes and returns the member with the lowest score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
-            "key [key ...] timeout"),
+            "key [key ...] timeout:double"),
         command!("BZPOPMAX", -3, WRITE | NOSCRIPT | BLOCKING | FAST, [keys(1, -2, 1, POP)], bzpopmax,
             "5.0.0", "O(log(N)) with N being the number of elements in the sorted set.",
             "Removes and returns the member with the highest score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
-            "key [key ...] timeout"),
+            "key [key ...] timeout:double"),
         command!("BZMPOP", -5, WRITE | BLOCKING | MOVABLE_KEYS, [KeySpec { access: POP, find: Find::Count { count: 2, first: 3, step: 1 }, notes: "" }], bzmpop,
             "7.0.0", "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of elements in the sorted set, and M being the number of elements popped.",
             "Removes and returns a member by score from one or more sorted sets. Blocks until a member is available otherwise. Deletes the sorted set if the last element was popped.",
-            "timeout numkeys key [key ...] MIN|MAX [COUNT count]"),
+            "timeout:double numkeys key [key ...] MIN|MAX [COUNT count]"),
     ],
 };
 

@@ -28,9 +28,9 @@ pub const FAMILY: Family = Family {
 #[rustfmt::skip]
 const SUBCOMMANDS: &[Spec] = &[
     command!("CREATE", -5, WRITE | OOM, [key(2, access::INSERT)], create,
-        "5.0.0", "O(1)", "Creates a consumer group.", "key group id|$ [MKSTREAM] [ENTRIESREAD entries-read]"),
+        "5.0.0", "O(1)", "Creates a consumer group.", "key group id|$ [MKSTREAM] [ENTRIESREAD entries-read:integer]"),
     command!("SETID", -5, WRITE, [key(2, access::UPDATE)], setid,
-        "5.0.0", "O(1)", "Sets the last-delivered ID of a consumer group.", "key group id|$ [ENTRIESREAD entries-read]"),
+        "5.0.0", "O(1)", "Sets the last-delivered ID of a consumer group.", "key group id|$ [ENTRIESREAD entries-read:integer]"),
     command!("DESTROY", 4, WRITE, [key(2, access::DELETE)], destroy,
         "5.0.0", "O(N) where N is the number of entries in the group's pending entries list (PEL).",
         "Destroys a consumer group.", "key group"),
