@@ -73,8 +73,10 @@ fn kill_finds_its_victims() {
     assert_eq!(killer.run(&format!("CLIENT KILL ADDR {address}")), "(integer) 1");
     client.expect_closed();
     let (mut client, _, id) = victim();
-    let (mut other, ..) = victim();
-    assert_eq!(killer.run(&format!("CLIENT KILL ID {id} TYPE normal USER default")), "(integer) 1");
+    let (mut other, _, other_id) = victim();
+    // The last of several of a kind counts.
+    let line = format!("CLIENT KILL ID {other_id} TYPE pubsub TYPE normal USER default ID {id}");
+    assert_eq!(killer.run(&line), "(integer) 1");
     client.expect_closed();
     assert_eq!(other.run("PING"), "PONG");
     let mut listener = server.client();

@@ -154,6 +154,7 @@ impl Filter {
             && self.max_age_s.is_none_or(|age| now_ms.saturating_sub(client.created_ms) / 1000 >= age)
     }
 
+    /// The options of CLIENT KILL. The last of several of a kind counts.
     fn parse(ctx: &CommandContext<'_>, options: Argv<'_>) -> Result<Self, CommandError> {
         let mut filter = Self { not: Some(ctx.session.client.id), ..Self::default() };
         if !options.len().is_multiple_of(2) {
@@ -165,7 +166,7 @@ impl Filter {
             if args::is(option, "ID") {
                 let id = args::parse_i64(value).filter(|&id| id > 0);
                 let id = id.ok_or(CommandError::line("ERR client-id should be greater than 0"))?;
-                filter.ids.get_or_insert_default().push(id as u64);
+                filter.ids = Some(vec![id as u64]);
             } else if args::is(option, "TYPE") {
                 filter.kind = Some(Kind::parse(value)?);
             } else if args::is(option, "USER") {
