@@ -21,7 +21,7 @@ use crate::command::lock_plan::for_each_key;
 use crate::command::spec::access;
 use crate::command::undo::Part;
 use crate::effects::notify::Class;
-use crate::keyspace::{self, Db, EditError, Expire, Hash, Key, Revision, StringRef};
+use crate::keyspace::{self, Collection, Db, EditError, Expire, Hash, Key, Revision, StringRef};
 use crate::limits;
 use crate::net::argv::Argv;
 
@@ -159,12 +159,10 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         }
     }
 
-    /// The hash under a key.
-    fn hash(&mut self, handle: u32) -> HostResult<Option<&Hash>> {
-        match self.read(handle)?.0 {
-            None => Ok(None),
-            Some(entry) => Ok(Some(entry.hash().ok_or(Error::WrongType)?)),
-        }
+    /// The collection under a key.
+    pub(super) fn read_as<T: Collection>(&mut self, handle: u32) -> HostResult<Option<&T>> {
+        let (entry, _) = self.read(handle)?;
+        Ok(entry.map(|entry| T::of(entry).ok_or(Error::WrongType)).transpose()?)
     }
 
     /// Change a key as a whole: it is copied first, so that this can be undone.
@@ -175,8 +173,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         class: Class,
         event: &'static str,
     ) -> HostResult<R> {
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let now_ms = self.ctx.keys.now_ms;
         let db = self.ctx.keys.write(&key).map_err(refusal)?;
         let result = change(db, &key, now_ms).map_err(edit_error)?;
@@ -186,8 +183,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
 
     /// Store a string, whatever is there.
     fn store(&mut self, handle: u32, value: &[u8], expire: Expire) -> HostResult<()> {
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         self.ctx.keys.set_string(&key, value, expire).map_err(refusal)?;
         self.ctx.keys.modified(&key, Class::STRING, "set");
         let args: [&[u8]; 4] = [b"SET", key.bytes, value, b"KEEPTTL"];
@@ -216,8 +212,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
 
     /// Change one field of a hash. The old value is recorded, not the whole hash.
     fn set_field(&mut self, handle: u32, field: &[u8], value: &[u8]) -> HostResult<bool> {
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let keys = &mut self.ctx.keys;
         let (index, now_ms, limits) = (keys.db, keys.now_ms, keys.thresholds.hash);
         let old = match keys.peek(&key).map_err(undeclared)? {
@@ -253,6 +248,13 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
 pub(super) fn key_of<'s>(handles: &'s [Handle<'_>], handle: u32) -> Result<(Key<'s>, Mode), HostFault> {
     let open = handles.get(handle as usize).ok_or(HostFault::BadHandle(handle))?;
     Ok((Key { bytes: &open.name, hash: open.hash, slot: open.slot }, open.mode))
+}
+
+/// The same for a key that is to be changed.
+pub(super) fn key_to_write<'s>(handles: &'s [Handle<'_>], handle: u32) -> HostResult<Key<'s>> {
+    let (key, mode) = key_of(handles, handle)?;
+    writable(mode)?;
+    Ok(key)
 }
 
 pub(super) fn writable(mode: Mode) -> HostResult<()> {
@@ -394,8 +396,7 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn delete(&mut self, key: u32) -> HostResult<bool> {
         self.uses_outside();
-        let (key, mode) = key_of(&self.handles, key)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, key)?;
         let now_ms = self.ctx.keys.now_ms;
         let Some(old) = self.ctx.keys.write(&key).map_err(refusal)?.remove(&key, now_ms) else {
             return Ok(false);
@@ -515,7 +516,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_get_many(&mut self, key: u32, fields: rt::Argv<'_>, values: &mut ValuesBuf) -> HostResult<()> {
-        let hash = self.hash(key)?;
+        let hash = self.read_as::<Hash>(key)?;
         let mut digits = itoa::Buffer::new();
         for field in fields.iter() {
             let value = hash.and_then(|hash| hash.get(field));
@@ -530,7 +531,7 @@ impl Host for ModuleHost<'_, '_, '_> {
 
     fn hash_get_all(&mut self, key: u32, pairs: &mut ArgvBuf) -> HostResult<()> {
         let mut digits = itoa::Buffer::new();
-        for (field, value) in self.hash(key)?.into_iter().flat_map(Hash::iter) {
+        for (field, value) in self.read_as::<Hash>(key)?.into_iter().flat_map(Hash::iter) {
             pairs.push(field);
             pairs.push(value.bytes(&mut digits));
         }
@@ -573,15 +574,15 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_exists(&mut self, key: u32, field: &[u8]) -> HostResult<bool> {
-        Ok(self.hash(key)?.is_some_and(|hash| hash.exists(field)))
+        Ok(self.read_as::<Hash>(key)?.is_some_and(|hash| hash.exists(field)))
     }
 
     fn hash_len(&mut self, key: u32) -> HostResult<u64> {
-        Ok(self.hash(key)?.map_or(0, |hash| hash.len() as u64))
+        Ok(self.read_as::<Hash>(key)?.map_or(0, |hash| hash.len() as u64))
     }
 
     fn hash_incr_by(&mut self, key: u32, field: &[u8], by: i64) -> HostResult<i64> {
-        let value = self.hash(key)?.and_then(|hash| hash.get(field));
+        let value = self.read_as::<Hash>(key)?.and_then(|hash| hash.get(field));
         let old = match value {
             None => 0,
             Some(value) => value.int().ok_or(Error::HashValueNotAnInteger)?,
@@ -594,7 +595,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_scan(&mut self, key: u32, cursor: u64, count: u32, pairs: &mut ArgvBuf) -> HostResult<u64> {
-        let Some(hash) = self.hash(key)? else { return Ok(0) };
+        let Some(hash) = self.read_as::<Hash>(key)? else { return Ok(0) };
         let mut digits = itoa::Buffer::new();
         Ok(hash.scan(cursor, count as usize, |field, value| {
             pairs.push(field);

@@ -2,26 +2,18 @@
 //! as these.
 
 use sandkey_runtime as rt;
-use sandkey_runtime::{ArgvBuf, Error, HostResult, Lists, Side};
+use sandkey_runtime::{ArgvBuf, HostResult, Lists, Side};
 
 use crate::command::list;
 use crate::keyspace::{End, List};
 
-use super::host::{ModuleHost, key_of, refusal, writable};
+use super::host::{ModuleHost, key_of, key_to_write, refusal};
 
 impl ModuleHost<'_, '_, '_> {
-    /// The list under a key.
-    fn list(&mut self, handle: u32) -> HostResult<Option<&List>> {
-        match self.read(handle)?.0 {
-            None => Ok(None),
-            Some(entry) => Ok(Some(entry.list().ok_or(Error::WrongType)?)),
-        }
-    }
-
     /// Its length, before it is changed.
     fn len_to_change(&mut self, handle: u32) -> HostResult<usize> {
-        writable(key_of(&self.handles, handle)?.1)?;
-        Ok(self.list(handle)?.map_or(0, List::len))
+        key_to_write(&self.handles, handle)?;
+        Ok(self.read_as::<List>(handle)?.map_or(0, List::len))
     }
 }
 
@@ -59,7 +51,7 @@ impl Lists for ModuleHost<'_, '_, '_> {
         if n == 0 {
             return Ok(());
         }
-        if let Some(list) = self.list(handle)? {
+        if let Some(list) = self.read_as::<List>(handle)? {
             match end {
                 End::Head => list.iter().take(n).for_each(|element| elements.push(element)),
                 End::Tail => list.iter().rev().take(n).for_each(|element| elements.push(element)),
@@ -72,11 +64,11 @@ impl Lists for ModuleHost<'_, '_, '_> {
     }
 
     fn list_len(&mut self, key: u32) -> HostResult<u64> {
-        Ok(self.list(key)?.map_or(0, List::len) as u64)
+        Ok(self.read_as::<List>(key)?.map_or(0, List::len) as u64)
     }
 
     fn list_get(&mut self, key: u32, index: i64) -> HostResult<Option<&[u8]>> {
-        let Some(list) = self.list(key)? else { return Ok(None) };
+        let Some(list) = self.read_as::<List>(key)? else { return Ok(None) };
         Ok(list::place(index, list.len()).and_then(|place| list.get(place)))
     }
 
@@ -92,8 +84,7 @@ impl Lists for ModuleHost<'_, '_, '_> {
 
     fn list_insert(&mut self, key: u32, side: Side, pivot: &[u8], element: &[u8]) -> HostResult<Option<u64>> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let (behind, word): (usize, &[u8]) = match side {
             Side::Before => (0, b"BEFORE"),
             Side::After => (1, b"AFTER"),
@@ -108,8 +99,7 @@ impl Lists for ModuleHost<'_, '_, '_> {
 
     fn list_remove(&mut self, key: u32, element: &[u8], from: rt::End, count: u64) -> HostResult<u64> {
         let (handle, from) = (key, end_of(from));
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let most = if count == 0 { usize::MAX } else { usize::try_from(count).unwrap_or(usize::MAX) };
         let removed = list::remove(&mut self.ctx.keys, &key, element, most, from).map_err(refusal)?;
         if removed > 0 {
@@ -122,8 +112,7 @@ impl Lists for ModuleHost<'_, '_, '_> {
 
     fn list_trim(&mut self, key: u32, start: i64, stop: i64) -> HostResult<()> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         if list::trim(&mut self.ctx.keys, &key, start, stop).map_err(refusal)? {
             let (mut first, mut last) = (itoa::Buffer::new(), itoa::Buffer::new());
             let range = [first.format(start).as_bytes(), last.format(stop).as_bytes()];
@@ -133,7 +122,7 @@ impl Lists for ModuleHost<'_, '_, '_> {
     }
 
     fn list_range(&mut self, key: u32, start: i64, count: u32, elements: &mut ArgvBuf) -> HostResult<()> {
-        let Some(list) = self.list(key)? else { return Ok(()) };
+        let Some(list) = self.read_as::<List>(key)? else { return Ok(()) };
         let start = list::places(start, -1, list.len()).start;
         let end = start.saturating_add(count as usize).min(list.len());
         if start < end {

@@ -4,23 +4,15 @@
 use std::ops::Range;
 
 use sandkey_runtime as rt;
-use sandkey_runtime::{ArgvBuf, Error, HostResult, SortedSets};
+use sandkey_runtime::{ArgvBuf, HostResult, SortedSets};
 
 use crate::command::zset::{self, AddOptions};
 use crate::keyspace::{ScoreRange, Zset};
 use crate::net::double::DoubleText;
 
-use super::host::{ModuleHost, key_of, refusal, writable};
+use super::host::{ModuleHost, key_of, key_to_write, refusal};
 
 impl ModuleHost<'_, '_, '_> {
-    /// The sorted set under a key.
-    fn zset(&mut self, handle: u32) -> HostResult<Option<&Zset>> {
-        match self.read(handle)?.0 {
-            None => Ok(None),
-            Some(entry) => Ok(Some(entry.zset().ok_or(Error::WrongType)?)),
-        }
-    }
-
     /// Repeat that members have these scores now.
     fn propagate_scores<'m>(
         &mut self,
@@ -68,8 +60,7 @@ fn range_of(scores: rt::ScoreRange) -> ScoreRange {
 impl SortedSets for ModuleHost<'_, '_, '_> {
     fn zset_add(&mut self, key: u32, members: rt::Argv<'_>, scores: &[f64]) -> HostResult<u32> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let scored = members.iter().zip(scores.iter().copied());
         let done = zset::add_scored(&mut self.ctx.keys, &key, scored.clone(), AddOptions::default());
         let done = done.map_err(refusal)?;
@@ -81,8 +72,7 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
 
     fn zset_increment(&mut self, key: u32, member: &[u8], by: f64) -> HostResult<f64> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let scored = std::iter::once((member, by));
         let done = zset::add_scored(&mut self.ctx.keys, &key, scored, AddOptions::INCREMENT);
         let done = done.map_err(refusal)?;
@@ -95,8 +85,7 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
 
     fn zset_remove(&mut self, key: u32, members: rt::Argv<'_>) -> HostResult<u32> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let removed = zset::remove(&mut self.ctx.keys, &key, members.iter()).map_err(refusal)?;
         if removed > 0 {
             let members: Vec<&[u8]> =
@@ -107,26 +96,26 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
     }
 
     fn zset_score(&mut self, key: u32, member: &[u8]) -> HostResult<Option<f64>> {
-        Ok(self.zset(key)?.and_then(|zset| zset.score(member)))
+        Ok(self.read_as::<Zset>(key)?.and_then(|zset| zset.score(member)))
     }
 
     fn zset_scores(&mut self, key: u32, members: rt::Argv<'_>) -> HostResult<Vec<Option<f64>>> {
-        let zset = self.zset(key)?;
+        let zset = self.read_as::<Zset>(key)?;
         Ok(members.iter().map(|member| zset.and_then(|zset| zset.score(member))).collect())
     }
 
     fn zset_rank(&mut self, key: u32, member: &[u8], reverse: bool) -> HostResult<Option<u64>> {
-        let Some(zset) = self.zset(key)? else { return Ok(None) };
+        let Some(zset) = self.read_as::<Zset>(key)? else { return Ok(None) };
         let rank = zset.rank(member).map(|(rank, _)| if reverse { zset.len() - 1 - rank } else { rank });
         Ok(rank.map(|rank| rank as u64))
     }
 
     fn zset_len(&mut self, key: u32) -> HostResult<u64> {
-        Ok(self.zset(key)?.map_or(0, Zset::len) as u64)
+        Ok(self.read_as::<Zset>(key)?.map_or(0, Zset::len) as u64)
     }
 
     fn zset_count(&mut self, key: u32, scores: rt::ScoreRange) -> HostResult<u64> {
-        Ok(self.zset(key)?.map_or(0, |zset| zset.ranks_by_score(&range_of(scores)).len()) as u64)
+        Ok(self.read_as::<Zset>(key)?.map_or(0, |zset| zset.ranks_by_score(&range_of(scores)).len()) as u64)
     }
 
     fn zset_range(
@@ -137,7 +126,7 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
         reverse: bool,
         members: &mut ArgvBuf,
     ) -> HostResult<Vec<f64>> {
-        let Some(zset) = self.zset(key)? else { return Ok(Vec::new()) };
+        let Some(zset) = self.read_as::<Zset>(key)? else { return Ok(Vec::new()) };
         Ok(give(zset.range(part(0..zset.len(), start, count, reverse), reverse), members))
     }
 
@@ -150,7 +139,7 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
         reverse: bool,
         members: &mut ArgvBuf,
     ) -> HostResult<Vec<f64>> {
-        let Some(zset) = self.zset(key)? else { return Ok(Vec::new()) };
+        let Some(zset) = self.read_as::<Zset>(key)? else { return Ok(Vec::new()) };
         let ranks = part(zset.ranks_by_score(&range_of(scores)), offset, count, reverse);
         Ok(give(zset.range(ranks, reverse), members))
     }
@@ -163,8 +152,8 @@ impl SortedSets for ModuleHost<'_, '_, '_> {
         members: &mut ArgvBuf,
     ) -> HostResult<Vec<f64>> {
         let handle = key;
-        writable(key_of(&self.handles, handle)?.1)?;
-        let Some(zset) = self.zset(handle)? else { return Ok(Vec::new()) };
+        key_to_write(&self.handles, handle)?;
+        let Some(zset) = self.read_as::<Zset>(handle)? else { return Ok(Vec::new()) };
         let ranks = part(0..zset.len(), 0, count, reverse);
         let scores = give(zset.range(ranks.clone(), reverse), members);
         let (event, command): (_, &[u8]) =

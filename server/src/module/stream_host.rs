@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 
 use sandkey_runtime as rt;
-use sandkey_runtime::{ArgvBuf, EntryHeads, EntryId, Error, HostResult, StreamInfo, Streams};
+use sandkey_runtime::{ArgvBuf, EntryHeads, EntryId, HostResult, StreamInfo, Streams};
 use smallvec::SmallVec;
 
 use crate::command::stream::add::Trimming;
@@ -14,17 +14,9 @@ use crate::keyspace::stream::{Record, Trim};
 use crate::keyspace::{Stream, StreamId};
 use crate::limits;
 
-use super::host::{ModuleHost, key_of, refusal, writable};
+use super::host::{ModuleHost, key_of, key_to_write, refusal};
 
-impl ModuleHost<'_, '_, '_> {
-    /// The stream under a key.
-    fn stream(&mut self, handle: u32) -> HostResult<Option<&Stream>> {
-        match self.read(handle)?.0 {
-            None => Ok(None),
-            Some(entry) => Ok(Some(entry.stream().ok_or(Error::WrongType)?)),
-        }
-    }
-}
+impl ModuleHost<'_, '_, '_> {}
 
 fn of_guest(id: EntryId) -> StreamId {
     StreamId { ms: id.ms, seq: id.seq }
@@ -57,8 +49,7 @@ fn page<'s>(records: impl Iterator<Item = Record<'s>>, fields: &mut ArgvBuf) -> 
 impl Streams for ModuleHost<'_, '_, '_> {
     fn stream_add(&mut self, key: u32, id: Option<EntryId>, fields: rt::Argv<'_>) -> HostResult<EntryId> {
         let handle = key;
-        let (key, mode) = key_of(&self.handles, handle)?;
-        writable(mode)?;
+        let key = key_to_write(&self.handles, handle)?;
         let id = id.map_or(NewId::Any, |id| NewId::Exactly(of_guest(id)));
         id.check().map_err(refusal)?;
         let now_ms = self.ctx.time_ms();
@@ -77,8 +68,8 @@ impl Streams for ModuleHost<'_, '_, '_> {
 
     fn stream_delete(&mut self, key: u32, ids: &[EntryId]) -> HostResult<u32> {
         let handle = key;
-        writable(key_of(&self.handles, handle)?.1)?;
-        if self.stream(handle)?.is_none() {
+        key_to_write(&self.handles, handle)?;
+        if self.read_as::<Stream>(handle)?.is_none() {
             return Ok(0);
         }
         let mut all = 0;
@@ -98,8 +89,8 @@ impl Streams for ModuleHost<'_, '_, '_> {
 
     fn stream_trim(&mut self, key: u32, to: rt::Trimming, exact: bool) -> HostResult<u64> {
         let handle = key;
-        writable(key_of(&self.handles, handle)?.1)?;
-        if self.stream(handle)?.is_none() {
+        key_to_write(&self.handles, handle)?;
+        if self.read_as::<Stream>(handle)?.is_none() {
             return Ok(0);
         }
         if !exact {
@@ -121,7 +112,7 @@ impl Streams for ModuleHost<'_, '_, '_> {
     }
 
     fn stream_len(&mut self, key: u32) -> HostResult<u64> {
-        Ok(self.stream(key)?.map_or(0, |stream| stream.log.len()))
+        Ok(self.read_as::<Stream>(key)?.map_or(0, |stream| stream.log.len()))
     }
 
     fn stream_range(
@@ -133,7 +124,7 @@ impl Streams for ModuleHost<'_, '_, '_> {
         fields: &mut ArgvBuf,
     ) -> HostResult<EntryHeads> {
         let (first, last) = (of_guest(*ids.start()), of_guest(*ids.end()));
-        let Some(stream) = self.stream(key)?.filter(|_| first <= last) else {
+        let Some(stream) = self.read_as::<Stream>(key)?.filter(|_| first <= last) else {
             return Ok(EntryHeads::default());
         };
         let (log, count) = (&stream.log, count as usize);
@@ -144,7 +135,7 @@ impl Streams for ModuleHost<'_, '_, '_> {
     }
 
     fn stream_info(&mut self, key: u32) -> HostResult<StreamInfo> {
-        let Some(stream) = self.stream(key)? else { return Ok(StreamInfo::default()) };
+        let Some(stream) = self.read_as::<Stream>(key)? else { return Ok(StreamInfo::default()) };
         let log = &stream.log;
         Ok(StreamInfo {
             entries_added: log.entries_added(),
