@@ -351,9 +351,6 @@ pub const EXPIRE_CYCLE_NS: u64 = 2_500_000;
 /// Keys with an expiry that active expiry looks at under one lock: some 10 µs.
 pub const EXPIRE_CYCLE_KEYS: usize = 64;
 
-/// Keys with an expiry that a cycle looks at before it judges how many of them are dead.
-pub const EXPIRE_CYCLE_SAMPLE: usize = 400;
-
 // Files
 
 /// Keys that loading puts into the tables at once: enough to hide the memory latency of their slots behind each other.

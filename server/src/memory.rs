@@ -98,11 +98,6 @@ impl Memory {
     pub fn startup(&self) -> usize {
         self.startup.load(Relaxed)
     }
-
-    /// Begin a new peak at what is in use now.
-    pub fn reset_peak(&self) {
-        self.peak.store(self.used(), Relaxed);
-    }
 }
 
 /// What the calling thread has allocated and not freed.

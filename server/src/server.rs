@@ -4,7 +4,6 @@
 //! (`start`), and then keeps time (`cron`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -308,10 +307,5 @@ impl Server {
         let mut stop = self.stop.subscribe();
         // The sender lives as long as the server, so waiting cannot fail.
         let _ = stop.wait_for(|stop| *stop).await;
-    }
-
-    /// A copy of what INFO and cron need of the configuration.
-    pub fn current_config(&self) -> Arc<Config> {
-        self.config.current()
     }
 }

@@ -186,11 +186,6 @@ impl LoadedModule {
         !self.types.is_empty()
     }
 
-    /// Whether all commands share one instance.
-    pub fn is_pinned(&self) -> bool {
-        self.manifest.state != State::None
-    }
-
     /// What it keeps in its own memory, as the manifest has it.
     pub fn state_name(&self) -> &'static str {
         match self.manifest.state {

@@ -198,11 +198,6 @@ impl Aof {
         }
     }
 
-    /// Whether all is on disk that was appended up to `end`.
-    pub fn is_synced(&self, end: u64) -> bool {
-        end <= self.synced.load(Acquire)
-    }
-
     #[cold]
     fn wait_synced(&self, end: u64, waker: &Waker) -> Poll<()> {
         let mut stream = self.stream.lock();
