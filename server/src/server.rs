@@ -93,6 +93,10 @@ pub struct Server {
     pub cron_nanos: AtomicU64,
     /// Keys that were evicted without a client's asking for room.
     pub cron_evicted: AtomicU64,
+    /// Keys of databases that were emptied and that a thread has yet to free.
+    pub lazyfree_pending: AtomicU64,
+    /// Keys that were freed so.
+    pub lazyfreed: AtomicU64,
     pause: Mutex<Pause>,
     paused: AtomicBool,
     stop: tokio::sync::watch::Sender<bool>,
@@ -134,6 +138,8 @@ impl Server {
             cron_turns: AtomicU64::new(0),
             cron_nanos: AtomicU64::new(0),
             cron_evicted: AtomicU64::new(0),
+            lazyfree_pending: AtomicU64::new(0),
+            lazyfreed: AtomicU64::new(0),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
             stop: tokio::sync::watch::Sender::new(false),
@@ -193,7 +199,7 @@ impl Server {
         }
         self.error_stats.lock().clear();
         self.tenant.acl.log.reset_counts();
-        let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
+        let counters = [&self.accepted, &self.rejected, &self.evicted_clients, &self.lazyfreed];
         let of_cron = [&self.cron_expired, &self.cron_evicted, &self.cron_turns, &self.cron_nanos];
         for counter in counters.into_iter().chain(of_cron) {
             counter.store(0, Relaxed);

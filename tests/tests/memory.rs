@@ -234,3 +234,20 @@ fn lowering_the_limit_evicts() {
     });
     assert!(count(&mut client, "k") < 5000);
 }
+
+#[test]
+fn what_a_thread_frees_is_counted() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    for (keys, line, freed) in [(5, "FLUSHALL", 0), (5, "FLUSHALL ASYNC", 5), (3000, "FLUSHDB ASYNC", 3005)] {
+        let fill: Vec<Vec<String>> =
+            (0..keys).map(|i| vec!["SET".into(), format!("key:{i}"), "v".into()]).collect();
+        client.pipeline(&fill);
+        assert_eq!(client.run(line), "OK");
+        eventually("it is freed", Duration::from_secs(10), || {
+            client.info_int("lazyfree_pending_objects") == 0 && client.info_int("lazyfreed_objects") == freed
+        });
+    }
+    assert_eq!(client.run("CONFIG RESETSTAT"), "OK");
+    assert_eq!(client.info_int("lazyfreed_objects"), 0);
+}

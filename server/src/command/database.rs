@@ -1,11 +1,14 @@
 //! Commands on databases as a whole: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB; and TIME, which has no better place.
 //! An emptied database is not freed under the locks: the command that emptied it does so after them, or with ASYNC a thread.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::command;
 use crate::effects::Gone;
 use crate::keyspace::{Db, ShardId};
 use crate::net::argv::Argv;
 use crate::persistence::Work;
+use crate::server::Server;
 
 use super::args;
 use super::context::CommandContext;
@@ -99,7 +102,7 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
         }
     }
     if is_async {
-        free_in_background(flushed);
+        free_in_background(ctx.server, flushed);
     } else {
         ctx.keys.scratch.flushed.extend(flushed);
     }
@@ -113,12 +116,30 @@ fn flush(ctx: &mut CommandContext<'_>, argv: Argv<'_>, databases: std::ops::Rang
 }
 
 /// Below this many keys a thread costs more than it spares.
-const KEYS_WORTH_A_THREAD: usize = 1000;
+const KEYS_WORTH_A_THREAD: u64 = 1000;
 
-fn free_in_background(flushed: Vec<(ShardId, Db)>) {
-    if flushed.iter().map(|(_, db)| db.len()).sum::<usize>() >= KEYS_WORTH_A_THREAD {
+/// Databases that are freed by whoever drops this.
+struct Freeing {
+    server: &'static Server,
+    keys: u64,
+    flushed: Vec<(ShardId, Db)>,
+}
+
+impl Drop for Freeing {
+    fn drop(&mut self) {
+        self.flushed.clear();
+        self.server.lazyfree_pending.fetch_sub(self.keys, Relaxed);
+        self.server.lazyfreed.fetch_add(self.keys, Relaxed);
+    }
+}
+
+fn free_in_background(server: &'static Server, flushed: Vec<(ShardId, Db)>) {
+    let keys = flushed.iter().map(|(_, db)| db.len() as u64).sum();
+    server.lazyfree_pending.fetch_add(keys, Relaxed);
+    let freeing = Freeing { server, keys, flushed };
+    if keys >= KEYS_WORTH_A_THREAD {
         // When no thread can be had, the closure is dropped, and with it what it was to free.
-        let thread = std::thread::Builder::new().name("flush".to_owned()).spawn(move || drop(flushed));
+        let thread = std::thread::Builder::new().name("flush".to_owned()).spawn(move || drop(freeing));
         drop(thread);
     }
 }

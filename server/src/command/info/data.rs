@@ -1,5 +1,7 @@
 //! INFO memory, replication and keyspace: the data, where it is and how much of it there is.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::figures::{self, human};
 
 use super::{Facts, Lines};
@@ -54,7 +56,9 @@ pub(super) fn memory(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("mem_cluster_links", 0);
     lines.put("mem_aof_buffer", facts.ctx.server.aof.buffer_len());
     lines.put("mem_allocator", "jemalloc");
-    lines.put_all(&["active_defrag_running", "lazyfree_pending_objects", "lazyfreed_objects"], 0);
+    lines.put("active_defrag_running", 0);
+    lines.put("lazyfree_pending_objects", facts.ctx.server.lazyfree_pending.load(Relaxed));
+    lines.put("lazyfreed_objects", facts.ctx.server.lazyfreed.load(Relaxed));
 }
 
 /// A primary without replicas.
