@@ -1,12 +1,10 @@
 //! A key as a hash. A missing key is an empty hash, and a hash whose last field goes is gone itself.
 
-use std::fmt;
-use std::ops::Deref;
-
 use crate::bytes::{FromBytes, ToBytes};
 use crate::error::Result;
 use crate::host::Host;
 use crate::strings::Strings;
+use crate::views::views;
 
 /// A hash that can be read. [`ReadKey::hash`](crate::ReadKey::hash) gives it.
 #[derive(Clone, Copy)]
@@ -19,23 +17,9 @@ pub struct ReadHash<'k> {
 #[derive(Clone, Copy)]
 pub struct Hash<'k>(ReadHash<'k>);
 
-impl fmt::Debug for ReadHash<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadHash").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Hash<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hash").finish_non_exhaustive()
-    }
-}
+views!(ReadHash, Hash);
 
 impl<'k> ReadHash<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self { host, handle }
-    }
-
     /// The value of a field.
     pub fn get(&self, field: impl ToBytes) -> Result<Option<Vec<u8>>> {
         field.with_bytes(|field| self.host.hash_get(self.handle, field))
@@ -83,10 +67,6 @@ impl<'k> ReadHash<'k> {
 }
 
 impl<'k> Hash<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self(ReadHash::new(host, handle))
-    }
-
     /// Set a field; the answer is whether it is new.
     pub fn set(&self, field: impl ToBytes, value: impl ToBytes) -> Result<bool> {
         field.with_bytes(|field| value.with_bytes(|value| self.host.hash_set(self.handle, field, value)))
@@ -116,13 +96,5 @@ impl<'k> Hash<'k> {
     /// Add to a field that holds a decimal integer, a missing one counting as 0; the answer is the sum.
     pub fn incr_by(&self, field: impl ToBytes, by: i64) -> Result<i64> {
         field.with_bytes(|field| self.host.hash_incr_by(self.handle, field, by))
-    }
-}
-
-impl<'k> Deref for Hash<'k> {
-    type Target = ReadHash<'k>;
-
-    fn deref(&self) -> &ReadHash<'k> {
-        &self.0
     }
 }

@@ -54,6 +54,7 @@ mod strings;
 #[cfg(not(target_arch = "wasm32"))]
 mod test;
 mod value;
+mod views;
 
 pub use argument::{Arg, Args, Argument, Counted, Many};
 pub use bytes::{FromBytes, ToBytes};

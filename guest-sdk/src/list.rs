@@ -2,13 +2,11 @@
 //!
 //! An index counts from the head, beginning with 0, or, when it is negative, from the tail, beginning with -1.
 
-use std::fmt;
-use std::ops::Deref;
-
 use crate::bytes::ToBytes;
 use crate::error::Result;
 use crate::host::Host;
 use crate::strings::Strings;
+use crate::views::views;
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,23 +35,9 @@ pub struct ReadList<'k> {
 #[derive(Clone, Copy)]
 pub struct List<'k>(ReadList<'k>);
 
-impl fmt::Debug for ReadList<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadList").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for List<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("List").finish_non_exhaustive()
-    }
-}
+views!(ReadList, List);
 
 impl<'k> ReadList<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self { host, handle }
-    }
-
     /// The number of elements.
     pub fn len(&self) -> Result<u64> {
         self.host.list_len(self.handle)
@@ -77,10 +61,6 @@ impl<'k> ReadList<'k> {
 }
 
 impl<'k> List<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self(ReadList::new(host, handle))
-    }
-
     /// Put an element at an end; the answer is the list's length.
     pub fn push(&self, end: End, element: impl ToBytes) -> Result<u64> {
         self.push_many(end, [element])
@@ -143,13 +123,5 @@ impl<'k> List<'k> {
     /// Keep only the elements from `start` to `stop`, both included.
     pub fn trim(&self, start: i64, stop: i64) -> Result<()> {
         self.host.list_trim(self.handle, start, stop)
-    }
-}
-
-impl<'k> Deref for List<'k> {
-    type Target = ReadList<'k>;
-
-    fn deref(&self) -> &ReadList<'k> {
-        &self.0
     }
 }

@@ -1,12 +1,10 @@
 //! A key as a set. A missing key is an empty set, and a set whose last member goes is gone itself.
 
-use std::fmt;
-use std::ops::Deref;
-
 use crate::bytes::ToBytes;
 use crate::error::Result;
 use crate::host::Host;
 use crate::strings::Strings;
+use crate::views::views;
 
 /// A set that can be read. [`ReadKey::as_set`](crate::ReadKey::as_set) gives it.
 #[derive(Clone, Copy)]
@@ -19,17 +17,7 @@ pub struct ReadSet<'k> {
 #[derive(Clone, Copy)]
 pub struct Set<'k>(ReadSet<'k>);
 
-impl fmt::Debug for ReadSet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadSet").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Set<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Set").finish_non_exhaustive()
-    }
-}
+views!(ReadSet, Set);
 
 fn strings<T: ToBytes>(members: impl IntoIterator<Item = T>) -> Strings {
     let mut strings = Strings::new();
@@ -40,10 +28,6 @@ fn strings<T: ToBytes>(members: impl IntoIterator<Item = T>) -> Strings {
 }
 
 impl<'k> ReadSet<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self { host, handle }
-    }
-
     /// Whether this is a member.
     pub fn contains(&self, member: impl ToBytes) -> Result<bool> {
         member.with_bytes(|member| self.host.set_contains(self.handle, member))
@@ -87,10 +71,6 @@ fn drawn(count: u32, draw: impl FnOnce(u32) -> Result<Strings>) -> Result<String
 }
 
 impl<'k> Set<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self(ReadSet::new(host, handle))
-    }
-
     /// Add a member; the answer is whether it is new.
     pub fn add(&self, member: impl ToBytes) -> Result<bool> {
         Ok(self.add_many([member])? == 1)
@@ -119,13 +99,5 @@ impl<'k> Set<'k> {
     /// Take members out that are drawn as by [`random`](ReadSet::random).
     pub fn pop_many(&self, count: u32) -> Result<Strings> {
         drawn(count, |count| self.host.set_pop(self.handle, count))
-    }
-}
-
-impl<'k> Deref for Set<'k> {
-    type Target = ReadSet<'k>;
-
-    fn deref(&self) -> &ReadSet<'k> {
-        &self.0
     }
 }

@@ -3,13 +3,13 @@
 //!
 //! Scores may be infinite. NaN is no score: it is refused with [`Error::NotAFloat`](crate::Error::NotAFloat).
 
-use std::fmt;
-use std::ops::{Bound, Deref, RangeBounds};
+use std::ops::{Bound, RangeBounds};
 
 use crate::bytes::ToBytes;
 use crate::error::Result;
 use crate::host::Host;
 use crate::strings::Strings;
+use crate::views::views;
 
 /// A range of scores, as the contract has it.
 #[derive(Debug, Clone, Copy)]
@@ -80,17 +80,7 @@ pub struct ReadSortedSet<'k> {
 #[derive(Clone, Copy)]
 pub struct SortedSet<'k>(ReadSortedSet<'k>);
 
-impl fmt::Debug for ReadSortedSet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadSortedSet").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SortedSet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SortedSet").finish_non_exhaustive()
-    }
-}
+views!(ReadSortedSet, SortedSet);
 
 fn strings<T: ToBytes>(members: impl IntoIterator<Item = T>) -> Strings {
     let mut strings = Strings::new();
@@ -106,10 +96,6 @@ fn some(count: u32, give: impl FnOnce(u32) -> Result<Scored>) -> Result<Scored> 
 }
 
 impl<'k> ReadSortedSet<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self { host, handle }
-    }
-
     /// The number of members.
     pub fn len(&self) -> Result<u64> {
         self.host.zset_len(self.handle)
@@ -183,10 +169,6 @@ impl<'k> ReadSortedSet<'k> {
 }
 
 impl<'k> SortedSet<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self(ReadSortedSet::new(host, handle))
-    }
-
     /// Add a member, or change its score; the answer is whether it is new.
     pub fn add(&self, member: impl ToBytes, score: f64) -> Result<bool> {
         Ok(self.add_many([(member, score)])? == 1)
@@ -231,13 +213,5 @@ impl<'k> SortedSet<'k> {
     /// Take out the members with the highest scores, the highest first.
     pub fn pop_max_many(&self, count: u32) -> Result<Scored> {
         some(count, |count| self.host.zset_pop(self.handle, count, true))
-    }
-}
-
-impl<'k> Deref for SortedSet<'k> {
-    type Target = ReadSortedSet<'k>;
-
-    fn deref(&self) -> &ReadSortedSet<'k> {
-        &self.0
     }
 }

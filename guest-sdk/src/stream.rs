@@ -3,13 +3,14 @@
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::ops::{Bound, Deref, RangeBounds};
+use std::ops::{Bound, RangeBounds};
 use std::rc::Rc;
 
 use crate::bytes::{FromBytes, ToBytes};
 use crate::error::Result;
 use crate::host::Host;
 use crate::strings::Strings;
+use crate::views::views;
 
 /// How many a walk asks for at once: few enough for whoever stops soon.
 const WALK_COUNT: u32 = 100;
@@ -141,23 +142,9 @@ pub struct ReadStream<'k> {
 #[derive(Clone, Copy)]
 pub struct Stream<'k>(ReadStream<'k>);
 
-impl fmt::Debug for ReadStream<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReadStream").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Stream<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream").finish_non_exhaustive()
-    }
-}
+views!(ReadStream, Stream);
 
 impl<'k> ReadStream<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self { host, handle }
-    }
-
     /// The number of entries.
     pub fn len(&self) -> Result<u64> {
         self.host.stream_len(self.handle)
@@ -191,10 +178,6 @@ impl<'k> ReadStream<'k> {
 }
 
 impl<'k> Stream<'k> {
-    pub(crate) const fn new(host: &'k Host, handle: u32) -> Self {
-        Self(ReadStream::new(host, handle))
-    }
-
     /// Add an entry, whose id the server chooses. An entry has one field at least: none traps.
     pub fn add<F: ToBytes, V: ToBytes>(&self, fields: impl IntoIterator<Item = (F, V)>) -> Result<EntryId> {
         self.host.stream_add(self.handle, None, flat(fields))
@@ -238,14 +221,6 @@ fn flat<F: ToBytes, V: ToBytes>(fields: impl IntoIterator<Item = (F, V)>) -> Str
         value.with_bytes(|value| flat.push(value));
     }
     flat
-}
-
-impl<'k> Deref for Stream<'k> {
-    type Target = ReadStream<'k>;
-
-    fn deref(&self) -> &ReadStream<'k> {
-        &self.0
-    }
 }
 
 /// The entries of a range: what [`ReadStream::range`] gives.
