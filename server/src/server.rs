@@ -49,6 +49,8 @@ pub struct Server {
     pub accepted: AtomicU64,
     /// Clients that were disconnected because of `maxmemory-clients`.
     pub evicted_clients: AtomicU64,
+    /// What those of them used whose workers have not got there yet.
+    pub leaving_memory: AtomicUsize,
     /// About what all clients occupy, while that is limited.
     pub client_memory: AtomicUsize,
     /// See `accepted`.
@@ -117,6 +119,7 @@ impl Server {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             evicted_clients: AtomicU64::new(0),
+            leaving_memory: AtomicUsize::new(0),
             client_memory: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             balance: Balance::new(workers),

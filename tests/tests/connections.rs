@@ -262,3 +262,53 @@ fn a_reply_beyond_the_hard_limit_is_not_sent() {
     client.expect_closed();
     assert_eq!(boss.info("client_output_buffer_limit_disconnections"), "1");
 }
+
+#[test]
+fn who_sends_all_before_it_reads_is_served() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    client.run(&format!("SET k {}", "x".repeat(10_000)));
+    // Far more than the sockets between us hold.
+    const REQUESTS: usize = 6_000;
+    client.send_raw(&b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n".repeat(REQUESTS));
+    client.send_raw(b"*1\r\n$4\r\nPING\r\n");
+    // All of it is executed while nobody reads.
+    let mut other = server.client();
+    eventually("the replies pile up", Duration::from_secs(20), || {
+        let waiting = list(&mut other, "").iter().map(|line| field(line, "omem").parse().unwrap_or(0)).max();
+        waiting.unwrap_or(0) > REQUESTS * 10_000 / 2
+    });
+    for _ in 0..REQUESTS {
+        assert_eq!(client.read().text().len(), 10_000);
+    }
+    assert_eq!(client.read().text(), "PONG");
+}
+
+#[test]
+fn a_long_command_costs_what_its_bytes_cost() {
+    let server = Server::start(&[]);
+    let (mut client, mut watch) = (server.client(), server.client());
+    let mut cpu = || {
+        let text = watch.value("INFO cpu").text();
+        let used = |name| text.lines().find_map(|line: &str| line.strip_prefix(name)?.parse::<f64>().ok());
+        used("used_cpu_user:")
+            .zip(used("used_cpu_sys:"))
+            .map(|(user, sys)| user + sys)
+            .expect("both are told")
+    };
+    let mut cpu_of = |commands: usize, mb: usize| {
+        let before = cpu();
+        let value = vec![b'x'; mb << 20];
+        for _ in 0..commands {
+            client.send_raw(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", value.len()).as_bytes());
+            client.send_raw(&value);
+            client.send_raw(b"\r\n");
+            assert_eq!(client.read(), Value::ok());
+        }
+        cpu() - before
+    };
+    let many = cpu_of(12, 16);
+    let one = cpu_of(1, 192);
+    // Were each piece put together with all before it, it would be ten times as much.
+    assert!(one < many * 3.0, "{one} s for one of 192 MB, {many} s for 12 of 16 MB");
+}

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, RwLock};
 
+use super::buffer;
 use crate::acl::DEFAULT;
 
 use super::reply::Protocol;
@@ -107,11 +108,15 @@ pub struct Client {
     pub last_command: AtomicU32,
     /// Bytes that it sent and that are not executed yet.
     pub query_bytes: AtomicUsize,
+    /// Bytes of room for more of them.
+    pub query_room: AtomicUsize,
     /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
     /// that it tracks.
     pub held_bytes: AtomicUsize,
     /// What of its memory is counted among that of all clients.
     pub counted_bytes: AtomicUsize,
+    /// What it used when it was ended for that; 0 if it was not.
+    pub evicted_bytes: AtomicUsize,
     /// Bytes that wait to be written to it.
     pub output_bytes: AtomicUsize,
     /// Bytes that were read from it, and written to it.
@@ -147,8 +152,10 @@ impl Client {
             redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
+            query_room: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             counted_bytes: AtomicUsize::new(0),
+            evicted_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             traffic: Default::default(),
             commands: AtomicU64::new(0),
@@ -197,9 +204,9 @@ impl Client {
 
     /// What it occupies, all in all.
     pub fn memory(&self) -> usize {
-        let [query, held, output] =
-            [&self.query_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
-        size_of::<Self>() + query + held + output + self.mailbox_bytes()
+        let parts = [&self.query_bytes, &self.query_room, &self.held_bytes, &self.output_bytes];
+        let sum: usize = parts.iter().map(|bytes| bytes.load(Relaxed)).sum();
+        size_of::<Self>() + sum + self.mailbox_bytes()
     }
 
     /// It has set up something of so many bytes more. Its worker alone does so.
@@ -228,7 +235,7 @@ impl Client {
     /// one that reads too slowly must not make the server hold its messages without end.
     pub fn post(&self, bytes: &[u8], hard_limit: usize) {
         let mut mailbox = self.mailbox.lock();
-        mailbox.extend_from_slice(bytes);
+        buffer::append(&mut mailbox, bytes);
         let waiting = mailbox.len() + self.output_bytes.load(Relaxed);
         drop(mailbox);
         if hard_limit != 0 && waiting > hard_limit {
@@ -242,7 +249,13 @@ impl Client {
     /// Move what is in the mailbox to the end of `out`.
     pub fn collect_mail(&self, out: &mut Vec<u8>) {
         if self.mail.load(Relaxed) && self.mail.swap(false, std::sync::atomic::Ordering::Acquire) {
-            out.append(&mut self.mailbox.lock());
+            let mut mailbox = self.mailbox.lock();
+            if out.is_empty() {
+                std::mem::swap(out, &mut mailbox);
+            } else {
+                buffer::append(out, &mailbox);
+                buffer::clear(&mut mailbox);
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use crate::limits;
 use crate::server::Server;
 
 use super::argv::OwnedArgv;
+use super::buffer::{self, append, make_room};
 use super::client::Client;
 use super::reply::ReplyWriter;
 use super::resp::{Batch, Parser, RequestLimits, Stop};
@@ -122,8 +123,11 @@ impl ConnectionState {
     }
 
     /// It has ended: take the client out of everything that it was in.
-    pub fn disconnect(mut self, server: &Server) {
+    pub fn disconnect(mut self, server: &Server, worker: usize) {
         server.disconnect(&mut self.session);
+        let client = Arc::clone(&self.session.client);
+        drop(self);
+        server.forget_evicted(&client, worker);
     }
 }
 
@@ -173,7 +177,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if flushed && self.state.session.closing {
                 return Poll::Ready(Turn::Close);
             }
-            if (flushed || self.may_grow_output()) && !self.state.session.closing {
+            // As in Redis: who sends all before it reads would else wait for us, and we for it. The limits end it where it gets too much.
+            if !self.state.session.closing {
                 let progress = if self.state.deferred.is_empty() && !self.state.unparsed {
                     self.poll_receive(cx)
                 } else {
@@ -223,7 +228,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let n = buffer.filled().len();
             (n, n == input.len())
         } else {
-            self.state.input.reserve(self.state.missing.clamp(limits::READ_BUFFER, limits::READ_STEP_MAX));
+            // As much again as it has sent, at the most.
+            let step_max = limits::READ_STEP_MAX.max(self.state.input.len());
+            make_room(&mut self.state.input, self.state.missing.clamp(limits::READ_BUFFER, step_max));
             match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
                 Ok(n) => (n, self.state.input.len() == self.state.input.capacity()),
                 Err(_) => return Poll::Ready(Some(Turn::Close)),
@@ -233,10 +240,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Poll::Ready(Some(Turn::Close));
         }
         let turn = if self.state.input.is_empty() {
-            self.execute_input(&input[..n], batch, reply, n)
+            let (turn, done) = self.execute_input(&input[..n], batch, reply, n);
+            self.state.input.extend_from_slice(&input[done..n]);
+            self.note_input();
+            turn
         } else {
-            let received = std::mem::take(&mut self.state.input);
-            self.execute_input(&received, batch, reply, n)
+            self.execute_kept(batch, reply, n)
         };
         if self.exceeds_hard_limit(reply.len(), &worker.executor.borrow()) {
             reply.clear();
@@ -246,14 +255,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Poll::Ready(turn.or_else(|| filled.then_some(Turn::Yield)))
     }
 
-    /// Execute every whole command of `received`, and keep the rest.
+    /// Execute every whole command of what was kept, of which `n` bytes have just come. What is left of it stays where it is: a long
+    /// command comes in many pieces.
+    fn execute_kept(&mut self, batch: &mut Batch, reply: &mut ReplyWriter, n: usize) -> Option<Turn> {
+        let mut received = std::mem::take(&mut self.state.input);
+        let (turn, done) = self.execute_input(&received, batch, reply, n);
+        if done < received.len() {
+            received.drain(..done);
+            self.state.input = received;
+        }
+        self.note_input();
+        turn
+    }
+
+    /// Execute every whole command of `received`. The second result is how many bytes of it are not to be kept.
     fn execute_input(
         &mut self,
         received: &[u8],
         batch: &mut Batch,
         reply: &mut ReplyWriter,
         n: usize,
-    ) -> Option<Turn> {
+    ) -> (Option<Turn>, usize) {
         let worker = Rc::clone(&self.worker);
         let mut executor = worker.executor.borrow_mut();
         let mut executor = executor.begin_batch();
@@ -262,7 +284,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         client.count_traffic(0, n);
         if received.len() > limits::READ_BUFFER && !self.has_room_for(received.len(), &executor) {
             // Then it must not be executed either.
-            return Some(Turn::Close);
+            return (Some(Turn::Close), received.len());
         }
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
@@ -282,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                      server. Connection from {} aborted.",
                     client.addr
                 );
-                return Some(Turn::Close);
+                return (Some(Turn::Close), received.len());
             }
             let mut prepared = Prepared::default();
             if batch.len() > 1 {
@@ -310,8 +332,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
-                if self.exceeds_hard_limit(0, &executor) {
-                    return Some(Turn::Close);
+                self.note_output(&executor);
+                if self.exceeds_hard_limit(0, &executor) || client.is_killed() {
+                    return (Some(Turn::Close), received.len());
                 }
                 executor.begin();
             }
@@ -321,12 +344,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Stop::BatchFull if turn.is_none() => {}
                 Stop::BatchFull => {
                     self.state.unparsed = offset < received.len();
-                    self.keep_input(&received[offset..], 1, &executor);
-                    break;
+                    self.expect(received.len() - offset, 1);
+                    return (turn, offset);
                 }
                 Stop::NeedMore(missing) => {
-                    self.keep_input(&received[offset..], missing, &executor);
-                    break;
+                    self.expect(received.len() - offset, missing);
+                    return (turn, offset);
                 }
                 Stop::Error(error) => {
                     reply.raw(&error.reply());
@@ -337,18 +360,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Stop::CrossProtocol => break,
             }
         }
-        turn
+        (turn, received.len())
     }
 
-    /// Keep the beginning of a command until the rest has come.
-    fn keep_input(&mut self, rest: &[u8], missing: usize, executor: &Executor) {
+    /// The beginning of a command, of so many bytes, is kept until so many more have come.
+    fn expect(&mut self, len: usize, missing: usize) {
         self.state.missing = missing;
-        self.state.announced = rest.len().saturating_add(missing);
-        self.state.input.clear();
-        self.state.input.extend_from_slice(rest);
-        let client = &self.state.session.client;
-        client.query_bytes.store(rest.len(), Relaxed);
-        executor.note_client_memory(&self.state.session);
+        self.state.announced = len.saturating_add(missing);
+    }
+
+    /// What is kept has become more, or less.
+    fn note_input(&self) {
+        let (client, input) = (&self.state.session.client, &self.state.input);
+        client.query_bytes.store(input.len(), Relaxed);
+        client.query_room.store(input.capacity() - input.len(), Relaxed);
+        self.worker.executor.borrow().note_client_memory(&self.state.session);
     }
 
     /// Whether a client may send so much at once. If not, its end is near. What it has announced decides whether it is all one command;
@@ -404,10 +430,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             && turn.is_none()
             && !self.state.session.closing
         {
-            let received = std::mem::take(&mut self.state.input);
             let Buffers { batch, reply, .. } = &mut *buffers;
             drop(executor);
-            turn = self.execute_input(&received, batch, reply, 0);
+            turn = self.execute_kept(batch, reply, 0);
             self.take_reply(reply);
         }
         turn
@@ -432,12 +457,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok((bytes, error)) => {
-                self.state.output.extend_from_slice(&bytes);
+                append(&mut self.state.output, &bytes);
                 if let Some(error) = error {
                     server.count_error(index, &error.code());
                 }
             }
-            Err(_) => self.state.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
+            Err(_) => append(&mut self.state.output, b"-ERR the server could not do this\r\n"),
         }
     }
 
@@ -459,7 +484,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.worker.executor.borrow().count_given_up(&waiter, &answer);
         }
         if self.state.session.takes_reply() {
-            self.state.output.extend_from_slice(&answer.reply);
+            append(&mut self.state.output, &answer.reply);
         }
         Ok(())
     }
@@ -503,7 +528,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     reply.clear();
                     return;
                 }
-                self.state.output.extend_from_slice(&bytes[n..]);
+                append(&mut self.state.output, &bytes[n..]);
                 reply.clear();
                 return;
             }
@@ -513,7 +538,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Move the replies behind what waits to be written.
     fn take_reply(&mut self, reply: &mut ReplyWriter) {
-        self.state.output.extend_from_slice(reply.as_bytes());
+        append(&mut self.state.output, reply.as_bytes());
         reply.clear();
     }
 
@@ -536,15 +561,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.state.output.drain(..self.state.written);
-                    self.state.written = 0;
+                    // What is written is cut off when it is most of it, so that no byte is moved more than once or twice.
+                    if self.state.written > self.state.output.len() / 2 {
+                        self.state.output.drain(..self.state.written);
+                        self.state.written = 0;
+                    }
                     return self.check_output_limit().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
         if !self.state.output.is_empty() {
-            self.state.output.clear();
-            self.state.output.shrink_to(limits::OUTPUT_KEPT);
+            buffer::clear(&mut self.state.output);
             self.state.written = 0;
             self.state.over_soft_since_ms = None;
             self.state.session.client.output_bytes.store(0, Relaxed);
@@ -562,11 +589,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if self.state.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
     }
 
+    /// What waits to be written has become more, or less.
+    fn note_output(&self, executor: &Executor) {
+        self.state.session.client.output_bytes.store(self.state.output.capacity(), Relaxed);
+        executor.note_client_memory(&self.state.session);
+    }
+
+    /// How much is not written yet.
+    fn waiting_output(&self) -> usize {
+        self.state.output.len() - self.state.written
+    }
+
     /// Whether more is to be written, with so much that is not among the output yet, than the hard limit allows: then nothing of it
     /// is. As in Redis a short reply is never too long.
     fn exceeds_hard_limit(&self, more: usize, executor: &Executor) -> bool {
-        let waiting = self.state.output.len() - self.state.written + more;
-        if waiting <= limits::OUTPUT_KEPT {
+        let waiting = self.waiting_output() + more;
+        if waiting <= limits::OUTPUT_ALWAYS {
             return false;
         }
         let hard_bytes = self.limit_of(executor).hard_bytes;
@@ -585,19 +623,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
     }
 
-    /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
-    fn may_grow_output(&self) -> bool {
-        self.output_limit().hard_bytes != 0
-    }
-
     /// End the client if too much waits for it, or has for too long. Cron wakes those for whom something waits, so
     /// that time is noticed even where nothing happens.
     fn check_output_limit(&mut self) -> Option<std::io::Error> {
         let limit = self.output_limit();
-        let waiting = self.state.output.len() as u64;
-        self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
+        let waiting = self.waiting_output() as u64;
         let executor = self.worker.executor.borrow();
-        executor.note_client_memory(&self.state.session);
+        self.note_output(&executor);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
         self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));

@@ -1,6 +1,7 @@
 //! The network side: connections, bytes to requests, replies to bytes. What a command means is not known here.
 
 pub mod argv;
+mod buffer;
 pub mod client;
 pub mod connection;
 pub mod double;
