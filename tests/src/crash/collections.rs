@@ -119,9 +119,9 @@ impl Collection {
                 let element = taken.clone().unwrap_or_default();
                 let list = model.list(to)?;
                 if *to_left {
-                    list.push_front(element)
+                    list.push_front(element);
                 } else {
-                    list.push_back(element)
+                    list.push_back(element);
                 }
                 model.tidy(from);
                 bulk(taken)
