@@ -56,6 +56,7 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         users::rename_commands(server, startup)?;
         load_modules(server, startup)?;
         users::load(server, startup)?;
+        anyhow::ensure!(sockets.is_any(), "Configured to not listen anywhere, exiting.");
         tracing::info!("Server initialized");
         // From the first connection on, clients are told to wait for the data.
         server.persistence.begin_loading(0, server.clock.now_us() / 1_000_000);
