@@ -12,7 +12,7 @@ use crate::config::Config;
 
 /// Data is being loaded.
 const LOADING: u8 = 1;
-/// The last snapshot failed.
+/// The last snapshot in the background failed.
 const SAVE_FAILED: u8 = 2;
 
 /// Work on all keys, of which there is one at a time.
@@ -172,7 +172,7 @@ pub struct Persistence {
     scheduled: AtomicBool,
     /// The second of the last save that succeeded, or of the start.
     last_save_s: AtomicU64,
-    /// The second in which one was last begun.
+    /// The second in which one was last begun in the background.
     tried_s: AtomicU64,
     /// How many seconds the last one took; -1 before the first.
     seconds: AtomicI64,
@@ -214,12 +214,12 @@ impl Persistence {
         self.trouble.load(Relaxed) & LOADING != 0
     }
 
-    /// Whether commands that write are refused, since the last snapshot failed.
+    /// Whether commands that write are refused, since the last snapshot in the background failed.
     pub fn denies_writes(&self, config: &Config) -> bool {
         self.has_failed() && config.stop_writes_on_bgsave_error && !config.save.is_empty()
     }
 
-    /// Whether the last snapshot failed.
+    /// Whether the last snapshot in the background failed.
     pub fn has_failed(&self) -> bool {
         self.trouble.load(Relaxed) & SAVE_FAILED != 0
     }
@@ -270,6 +270,11 @@ impl Persistence {
         Some(running.work)
     }
 
+    /// The file that what is under way writes.
+    pub fn temporary(&self) -> Option<PathBuf> {
+        self.running.lock().as_ref()?.temporary.clone()
+    }
+
     /// Have a snapshot taken as soon as possible.
     pub fn schedule_save(&self) {
         self.scheduled.store(true, Relaxed);
@@ -284,9 +289,11 @@ impl Persistence {
 /// What was saved.
 impl Persistence {
     /// A snapshot is begun.
-    pub fn save_begins(&self, now_s: u64) {
+    pub fn save_begins(&self, work: Work, now_s: u64) {
         self.scheduled.store(false, Relaxed);
-        self.tried_s.store(now_s, Relaxed);
+        if work == Work::BackgroundSave {
+            self.tried_s.store(now_s, Relaxed);
+        }
     }
 
     /// A snapshot of the moment when `dirty` was this has been saved.
@@ -297,7 +304,7 @@ impl Persistence {
         self.set_trouble(SAVE_FAILED, false);
     }
 
-    /// A snapshot could not be saved.
+    /// A snapshot could not be saved in the background.
     pub fn save_failed(&self) {
         self.set_trouble(SAVE_FAILED, true);
     }
@@ -318,7 +325,7 @@ impl Persistence {
         self.last_save_s.load(Relaxed)
     }
 
-    /// The second in which one was last begun.
+    /// The second in which one was last begun in the background.
     pub fn tried_s(&self) -> u64 {
         self.tried_s.load(Relaxed)
     }

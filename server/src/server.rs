@@ -26,6 +26,7 @@ use crate::memory::Memory;
 use crate::module::Registry;
 use crate::net::client::Clients;
 use crate::persistence::Persistence;
+use crate::shutdown::Shutdown;
 use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
 use crate::tenant::Tenant;
 
@@ -94,6 +95,8 @@ pub struct Server {
     pub cron_nanos: AtomicU64,
     /// Keys that were evicted without a client's asking for room.
     pub cron_evicted: AtomicU64,
+    /// What signals have asked for.
+    pub shutdown: Shutdown,
     pause: Mutex<Pause>,
     paused: AtomicBool,
     stop: tokio::sync::watch::Sender<bool>,
@@ -135,6 +138,7 @@ impl Server {
             cron_turns: AtomicU64::new(0),
             cron_nanos: AtomicU64::new(0),
             cron_evicted: AtomicU64::new(0),
+            shutdown: Shutdown::default(),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
             stop: tokio::sync::watch::Sender::new(false),
