@@ -148,6 +148,13 @@ pub const READ_STEP_MAX: usize = 4 * 1024 * 1024;
 /// write of this size is as cheap for each byte as a larger one.
 pub const FLUSH_BYTES: usize = 256 * 1024;
 
+/// Bytes that may wait to be written to a client without a hard limit before it has to read something: then no more of its commands are
+/// executed. A pipeline that is sent as a whole before its first reply is read has replies of some megabytes.
+pub const OUTPUT_PILED_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes that may wait so for all clients together: those that never read must not fill the memory, however many they are.
+pub const OUTPUT_PILED_ALL_MAX: usize = 256 * 1024 * 1024;
+
 /// Bytes of room for output that an idle connection keeps.
 pub const OUTPUT_KEPT: usize = 16 * 1024;
 
@@ -301,6 +308,9 @@ pub const DECLARED_LOOKED_THROUGH: usize = 16;
 /// Fields that HRANDFIELD draws at the most when it may draw one twice: its reply grows with a number that the client
 /// merely names. Redis goes on until memory is full.
 pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
+
+/// Bytes that an element takes in a reply at least: `$0`, and the ends of two lines.
+pub const RANDOM_ELEMENT_BYTES_MIN: u64 = 6;
 
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;

@@ -24,7 +24,7 @@ use crate::latency::LatencyMonitor;
 use crate::limits;
 use crate::memory::Memory;
 use crate::module::Registry;
-use crate::net::client::Clients;
+use crate::net::client::{Client, Clients};
 use crate::persistence::Persistence;
 use crate::shutdown::Shutdown;
 use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
@@ -51,6 +51,8 @@ pub struct Server {
     pub accepted: AtomicU64,
     /// Clients that were disconnected because of `maxmemory-clients`.
     pub evicted_clients: AtomicU64,
+    /// Bytes that wait to be written, for all clients together.
+    pub output_bytes: AtomicUsize,
     /// About what all clients occupy, while that is limited.
     pub client_memory: AtomicUsize,
     /// See `accepted`.
@@ -117,6 +119,7 @@ impl Server {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             evicted_clients: AtomicU64::new(0),
+            output_bytes: AtomicUsize::new(0),
             client_memory: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),
             balance: Balance::new(workers),
@@ -300,6 +303,19 @@ impl Server {
         } else {
             self.monitors.fetch_sub(1, Relaxed);
         }
+    }
+
+    /// So many bytes wait to be written to a client now. Its worker alone says so.
+    pub fn note_output(&self, client: &Client, bytes: usize) {
+        let before = client.output_bytes.swap(bytes, Relaxed);
+        // It wraps around where less waits than before, and the sum does not.
+        self.output_bytes.fetch_add(bytes.wrapping_sub(before), Relaxed);
+    }
+
+    /// More was to be written to a client than its limit allows, which is its end.
+    pub fn note_output_limit(&self, worker: usize, client: &Client) {
+        tracing::warn!("Client {} closed for overcoming of output buffer limits.", client.addr);
+        self.stats.of(worker).output_limit_disconnections.add(1);
     }
 
     /// Ask the server to stop.

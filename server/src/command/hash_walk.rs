@@ -8,6 +8,7 @@ use crate::net::reply::{Protocol, ReplyWriter};
 
 use super::args;
 use super::context::CommandContext;
+use super::draws;
 use super::error::{CommandError, CommandResult};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::spec::{Family, access, key, tips};
@@ -50,7 +51,7 @@ fn hrandfield(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let mut left = count.unsigned_abs();
     if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
+        return Err(draws::refuse(ctx, left));
     }
     reply_header(ctx.reply, left as usize, with_values);
     while left > 0 {

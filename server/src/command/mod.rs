@@ -18,6 +18,7 @@ pub mod database;
 pub mod debug;
 pub mod describe;
 pub mod dispatch;
+mod draws;
 pub mod dump;
 pub mod error;
 pub mod expire;

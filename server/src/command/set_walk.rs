@@ -7,6 +7,7 @@ use crate::net::argv::Argv;
 
 use super::args;
 use super::context::CommandContext;
+use super::draws;
 use super::error::{CommandError, CommandResult};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::set::{remove, tell_gone};
@@ -133,7 +134,7 @@ fn srandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let mut left = count.unsigned_abs();
     if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
+        return Err(draws::refuse(ctx, left));
     }
     ctx.reply.array_header(left as usize);
     while left > 0 {

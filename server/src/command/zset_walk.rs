@@ -7,6 +7,7 @@ use crate::net::double::DoubleText;
 
 use super::args;
 use super::context::CommandContext;
+use super::draws;
 use super::error::{CommandError, CommandResult};
 use super::scan::{ScanOptions, parse_cursor, reply_step};
 use super::spec::{Family, access, key, tips};
@@ -50,7 +51,7 @@ fn zrandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     let mut left = count.unsigned_abs();
     if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
+        return Err(draws::refuse(ctx, left));
     }
     reply_header(ctx.reply, left as usize, with_scores);
     while left > 0 {

@@ -105,8 +105,12 @@ pub struct Client {
     pub redirect: AtomicU64,
     /// The id of its last command; `u32::MAX` before the first.
     pub last_command: AtomicU32,
-    /// Bytes that it sent and that are not executed yet.
+    /// Bytes that it sent and that are not parsed yet.
     pub query_bytes: AtomicUsize,
+    /// Bytes of whole arguments of a command that has arrived in part.
+    pub argv_bytes: AtomicUsize,
+    /// What all of that occupies.
+    pub input_bytes: AtomicUsize,
     /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
     /// that it tracks.
     pub held_bytes: AtomicUsize,
@@ -147,6 +151,8 @@ impl Client {
             redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
+            argv_bytes: AtomicUsize::new(0),
+            input_bytes: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             counted_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
@@ -197,9 +203,9 @@ impl Client {
 
     /// What it occupies, all in all.
     pub fn memory(&self) -> usize {
-        let [query, held, output] =
-            [&self.query_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
-        size_of::<Self>() + query + held + output + self.mailbox_bytes()
+        let [input, held, output] =
+            [&self.input_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
+        size_of::<Self>() + input + held + output + self.mailbox_bytes()
     }
 
     /// It has set up something of so many bytes more. Its worker alone does so.

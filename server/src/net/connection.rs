@@ -24,6 +24,8 @@ use crate::server::Server;
 
 use super::argv::OwnedArgv;
 use super::client::Client;
+use super::input::Input;
+use super::output::Output;
 use super::reply::ReplyWriter;
 use super::resp::{Batch, Parser, RequestLimits, Stop};
 
@@ -85,18 +87,13 @@ pub struct ConnectionState {
     session: Session,
     parser: Parser,
     /// Received, and not executed yet: the beginning of a command.
-    input: Vec<u8>,
+    input: Input,
     /// Parsed, and not executed yet, because a command before them waits.
     deferred: VecDeque<OwnedArgv>,
-    /// Not written yet, from `written` on.
-    output: Vec<u8>,
-    written: usize,
+    /// Not written yet.
+    output: Output,
     /// Since when more waits than the soft limit allows, in milliseconds since 1970.
     over_soft_since_ms: Option<u64>,
-    /// How many more bytes the parser wants before it can get on.
-    missing: usize,
-    /// How long the command that has arrived in part will be at least.
-    announced: usize,
     /// What is received has not been parsed to its end: there may be whole commands in it.
     unparsed: bool,
 }
@@ -110,19 +107,17 @@ impl ConnectionState {
         Self {
             session: Session::new(client, executor.server.tenant.acl.default_user()),
             parser: Parser::new(),
-            input: Vec::new(),
+            input: Input::default(),
             deferred: VecDeque::new(),
-            output: Vec::new(),
-            written: 0,
+            output: Output::default(),
             over_soft_since_ms: None,
-            missing: 0,
-            announced: 0,
             unparsed: false,
         }
     }
 
     /// It has ended: take the client out of everything that it was in.
     pub fn disconnect(mut self, server: &Server) {
+        server.note_output(&self.session.client, 0);
         server.disconnect(&mut self.session);
     }
 }
@@ -156,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if self.state.session.client.is_killed() {
                 return Poll::Ready(Turn::Close);
             }
-            self.state.session.client.collect_mail(&mut self.state.output);
+            self.state.session.client.collect_mail(self.state.output.end_mut());
             if self.poll_synced(cx).is_pending() {
                 // The replies acknowledge what is not on disk yet.
                 self.state.session.client.register(cx.waker());
@@ -173,7 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if flushed && self.state.session.closing {
                 return Poll::Ready(Turn::Close);
             }
-            if (flushed || self.may_grow_output()) && !self.state.session.closing {
+            if (flushed || self.may_pile_up(0, &self.worker.executor.borrow())) && !self.state.session.closing
+            {
                 let progress = if self.state.deferred.is_empty() && !self.state.unparsed {
                     self.poll_receive(cx)
                 } else {
@@ -223,9 +219,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let n = buffer.filled().len();
             (n, n == input.len())
         } else {
-            self.state.input.reserve(self.state.missing.clamp(limits::READ_BUFFER, limits::READ_STEP_MAX));
-            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
-                Ok(n) => (n, self.state.input.len() == self.state.input.capacity()),
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, self.state.input.end_mut())) {
+                Ok(n) => (n, self.state.input.is_full()),
                 Err(_) => return Poll::Ready(Some(Turn::Close)),
             }
         };
@@ -233,12 +228,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Poll::Ready(Some(Turn::Close));
         }
         let turn = if self.state.input.is_empty() {
-            self.execute_input(&input[..n], batch, reply, n)
+            let (turn, end) = self.execute_input(&input[..n], batch, reply, n);
+            self.state.input.copy(&input[end..n]);
+            turn
         } else {
-            let received = std::mem::take(&mut self.state.input);
-            self.execute_input(&received, batch, reply, n)
+            let received = self.state.input.take();
+            let (turn, end) = self.execute_input(&received, batch, reply, n);
+            self.state.input.put_back(received, end);
+            turn
         };
+        self.note_input();
         if self.exceeds_hard_limit(reply.len(), &worker.executor.borrow()) {
+            // What was too much for the client need not be kept as room for others either.
+            *reply = ReplyWriter::default();
+            return Poll::Ready(Some(Turn::Close));
+        }
+        if self.state.session.client.is_killed() {
             reply.clear();
             return Poll::Ready(Some(Turn::Close));
         }
@@ -246,14 +251,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Poll::Ready(turn.or_else(|| filled.then_some(Turn::Yield)))
     }
 
-    /// Execute every whole command of `received`, and keep the rest.
+    /// Execute every whole command of `received`. The second is where the rest begins that has to be kept.
     fn execute_input(
         &mut self,
         received: &[u8],
         batch: &mut Batch,
         reply: &mut ReplyWriter,
         n: usize,
-    ) -> Option<Turn> {
+    ) -> (Option<Turn>, usize) {
         let worker = Rc::clone(&self.worker);
         let mut executor = worker.executor.borrow_mut();
         let mut executor = executor.begin_batch();
@@ -262,13 +267,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         client.count_traffic(0, n);
         if received.len() > limits::READ_BUFFER && !self.has_room_for(received.len(), &executor) {
             // Then it must not be executed either.
-            return Some(Turn::Close);
+            return (Some(Turn::Close), received.len());
         }
         client.active_ms.store(executor.now_us / 1000, Relaxed);
         reply.set_protocol(self.state.session.protocol);
         self.state.unparsed = false;
         let mut offset = 0;
         let mut turn = None;
+        // The client has to read before more of its commands are executed.
+        let mut piled = false;
         loop {
             let rest = &received[offset..];
             let limits = RequestLimits {
@@ -282,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                      server. Connection from {} aborted.",
                     client.addr
                 );
-                return Some(Turn::Close);
+                return (Some(Turn::Close), received.len());
             }
             let mut prepared = Prepared::default();
             if batch.len() > 1 {
@@ -291,7 +298,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             for i in 0..batch.len() {
                 let argv = batch.argv(rest, i);
-                if turn.is_some() {
+                if turn.is_some() || piled {
                     self.state.deferred.push_back(OwnedArgv::from(argv));
                     continue;
                 }
@@ -304,29 +311,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         self.state.deferred.push_back(OwnedArgv::from(argv));
                     }
                 }
-                if self.state.session.closing {
+                if self.state.session.closing || client.is_killed() {
                     break;
                 }
+                piled = reply.len() > limits::FLUSH_BYTES && !self.may_pile_up(reply.len(), &executor);
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
                 if self.exceeds_hard_limit(0, &executor) {
-                    return Some(Turn::Close);
+                    return (Some(Turn::Close), received.len());
                 }
                 executor.begin();
             }
             offset += parsed.consumed;
             match parsed.stop {
-                _ if self.state.session.closing => break,
-                Stop::BatchFull if turn.is_none() => {}
+                _ if self.state.session.closing || client.is_killed() => break,
+                Stop::BatchFull if turn.is_none() && !piled => {}
                 Stop::BatchFull => {
                     self.state.unparsed = offset < received.len();
-                    self.keep_input(&received[offset..], 1, &executor);
-                    break;
+                    self.state.input.missing = 1;
+                    return (turn, offset);
                 }
                 Stop::NeedMore(missing) => {
-                    self.keep_input(&received[offset..], missing, &executor);
-                    break;
+                    self.state.input.missing = missing;
+                    self.state.input.announced = (received.len() - offset).saturating_add(missing);
+                    return (turn, offset);
                 }
                 Stop::Error(error) => {
                     reply.raw(&error.reply());
@@ -337,32 +346,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Stop::CrossProtocol => break,
             }
         }
-        turn
+        (turn, received.len())
     }
 
-    /// Keep the beginning of a command until the rest has come.
-    fn keep_input(&mut self, rest: &[u8], missing: usize, executor: &Executor) {
-        self.state.missing = missing;
-        self.state.announced = rest.len().saturating_add(missing);
-        self.state.input.clear();
-        self.state.input.extend_from_slice(rest);
-        let client = &self.state.session.client;
-        client.query_bytes.store(rest.len(), Relaxed);
-        executor.note_client_memory(&self.state.session);
+    /// Tell others what is kept of a command that has arrived in part.
+    fn note_input(&self) {
+        let (state, client) = (&*self.state, &self.state.session.client);
+        if !state.input.is_empty() || client.input_bytes.load(Relaxed) != 0 {
+            let whole = state.parser.arguments(state.input.bytes());
+            client.query_bytes.store(state.input.len().saturating_sub(whole.end), Relaxed);
+            client.argv_bytes.store(whole.bytes, Relaxed);
+            client.input_bytes.store(state.input.capacity(), Relaxed);
+        }
+        self.worker.executor.borrow().note_client_memory(&state.session);
     }
 
     /// Whether a client may send so much at once. If not, its end is near. What it has announced decides whether it is all one command;
     /// it is ended when it has sent that, as it would not expect it before.
     fn has_room_for(&self, received: usize, executor: &Executor) -> bool {
         let limit = executor.config().client_query_buffer_limit;
-        if received > limit && self.state.announced > limit {
+        if received > limit && self.state.input.announced > limit {
             let client = &self.state.session.client;
             tracing::warn!("Closing client that reached max query buffer length: {}", client.addr);
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
             client.kill();
             return false;
         }
-        self.state.session.client.query_bytes.store(received, Relaxed);
+        let client = &self.state.session.client;
+        client.query_bytes.store(received, Relaxed);
+        client.input_bytes.fetch_max(received, Relaxed);
         executor.note_client_memory(&self.state.session);
         !self.state.session.client.is_killed()
     }
@@ -404,11 +416,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             && turn.is_none()
             && !self.state.session.closing
         {
-            let received = std::mem::take(&mut self.state.input);
+            let received = self.state.input.take();
             let Buffers { batch, reply, .. } = &mut *buffers;
             drop(executor);
-            turn = self.execute_input(&received, batch, reply, 0);
+            let end;
+            (turn, end) = self.execute_input(&received, batch, reply, 0);
+            self.state.input.put_back(received, end);
             self.take_reply(reply);
+            self.note_input();
         }
         turn
     }
@@ -432,12 +447,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok((bytes, error)) => {
-                self.state.output.extend_from_slice(&bytes);
+                self.state.output.push(&bytes);
                 if let Some(error) = error {
                     server.count_error(index, &error.code());
                 }
             }
-            Err(_) => self.state.output.extend_from_slice(b"-ERR the server could not do this\r\n"),
+            Err(_) => self.state.output.push(b"-ERR the server could not do this\r\n"),
         }
     }
 
@@ -459,7 +474,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.worker.executor.borrow().count_given_up(&waiter, &answer);
         }
         if self.state.session.takes_reply() {
-            self.state.output.extend_from_slice(&answer.reply);
+            self.state.output.push(&answer.reply);
         }
         Ok(())
     }
@@ -474,15 +489,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if waiter.is_answered() {
             return Poll::Ready(Ok(()));
         }
-        self.state.session.client.collect_mail(&mut self.state.output);
+        self.state.session.client.collect_mail(self.state.output.end_mut());
         if self.poll_synced(cx).is_ready()
             && let Poll::Ready(Err(_)) = self.poll_flush(cx)
         {
             return Poll::Ready(Err(Gone));
         }
         while self.state.input.len() < limits::WAITING_INPUT_MAX {
-            self.state.input.reserve(limits::READ_BUFFER);
-            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
+            self.state.input.end_mut().reserve(limits::READ_BUFFER);
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, self.state.input.end_mut())) {
                 Ok(n) if n > 0 => {
                     self.worker.executor.borrow().count_input(n as u64);
                     self.state.unparsed = true;
@@ -503,7 +518,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     reply.clear();
                     return;
                 }
-                self.state.output.extend_from_slice(&bytes[n..]);
+                self.state.output.push(&bytes[n..]);
                 reply.clear();
                 return;
             }
@@ -513,7 +528,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Move the replies behind what waits to be written.
     fn take_reply(&mut self, reply: &mut ReplyWriter) {
-        self.state.output.extend_from_slice(reply.as_bytes());
+        self.state.output.push(reply.as_bytes());
         reply.clear();
     }
 
@@ -527,27 +542,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Write what waits. Ends the client when too much does.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        while self.state.written < self.state.output.len() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.state.output[self.state.written..]) {
+        while !self.state.output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, self.state.output.waiting()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
-                    self.state.written += n;
+                    self.state.output.advance(n);
                     self.count_output(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
-                    self.state.output.drain(..self.state.written);
-                    self.state.written = 0;
                     return self.check_output_limit().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
-        if !self.state.output.is_empty() {
-            self.state.output.clear();
-            self.state.output.shrink_to(limits::OUTPUT_KEPT);
-            self.state.written = 0;
+        if self.state.session.client.output_bytes.load(Relaxed) != 0 {
             self.state.over_soft_since_ms = None;
-            self.state.session.client.output_bytes.store(0, Relaxed);
+            self.worker.executor.borrow().server.note_output(&self.state.session.client, 0);
         }
         // TLS keeps records of its own; for the others this is free.
         Pin::new(&mut self.stream).poll_flush(cx)
@@ -558,14 +568,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn limit_of(&self, executor: &Executor) -> OutputLimit {
-        let limits = executor.config().client_output_buffer_limit;
-        if self.state.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
+        executor.config().client_output_buffer_limit.of(self.state.session.client.subscribed() > 0)
     }
 
     /// Whether more is to be written, with so much that is not among the output yet, than the hard limit allows: then nothing of it
     /// is. As in Redis a short reply is never too long.
     fn exceeds_hard_limit(&self, more: usize, executor: &Executor) -> bool {
-        let waiting = self.state.output.len() - self.state.written + more;
+        let waiting = self.state.output.len() + more;
         if waiting <= limits::OUTPUT_KEPT {
             return false;
         }
@@ -578,16 +587,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn count_limit_reached(&self, executor: &Executor) {
-        tracing::warn!(
-            "Client {} closed for overcoming of output buffer limits.",
-            self.state.session.client.addr
-        );
-        executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
+        executor.server.note_output_limit(executor.worker, &self.state.session.client);
     }
 
-    /// While a reply cannot be written, commands are executed only if a limit says how much may pile up.
-    fn may_grow_output(&self) -> bool {
-        self.output_limit().hard_bytes != 0
+    /// Whether commands are executed although their replies cannot be written: a client may send more than it reads meanwhile, and would
+    /// wait for us as we for it. Its hard limit says how much may pile up, past which it is ended; without one it has to read first when
+    /// much waits for it, or for all.
+    fn may_pile_up(&self, more: usize, executor: &Executor) -> bool {
+        self.limit_of(executor).hard_bytes != 0
+            || self.state.output.len() + more < limits::OUTPUT_PILED_MAX
+                && executor.server.output_bytes.load(Relaxed) + more < limits::OUTPUT_PILED_ALL_MAX
     }
 
     /// End the client if too much waits for it, or has for too long. Cron wakes those for whom something waits, so
@@ -595,8 +604,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     fn check_output_limit(&mut self) -> Option<std::io::Error> {
         let limit = self.output_limit();
         let waiting = self.state.output.len() as u64;
-        self.state.session.client.output_bytes.store(self.state.output.len(), Relaxed);
         let executor = self.worker.executor.borrow();
+        executor.server.note_output(&self.state.session.client, self.state.output.len());
         executor.note_client_memory(&self.state.session);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;

@@ -6,6 +6,8 @@ pub mod connection;
 pub mod double;
 pub mod downgrade;
 pub mod inline;
+pub mod input;
+pub mod output;
 pub mod reply;
 pub mod resp;
 pub mod tls;
