@@ -178,6 +178,10 @@ pub struct Persistence {
     seconds: AtomicI64,
     saves: AtomicU64,
     copied: AtomicU64,
+    /// Snapshots that were taken to be written in the background, and the microseconds for which the last one had all keys locked.
+    pub snapshots: AtomicU64,
+    /// See `snapshots`.
+    pub snapshot_us: AtomicU64,
     /// What `dirty` of all workers came to at the last save.
     dirty_saved: AtomicU64,
 }
@@ -199,6 +203,8 @@ impl Persistence {
             seconds: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
             copied: AtomicU64::new(0),
+            snapshots: AtomicU64::new(0),
+            snapshot_us: AtomicU64::new(0),
             dirty_saved: AtomicU64::new(0),
         }
     }
@@ -294,6 +300,12 @@ impl Persistence {
         if work == Work::BackgroundSave {
             self.tried_s.store(now_s, Relaxed);
         }
+    }
+
+    /// A snapshot has been taken, to be written in the background, which had all keys locked for so long. Redis forks for that.
+    pub fn snapshot_taken(&self, micros: u64) {
+        self.snapshots.fetch_add(1, Relaxed);
+        self.snapshot_us.store(micros, Relaxed);
     }
 
     /// A snapshot of the moment when `dirty` was this has been saved.

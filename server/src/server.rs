@@ -203,7 +203,8 @@ impl Server {
         self.tenant.acl.log.reset_counts();
         let counters = [&self.accepted, &self.rejected, &self.evicted_clients];
         let of_cron = [&self.cron_expired, &self.cron_evicted, &self.cron_turns, &self.cron_nanos];
-        for counter in counters.into_iter().chain(of_cron) {
+        let of_snapshots = [&self.persistence.snapshots, &self.persistence.snapshot_us];
+        for counter in counters.into_iter().chain(of_cron).chain(of_snapshots) {
             counter.store(0, Relaxed);
         }
         *self.rates.lock() = Rates::default();

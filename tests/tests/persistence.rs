@@ -402,6 +402,21 @@ fn shutdown_saves_as_it_is_told() {
     assert_eq!(server.client().run("GET a"), "\"4\"", "SIGINT saves where there are save points");
 }
 
+/// Tools wait for `total_forks` to grow.
+#[test]
+fn a_snapshot_in_the_background_counts_as_a_fork() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let forks = |client: &mut Client| client.run("INFO stats").contains("total_forks:2");
+    client.run("SAVE");
+    assert_eq!(bgsave(&mut client), "ok");
+    assert!(!forks(&mut client));
+    client.run("BGREWRITEAOF");
+    eventually("the other snapshot is taken", SOON, || forks(&mut client));
+    client.run("CONFIG RESETSTAT");
+    assert!(client.run("INFO stats").contains("total_forks:0"));
+}
+
 /// SIGINT asks for the end, and a second one does not wait for the snapshot that the first one has begun.
 #[test]
 fn who_insists_on_the_end_has_it_at_once() {

@@ -44,6 +44,9 @@ impl Server {
         let begun = Snapshot::begin(&self.tenant.keyspace, || self.dirty());
         // Who has the child has the only snapshot; one that was given up ends before its child does.
         let (snapshot, dirty) = begun.map_err(|_| NotBegun::Busy(Work::BackgroundSave))?;
+        if work == Work::BackgroundSave {
+            self.persistence.snapshot_taken(self.clock.now_us().saturating_sub(now_us));
+        }
         let keys = snapshot.databases().iter().map(|database| database.keys as u64).sum();
         child.progress.keys_total.store(keys, Relaxed);
         Ok(Save { server: self, child, snapshot, dirty, began_s: now_us / 1_000_000 })
