@@ -117,8 +117,10 @@ impl ActiveExpiry {
         let Some(shard) = locked.shard_by_id(self.shard) else { return 0 };
         let mut next = 0;
         self.more_fields = false;
-        for index in 0..shard.dbs().len() {
-            if shard.dbs()[index].has_volatile_fields() {
+        for index in 0..server.tenant.keyspace.databases() {
+            let Some(db) = shard.dbs().get(index) else { continue };
+            let is_volatile = db.volatile_len() != 0;
+            if db.has_volatile_fields() {
                 self.more_fields |= shard.db(index).expire_fields(now_ms, limits::EXPIRE_CYCLE_KEYS);
                 for expired in shard.db(index).take_expired_fields() {
                     let key = Key::new(&expired.key);
@@ -127,7 +129,7 @@ impl ActiveExpiry {
                     emptied.extend(expired.emptied);
                 }
             }
-            if shard.dbs()[index].volatile_len() == 0 {
+            if !is_volatile {
                 continue;
             }
             let from = garbage.len();

@@ -33,6 +33,11 @@ impl Config {
         }
     }
 
+    /// Whether keys are evicted by when or how often they were used.
+    pub fn evicts_by_access(&self) -> bool {
+        matches!(self.eviction(), Some((Choose::Lru | Choose::Lfu, _)))
+    }
+
     /// How a key is chosen, and whether only keys with an expiry may be; none if nothing is to be evicted.
     fn eviction(&self) -> Option<(Choose, bool)> {
         Some(match self.maxmemory_policy {
@@ -52,7 +57,7 @@ impl Server {
     /// Evict until less than `maxmemory` is used. The answer is whether that was possible. Cron does so as well, which is no worker.
     pub fn evict(&self, config: &Config, worker: Option<usize>, now_ms: u64, effects: &mut Effects) -> bool {
         self.publish_memory(worker);
-        if self.memory.used() as u64 <= config.maxmemory {
+        if self.memory_to_judge() as u64 <= config.maxmemory {
             return true;
         }
         let began_ns = self.clock.now_ns();
@@ -62,6 +67,11 @@ impl Server {
             self.latency.record("eviction-cycle", millis, now_ms / 1000);
         }
         possible
+    }
+
+    /// Bytes in use, without those of clients that were evicted and whose workers are about to free them.
+    fn memory_to_judge(&self) -> usize {
+        self.memory.used().saturating_sub(self.leaving_memory.load(Relaxed))
     }
 
     fn publish_memory(&self, worker: Option<usize>) {
@@ -80,16 +90,19 @@ impl Server {
         effects: &mut Effects,
     ) -> bool {
         let end_ns = began_ns.saturating_add(config.eviction_time_ns());
-        while self.memory.used() as u64 > config.maxmemory {
+        // How much is to be freed is asked once: what evictions themselves make, as messages to clients with copies, would else cause
+        // more of them.
+        let mut excess = (self.memory_to_judge() as u64).saturating_sub(config.maxmemory) as usize;
+        while excess > 0 {
             let Some((choose, volatile_only)) = config.eviction() else { return false };
-            if !self.evict_one(config, choose, volatile_only, now_ms, effects) {
+            let Some(freed) = self.evict_one(config, choose, volatile_only, now_ms, effects) else {
                 return false;
-            }
+            };
+            excess = excess.saturating_sub(freed);
             match worker {
                 Some(worker) => self.stats.of(worker).evicted_keys.add(1),
                 None => drop(self.cron_evicted.fetch_add(1, Relaxed)),
             }
-            self.publish_memory(worker);
             // One command must not pay for everybody's: the rest is left to the next ones.
             if self.clock.now_ns() >= end_ns {
                 return true;
@@ -98,7 +111,7 @@ impl Server {
         true
     }
 
-    /// Evict the best of a few keys. False when there is none to evict.
+    /// Evict the best of a few keys, which was so large. None when there is none to evict.
     fn evict_one(
         &self,
         config: &Config,
@@ -106,7 +119,7 @@ impl Server {
         volatile_only: bool,
         now_ms: u64,
         effects: &mut Effects,
-    ) -> bool {
+    ) -> Option<usize> {
         let keyspace = &self.tenant.keyspace;
         let mut rng = rand::rng();
         let start = rng.random_range(0..keyspace.shards());
@@ -116,7 +129,7 @@ impl Server {
             let id = ((start + step) % keyspace.shards()) as u16;
             let mut locked = keyspace.lock_one(id);
             let Some(shard) = locked.shard_by_id(id) else { continue };
-            for (index, db) in shard.dbs().iter().enumerate() {
+            for (index, db) in shard.dbs().iter() {
                 let access = db.access();
                 db.sample(&mut rng, limits::EVICTION_DRAWS, volatile_only, |entry| {
                     drawn += 1;
@@ -130,10 +143,10 @@ impl Server {
                 break;
             }
         }
-        let Some((_, index, name)) = best else { return false };
+        let (_, index, name) = best?;
         let key = Key::new(&name);
         let mut locked = keyspace.lock_one(keyspace.shard_of(key.slot));
-        let Some(shard) = locked.shard(&key) else { return false };
+        let shard = locked.shard(&key)?;
         // 0: dead or alive, it goes.
         let removed = shard.db(index).remove(&key, 0);
         effects.invalidations.of_all_keys = self.tenant.tracking.prefixes() != 0;
@@ -144,6 +157,6 @@ impl Server {
         self.aof.append(&mut effects.propagation, false);
         drop(locked);
         // Freed here, after the lock.
-        removed.is_some()
+        removed.map(|entry| entry.as_ref().memory())
     }
 }

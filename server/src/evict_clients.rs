@@ -67,11 +67,21 @@ impl Server {
             }
             tracing::info!("Evicting client {} at {}, which uses {bytes} bytes", client.id, client.addr);
             self.clients.leave(client.id);
+            client.evicted_bytes.store(*bytes, Relaxed);
+            self.leaving_memory.fetch_add(*bytes, Relaxed);
             client.kill();
             self.evicted_clients.fetch_add(1, Relaxed);
             total -= bytes;
         }
         clients.iter().for_each(|(bytes, client)| client.counted_bytes.store(*bytes, Relaxed));
         self.client_memory.store(total, Relaxed);
+    }
+    /// A client has gone, and all that it had is free: if it was evicted, this need not be expected any more.
+    pub fn forget_evicted(&self, client: &Client, worker: usize) {
+        let bytes = client.evicted_bytes.swap(0, Relaxed);
+        if bytes != 0 {
+            self.memory.publish(worker);
+            self.leaving_memory.fetch_sub(bytes, Relaxed);
+        }
     }
 }

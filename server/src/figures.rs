@@ -32,7 +32,7 @@ pub fn databases(locked: &mut Locked<'_>, now_ms: u64) -> Option<BTreeMap<usize,
     let mut rng = rand::rng();
     let mut databases: BTreeMap<usize, (DbFigures, f64)> = BTreeMap::new();
     let walked = locked.walk(|shard| {
-        for (index, db) in shard.dbs().iter().enumerate().filter(|(_, db)| !db.is_empty()) {
+        for (index, db) in shard.dbs().iter().filter(|(_, db)| !db.is_empty()) {
             let (figures, ttl_sum) = databases.entry(index).or_default();
             figures.keys += db.len();
             figures.expires += db.volatile_len();
@@ -82,7 +82,7 @@ pub struct ClientFigures {
 pub fn clients(server: &Server) -> ClientFigures {
     let mut figures = ClientFigures::default();
     for client in server.clients.list() {
-        let input = client.query_bytes.load(Relaxed);
+        let input = client.query_bytes.load(Relaxed) + client.query_room.load(Relaxed);
         let output = client.output_bytes.load(Relaxed) + client.mailbox_bytes();
         let watched = client.watch.load(Relaxed) as usize;
         figures.connected += 1;

@@ -140,8 +140,8 @@ pub const REPLY_DEPTH_MAX: usize = 32;
 /// Bytes that one read may bring: what a socket usually holds. One buffer a worker, not a connection.
 pub const READ_BUFFER: usize = 64 * 1024;
 
-/// How much more room a connection makes at once for a command that has arrived in part. What a client merely announces
-/// must not cost memory before it has sent it.
+/// How much more room a connection makes at once for a command that has arrived in part, or as much as is there already. What a
+/// client merely announces must not cost memory before it has sent it.
 pub const READ_STEP_MAX: usize = 4 * 1024 * 1024;
 
 /// Replies are moved out of the worker's buffer when there are more bytes than this, in the middle of a batch: one
@@ -155,8 +155,11 @@ pub const OUTPUT_PILED_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that may wait so for all clients together: those that never read must not fill the memory, however many they are.
 pub const OUTPUT_PILED_ALL_MAX: usize = 256 * 1024 * 1024;
 
-/// Bytes of room for output that an idle connection keeps.
-pub const OUTPUT_KEPT: usize = 16 * 1024;
+/// Replies up to so many bytes may be written whatever limit of output a client has: Redis has so much room for each.
+pub const OUTPUT_ALWAYS: usize = 16 * 1024;
+
+/// Bytes of room that an empty buffer of a connection keeps: enough for a message now and then. There may be very many of them.
+pub const BUFFER_KEPT: usize = 1024;
 
 /// A TLS handshake that takes longer is given up: it holds a place among `maxclients`.
 pub const TLS_HANDSHAKE_MAX: Duration = Duration::from_secs(10);

@@ -51,6 +51,8 @@ pub struct Server {
     pub accepted: AtomicU64,
     /// Clients that were disconnected because of `maxmemory-clients`.
     pub evicted_clients: AtomicU64,
+    /// What those of them used whose workers have not got there yet.
+    pub leaving_memory: AtomicUsize,
     /// Bytes that wait to be written, for all clients together.
     pub output_bytes: AtomicUsize,
     /// About what all clients occupy, while that is limited.
@@ -119,6 +121,7 @@ impl Server {
             accepted: AtomicU64::new(0),
             rejected: AtomicU64::new(0),
             evicted_clients: AtomicU64::new(0),
+            leaving_memory: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             client_memory: AtomicUsize::new(0),
             monitors: AtomicUsize::new(0),

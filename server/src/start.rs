@@ -194,10 +194,10 @@ async fn serve_arrival(
                 tracing::error!("worker {to} is gone");
             }
         }
-        Ok(None) => state.disconnect(server),
+        Ok(None) => state.disconnect(server, index),
         Err(error) => {
             tracing::debug!("Error accepting a client connection: {error}");
-            state.disconnect(server);
+            state.disconnect(server, index);
         }
     }
 }

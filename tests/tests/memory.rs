@@ -242,3 +242,64 @@ fn lowering_the_limit_evicts() {
     });
     assert!(count(&mut client, "k") < 5000);
 }
+
+#[test]
+fn a_little_room_is_enough_in_any_database() {
+    // What the server itself needs for its first keys must not eat up what a small limit leaves.
+    for policy in ["allkeys-random", "volatile-ttl"] {
+        let server = Server::start(&["--maxmemory-policy", policy]);
+        let mut client = server.client();
+        client.run("SELECT 9");
+        let limit = info(&mut client, "used_memory") + 100 * 1024;
+        client.run(&format!("CONFIG SET maxmemory {limit}"));
+        for key in 0..3000 {
+            assert_eq!(client.run(&format!("SET key:{key} x EX 1000")), "OK", "{policy}, key {key}");
+        }
+        assert!(info(&mut client, "used_memory") < limit + 4096, "{policy}");
+        assert!((500..3000).contains(&client.int("DBSIZE")), "{policy}");
+    }
+}
+
+#[test]
+fn what_evictions_tell_does_not_evict() {
+    let server =
+        Server::start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory-eviction-tenacity", "100"]);
+    let mut client = server.client();
+    let mut readers: Vec<Client> = (0..10).map(|_| server.client_speaking(Protocol::Resp3)).collect();
+    readers.iter_mut().for_each(|reader| assert_eq!(reader.run("CLIENT TRACKING ON"), "OK"));
+    for number in 0..300 {
+        let key = format!("{number}{}", "x".repeat(1000));
+        client.run(&format!("SET {key} v"));
+        readers.iter_mut().for_each(|reader| assert_eq!(reader.run(&format!("GET {key}")), "\"v\""));
+    }
+    // Buffers of the readers are given back.
+    std::thread::sleep(Duration::from_millis(200));
+    let limit = info(&mut client, "used_memory") - 40_000;
+    client.run(&format!("CONFIG SET maxmemory {limit}"));
+    let left = client.int("DBSIZE");
+    assert!(
+        (200..290).contains(&left),
+        "each eviction tells ten readers what it frees: {left} keys are left"
+    );
+}
+
+#[test]
+fn clients_leave_before_keys_do() {
+    let server = Server::start(&["--maxmemory-policy", "allkeys-lru", "--maxmemory-clients", "3mb"]);
+    let mut client = server.client();
+    client.run("CLIENT NO-EVICT ON");
+    for key in 0..50 {
+        client.run(&format!("SETRANGE {key} 100000 x"));
+    }
+    let limit = info(&mut client, "used_memory") + (5 << 20);
+    client.run(&format!("CONFIG SET maxmemory {limit}"));
+    // They ask, and do not read.
+    let mut deaf: Vec<Client> = (0..20).map(|_| server.client()).collect();
+    let request = b"MGET 1\r\n".repeat(200);
+    eventually("clients are evicted", Duration::from_secs(20), || {
+        deaf.iter_mut().for_each(|client| drop(client.try_send_raw(&request)));
+        info(&mut client, "evicted_clients") > 0
+    });
+    assert_eq!(info(&mut client, "evicted_keys"), 0);
+    assert_eq!(client.int("DBSIZE"), 50);
+}

@@ -131,6 +131,10 @@ fn echo(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
 /// `SELECT index` -- O(1). OK.
 fn select(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let index = database(ctx, argv.at(1))?;
+    // In a transaction shards are locked, and waiting for others would be out of order.
+    if ctx.keys.locked.is_none() {
+        ctx.tenant.keyspace.open(index);
+    }
     ctx.select(index);
     ctx.reply.ok();
     Ok(())

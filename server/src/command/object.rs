@@ -47,7 +47,8 @@ const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// `OBJECT REFCOUNT key` -- O(1). 1, as nothing is shared; for a small integer what Redis says of one, null without a key.
 fn refcount(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
-    let may_share = ctx.config.maxmemory == 0;
+    // Not where each key needs a clock of its own.
+    let may_share = ctx.config.maxmemory == 0 || !ctx.config.evicts_by_access();
     let Some(entry) = ctx.keys.inspect(&ctx.key_at(argv, 2))? else {
         ctx.reply.null();
         return Ok(());

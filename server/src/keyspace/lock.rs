@@ -2,7 +2,7 @@
 //! can never wait for each other.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
@@ -50,6 +50,8 @@ pub struct Keyspace {
     /// Whether a snapshot is under way.
     pub(super) in_snapshot: AtomicBool,
     tracked: Arc<TrackedTotals>,
+    /// The databases that all shards have made.
+    opened: Box<[AtomicBool]>,
 }
 
 impl Keyspace {
@@ -68,6 +70,17 @@ impl Keyspace {
             shift: usize::from(HASH_SLOTS).ilog2() - shards.ilog2(),
             in_snapshot: AtomicBool::new(false),
             tracked,
+            opened: (0..databases).map(|_| AtomicBool::new(false)).collect(),
+        }
+    }
+
+    /// Makes a database in all shards, which else do so when they get their first key of it: what it takes is taken at once then, and
+    /// not bit by bit beside the first thousand keys. No shard is locked by the caller.
+    pub fn open(&self, index: usize) {
+        if !self.opened[index].swap(true, Relaxed) {
+            for shard in &self.shards {
+                shard.0.lock().db(index);
+            }
         }
     }
 
@@ -334,7 +347,7 @@ impl Locked<'_> {
     #[inline]
     pub fn take_expired(&mut self, mut f: impl FnMut(usize, Entry)) {
         for (_, shard) in self.shards_mut() {
-            for (index, db) in shard.dbs_mut().iter_mut().enumerate().filter(|(_, db)| db.has_expired()) {
+            for (index, db) in shard.dbs_mut().iter_mut().filter(|(_, db)| db.has_expired()) {
                 db.take_expired().into_iter().for_each(|entry| f(index, entry));
             }
         }
@@ -386,8 +399,8 @@ impl Locked<'_> {
             for (here, there) in [(a, b), (b, a)] {
                 for name in shard.heeded(here) {
                     let key = Key::new(&name);
-                    let dbs = shard.dbs();
-                    let (was, is) = (dbs[there].peek(&key, 0), dbs[here].peek(&key, now_ms));
+                    let peek = |index, now_ms| shard.dbs().get(index).and_then(|db| db.peek(&key, now_ms));
+                    let (was, is) = (peek(there, 0), peek(here, now_ms));
                     if was.is_some() || is.is_some() {
                         shard.tell_heeding(here, &key);
                     } else if let Some(entry) = shard.db(here).remove(&key, 0) {

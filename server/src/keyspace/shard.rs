@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 
 use super::db::Db;
+use super::dbs::Dbs;
 use super::evict::AccessClock;
 use super::key::Key;
 use super::tracked::{Cause, Invalidated, Invalidations, Readers, Tracked, TrackedTotals};
@@ -17,9 +17,7 @@ pub type WatchFlag = Arc<AtomicBool>;
 
 /// What one lock protects.
 pub struct Shard {
-    /// Made when first used: most servers use database 0 alone, which is therefore stored here and saves every look-up
-    /// a step.
-    dbs: SmallVec<[Db; 1]>,
+    dbs: Dbs,
     access: AccessClock,
     seed: u64,
     /// By database and key. Empty nearly always, and then nobody pays for it.
@@ -32,40 +30,30 @@ pub struct Shard {
 impl Shard {
     pub(super) fn new(access: AccessClock, seed: u64, totals: Arc<TrackedTotals>) -> Self {
         let (watched, waiting, tracked) = (HashMap::new(), Waiting::default(), Tracked::new(totals));
-        Shard { dbs: SmallVec::new(), access, seed, watched, waiting, tracked }
+        Shard { dbs: Dbs::new(Db::new(access, seed)), access, seed, watched, waiting, tracked }
     }
 
     /// This shard's part of a database. The caller has checked the index.
     #[inline]
     pub fn db(&mut self, index: usize) -> &mut Db {
-        if index >= self.dbs.len() {
-            self.open(index);
-        }
-        &mut self.dbs[index]
+        let Shard { dbs, access, seed, .. } = self;
+        dbs.get_or_make(index, || Db::new(*access, *seed ^ index as u64))
     }
 
-    #[cold]
-    fn open(&mut self, index: usize) {
-        while self.dbs.len() <= index {
-            let seed = self.seed ^ self.dbs.len() as u64;
-            self.dbs.push(Db::new(self.access, seed));
-        }
-    }
-
-    /// The databases that were used so far, empty or not, by index.
-    pub fn dbs(&self) -> &[Db] {
+    /// The databases that were used so far.
+    pub fn dbs(&self) -> &Dbs {
         &self.dbs
     }
 
     /// The same, to change them.
-    pub fn dbs_mut(&mut self) -> &mut [Db] {
+    pub fn dbs_mut(&mut self) -> &mut Dbs {
         &mut self.dbs
     }
 
     /// Changes what access clocks record.
     pub fn set_access(&mut self, access: AccessClock) {
         self.access = access;
-        self.dbs.iter_mut().for_each(|db| db.set_access(access));
+        self.dbs.iter_mut().for_each(|(_, db)| db.set_access(access));
     }
 
     /// Empties a database. The old one is returned: dropping it takes long and belongs outside of the lock, and
@@ -82,7 +70,8 @@ impl Shard {
 
     /// Swaps two databases. Those who heed their keys are told by the caller.
     pub fn swap(&mut self, a: usize, b: usize) {
-        self.open(a.max(b));
+        self.db(a);
+        self.db(b);
         self.dbs.swap(a, b);
     }
 

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 
 use super::db::Db;
+use super::dbs::Dbs;
 use super::entry::Entry;
 use super::entry_ref::{EntryRef, SNAPSHOT_MARK};
 use super::lock::{Keyspace, Locked, ShardId};
@@ -164,7 +165,7 @@ impl<'k> Snapshot<'k> {
         let (sender, orphans) = channel();
         let mut databases = Vec::new();
         for (_, shard) in locked.shards_mut() {
-            for (index, db) in shard.dbs_mut().iter_mut().enumerate().filter(|(_, db)| !db.is_empty()) {
+            for (index, db) in shard.dbs_mut().iter_mut().filter(|(_, db)| !db.is_empty()) {
                 if databases.len() <= index {
                     databases.resize(index + 1, Counts::default());
                 }
@@ -249,13 +250,14 @@ impl<'k> Snapshot<'k> {
     fn give_up_shard(&self, id: ShardId) {
         loop {
             let mut locked = self.keyspace.lock_one(id);
-            let mut dbs = locked.shard_by_id(id).into_iter().flat_map(super::Shard::dbs_mut);
-            let Some(db) = dbs.find(|db| db.part.is_some()) else { return };
+            let mut dbs = locked.shard_by_id(id).into_iter().flat_map(|shard| shard.dbs_mut().iter_mut());
+            let Some((_, db)) = dbs.find(|(_, db)| db.part.is_some()) else { return };
             let Some(part) = &mut db.part else { return };
             let copies = std::mem::take(&mut part.copies);
             if part.give_up_step(&db.table, db.mark) {
                 db.part = None;
             }
+            drop(dbs);
             drop(locked);
             drop(copies);
         }
@@ -263,9 +265,9 @@ impl<'k> Snapshot<'k> {
 }
 
 /// The database that had this number at the moment of the snapshot, if it has not been walked: nearly always it still has it.
-fn part_of(dbs: &mut [Db], index: usize) -> Option<&mut Db> {
+fn part_of(dbs: &mut Dbs, index: usize) -> Option<&mut Db> {
     let is_it = |db: &Db| db.part.as_ref().is_some_and(|part| part.index == index);
-    let at = if dbs.get(index).is_some_and(is_it) { index } else { dbs.iter().position(is_it)? };
+    let at = if dbs.get(index).is_some_and(is_it) { index } else { dbs.iter().find(|(_, db)| is_it(db))?.0 };
     dbs.get_mut(at)
 }
 

@@ -152,6 +152,8 @@ impl<B: Block> Table<B> {
         if self.segments.is_empty() {
             let first = Segment::new(Position { depth: 0, prefix: 0 }, 0);
             self.segment_bytes += first.memory();
+            // Many tables stay that small: the shards' of a small server, those of large collections.
+            self.segments.reserve_exact(1);
             self.segments.push(first);
         }
         while self.segments[segment].is_full() {

@@ -177,7 +177,7 @@ fn values_of(module: &LoadedModule, locked: &mut Locked<'_>) -> Vec<(Place, Modu
         return values;
     }
     for (_, shard) in locked.shards_mut() {
-        for (db, keys) in shard.dbs().iter().enumerate() {
+        for (db, keys) in shard.dbs().iter() {
             values.extend(in_database(module, db, keys));
         }
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use atomic_waker::AtomicWaker;
 use parking_lot::{Mutex, RwLock};
 
+use super::buffer;
 use crate::acl::DEFAULT;
 
 use super::reply::Protocol;
@@ -109,13 +110,15 @@ pub struct Client {
     pub query_bytes: AtomicUsize,
     /// Bytes of whole arguments of a command that has arrived in part.
     pub argv_bytes: AtomicUsize,
-    /// What all of that occupies.
-    pub input_bytes: AtomicUsize,
+    /// What else the buffer takes in which all of that is: room for more, and what is between arguments.
+    pub query_room: AtomicUsize,
     /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
     /// that it tracks.
     pub held_bytes: AtomicUsize,
     /// What of its memory is counted among that of all clients.
     pub counted_bytes: AtomicUsize,
+    /// What it used when it was ended for that; 0 if it was not.
+    pub evicted_bytes: AtomicUsize,
     /// Bytes that wait to be written to it.
     pub output_bytes: AtomicUsize,
     /// Bytes that were read from it, and written to it.
@@ -152,9 +155,10 @@ impl Client {
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
             argv_bytes: AtomicUsize::new(0),
-            input_bytes: AtomicUsize::new(0),
+            query_room: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             counted_bytes: AtomicUsize::new(0),
+            evicted_bytes: AtomicUsize::new(0),
             output_bytes: AtomicUsize::new(0),
             traffic: Default::default(),
             commands: AtomicU64::new(0),
@@ -203,9 +207,10 @@ impl Client {
 
     /// What it occupies, all in all.
     pub fn memory(&self) -> usize {
-        let [input, held, output] =
-            [&self.input_bytes, &self.held_bytes, &self.output_bytes].map(|bytes| bytes.load(Relaxed));
-        size_of::<Self>() + input + held + output + self.mailbox_bytes()
+        let parts =
+            [&self.query_bytes, &self.argv_bytes, &self.query_room, &self.held_bytes, &self.output_bytes];
+        let sum: usize = parts.iter().map(|bytes| bytes.load(Relaxed)).sum();
+        size_of::<Self>() + sum + self.mailbox_bytes()
     }
 
     /// It has set up something of so many bytes more. Its worker alone does so.
@@ -234,7 +239,7 @@ impl Client {
     /// one that reads too slowly must not make the server hold its messages without end.
     pub fn post(&self, bytes: &[u8], hard_limit: usize) {
         let mut mailbox = self.mailbox.lock();
-        mailbox.extend_from_slice(bytes);
+        buffer::append(&mut mailbox, bytes);
         let waiting = mailbox.len() + self.output_bytes.load(Relaxed);
         drop(mailbox);
         if hard_limit != 0 && waiting > hard_limit {
@@ -248,7 +253,13 @@ impl Client {
     /// Move what is in the mailbox to the end of `out`.
     pub fn collect_mail(&self, out: &mut Vec<u8>) {
         if self.mail.load(Relaxed) && self.mail.swap(false, std::sync::atomic::Ordering::Acquire) {
-            out.append(&mut self.mailbox.lock());
+            let mut mailbox = self.mailbox.lock();
+            if out.is_empty() {
+                std::mem::swap(out, &mut mailbox);
+            } else {
+                buffer::append(out, &mailbox);
+                buffer::clear(&mut mailbox);
+            }
         }
     }
 

@@ -23,9 +23,8 @@ use crate::limits;
 use crate::server::Server;
 
 use super::argv::OwnedArgv;
+use super::buffer::{self, append, make_room};
 use super::client::Client;
-use super::input::Input;
-use super::output::Output;
 use super::reply::ReplyWriter;
 use super::resp::{Batch, Parser, RequestLimits, Stop};
 
@@ -87,13 +86,18 @@ pub struct ConnectionState {
     session: Session,
     parser: Parser,
     /// Received, and not executed yet: the beginning of a command.
-    input: Input,
+    input: Vec<u8>,
     /// Parsed, and not executed yet, because a command before them waits.
     deferred: VecDeque<OwnedArgv>,
-    /// Not written yet.
-    output: Output,
+    /// Not written yet, from `written` on.
+    output: Vec<u8>,
+    written: usize,
     /// Since when more waits than the soft limit allows, in milliseconds since 1970.
     over_soft_since_ms: Option<u64>,
+    /// How many more bytes the parser wants before it can get on.
+    missing: usize,
+    /// How long the command that has arrived in part will be at least.
+    announced: usize,
     /// What is received has not been parsed to its end: there may be whole commands in it.
     unparsed: bool,
 }
@@ -107,18 +111,24 @@ impl ConnectionState {
         Self {
             session: Session::new(client, executor.server.tenant.acl.default_user()),
             parser: Parser::new(),
-            input: Input::default(),
+            input: Vec::new(),
             deferred: VecDeque::new(),
-            output: Output::default(),
+            output: Vec::new(),
+            written: 0,
             over_soft_since_ms: None,
+            missing: 0,
+            announced: 0,
             unparsed: false,
         }
     }
 
     /// It has ended: take the client out of everything that it was in.
-    pub fn disconnect(mut self, server: &Server) {
+    pub fn disconnect(mut self, server: &Server, worker: usize) {
         server.note_output(&self.session.client, 0);
         server.disconnect(&mut self.session);
+        let client = Arc::clone(&self.session.client);
+        drop(self);
+        server.forget_evicted(&client, worker);
     }
 }
 
@@ -151,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if self.state.session.client.is_killed() {
                 return Poll::Ready(Turn::Close);
             }
-            self.state.session.client.collect_mail(self.state.output.end_mut());
+            self.state.session.client.collect_mail(&mut self.state.output);
             if self.poll_synced(cx).is_pending() {
                 // The replies acknowledge what is not on disk yet.
                 self.state.session.client.register(cx.waker());
@@ -219,8 +229,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let n = buffer.filled().len();
             (n, n == input.len())
         } else {
-            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, self.state.input.end_mut())) {
-                Ok(n) => (n, self.state.input.is_full()),
+            self.make_room_for_input();
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
+                Ok(n) => (n, self.state.input.len() == self.state.input.capacity()),
                 Err(_) => return Poll::Ready(Some(Turn::Close)),
             }
         };
@@ -228,16 +239,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             return Poll::Ready(Some(Turn::Close));
         }
         let turn = if self.state.input.is_empty() {
-            let (turn, end) = self.execute_input(&input[..n], batch, reply, n);
-            self.state.input.copy(&input[end..n]);
+            let (turn, done) = self.execute_input(&input[..n], batch, reply, n);
+            self.state.input.extend_from_slice(&input[done..n]);
+            self.make_room_for_input();
+            self.note_input();
             turn
         } else {
-            let received = self.state.input.take();
-            let (turn, end) = self.execute_input(&received, batch, reply, n);
-            self.state.input.put_back(received, end);
-            turn
+            self.execute_kept(batch, reply, n)
         };
-        self.note_input();
         if self.exceeds_hard_limit(reply.len(), &worker.executor.borrow()) {
             // What was too much for the client need not be kept as room for others either.
             *reply = ReplyWriter::default();
@@ -251,7 +260,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Poll::Ready(turn.or_else(|| filled.then_some(Turn::Yield)))
     }
 
-    /// Execute every whole command of `received`. The second is where the rest begins that has to be kept.
+    /// Execute every whole command of what was kept, of which `n` bytes have just come. What is left of it stays where it is: a long
+    /// command comes in many pieces.
+    fn execute_kept(&mut self, batch: &mut Batch, reply: &mut ReplyWriter, n: usize) -> Option<Turn> {
+        let mut received = std::mem::take(&mut self.state.input);
+        let (turn, done) = self.execute_input(&received, batch, reply, n);
+        let left = received.len() - done;
+        if done > 0 && left < received.capacity() / 4 {
+            // What little is left of much is no reason to keep all of its room.
+            self.state.input.extend_from_slice(&received[done..]);
+        } else {
+            received.drain(..done);
+            self.state.input = received;
+        }
+        self.make_room_for_input();
+        self.note_input();
+        turn
+    }
+
+    /// Execute every whole command of `received`. The second result is how many bytes of it are not to be kept.
     fn execute_input(
         &mut self,
         received: &[u8],
@@ -318,6 +345,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
+                self.note_output(&executor);
                 if self.exceeds_hard_limit(0, &executor) {
                     return (Some(Turn::Close), received.len());
                 }
@@ -329,12 +357,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Stop::BatchFull if turn.is_none() && !piled => {}
                 Stop::BatchFull => {
                     self.state.unparsed = offset < received.len();
-                    self.state.input.missing = 1;
+                    self.expect(received.len() - offset, 1);
                     return (turn, offset);
                 }
                 Stop::NeedMore(missing) => {
-                    self.state.input.missing = missing;
-                    self.state.input.announced = (received.len() - offset).saturating_add(missing);
+                    self.expect(received.len() - offset, missing);
                     return (turn, offset);
                 }
                 Stop::Error(error) => {
@@ -349,32 +376,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         (turn, received.len())
     }
 
-    /// Tell others what is kept of a command that has arrived in part.
-    fn note_input(&self) {
-        let (state, client) = (&*self.state, &self.state.session.client);
-        if !state.input.is_empty() || client.input_bytes.load(Relaxed) != 0 {
-            let whole = state.parser.arguments(state.input.bytes());
-            client.query_bytes.store(state.input.len().saturating_sub(whole.end), Relaxed);
-            client.argv_bytes.store(whole.bytes, Relaxed);
-            client.input_bytes.store(state.input.capacity(), Relaxed);
+    /// The beginning of a command, of so many bytes, is kept until so many more have come.
+    fn expect(&mut self, len: usize, missing: usize) {
+        self.state.missing = missing;
+        self.state.announced = len.saturating_add(missing);
+    }
+
+    /// Make room for what is missing of a command that has arrived in part: as much again as it has sent, at the most.
+    fn make_room_for_input(&mut self) {
+        let (input, missing) = (&mut self.state.input, self.state.missing);
+        if !input.is_empty() && input.capacity() - input.len() < missing.min(limits::READ_BUFFER) {
+            let step_max = limits::READ_STEP_MAX.max(input.len());
+            make_room(input, missing.clamp(limits::READ_BUFFER, step_max));
         }
-        self.worker.executor.borrow().note_client_memory(&state.session);
+    }
+
+    /// What is kept has become more, or less.
+    fn note_input(&self) {
+        let (client, input) = (&self.state.session.client, &self.state.input);
+        let whole = self.state.parser.arguments(input);
+        let query = input.len().saturating_sub(whole.end);
+        client.query_bytes.store(query, Relaxed);
+        client.argv_bytes.store(whole.bytes, Relaxed);
+        client.query_room.store(input.capacity().saturating_sub(query + whole.bytes), Relaxed);
+        self.worker.executor.borrow().note_client_memory(&self.state.session);
     }
 
     /// Whether a client may send so much at once. If not, its end is near. What it has announced decides whether it is all one command;
     /// it is ended when it has sent that, as it would not expect it before.
     fn has_room_for(&self, received: usize, executor: &Executor) -> bool {
         let limit = executor.config().client_query_buffer_limit;
-        if received > limit && self.state.input.announced > limit {
+        if received > limit && self.state.announced > limit {
             let client = &self.state.session.client;
             tracing::warn!("Closing client that reached max query buffer length: {}", client.addr);
             executor.server.stats.of(executor.worker).query_limit_disconnections.add(1);
             client.kill();
             return false;
         }
-        let client = &self.state.session.client;
-        client.query_bytes.store(received, Relaxed);
-        client.input_bytes.fetch_max(received, Relaxed);
+        self.state.session.client.query_bytes.store(received, Relaxed);
         executor.note_client_memory(&self.state.session);
         !self.state.session.client.is_killed()
     }
@@ -416,14 +455,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             && turn.is_none()
             && !self.state.session.closing
         {
-            let received = self.state.input.take();
             let Buffers { batch, reply, .. } = &mut *buffers;
             drop(executor);
-            let end;
-            (turn, end) = self.execute_input(&received, batch, reply, 0);
-            self.state.input.put_back(received, end);
+            turn = self.execute_kept(batch, reply, 0);
             self.take_reply(reply);
-            self.note_input();
         }
         turn
     }
@@ -447,12 +482,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         };
         match tokio::task::spawn_blocking(run).await {
             Ok((bytes, error)) => {
-                self.state.output.push(&bytes);
+                append(&mut self.state.output, &bytes);
                 if let Some(error) = error {
                     server.count_error(index, &error.code());
                 }
             }
-            Err(_) => self.state.output.push(b"-ERR the server could not do this\r\n"),
+            Err(_) => append(&mut self.state.output, b"-ERR the server could not do this\r\n"),
         }
     }
 
@@ -474,7 +509,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             self.worker.executor.borrow().count_given_up(&waiter, &answer);
         }
         if self.state.session.takes_reply() {
-            self.state.output.push(&answer.reply);
+            append(&mut self.state.output, &answer.reply);
         }
         Ok(())
     }
@@ -489,15 +524,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if waiter.is_answered() {
             return Poll::Ready(Ok(()));
         }
-        self.state.session.client.collect_mail(self.state.output.end_mut());
+        self.state.session.client.collect_mail(&mut self.state.output);
         if self.poll_synced(cx).is_ready()
             && let Poll::Ready(Err(_)) = self.poll_flush(cx)
         {
             return Poll::Ready(Err(Gone));
         }
         while self.state.input.len() < limits::WAITING_INPUT_MAX {
-            self.state.input.end_mut().reserve(limits::READ_BUFFER);
-            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, self.state.input.end_mut())) {
+            self.state.input.reserve(limits::READ_BUFFER);
+            match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
                 Ok(n) if n > 0 => {
                     self.worker.executor.borrow().count_input(n as u64);
                     self.state.unparsed = true;
@@ -518,7 +553,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     reply.clear();
                     return;
                 }
-                self.state.output.push(&bytes[n..]);
+                append(&mut self.state.output, &bytes[n..]);
                 reply.clear();
                 return;
             }
@@ -528,7 +563,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Move the replies behind what waits to be written.
     fn take_reply(&mut self, reply: &mut ReplyWriter) {
-        self.state.output.push(reply.as_bytes());
+        append(&mut self.state.output, reply.as_bytes());
         reply.clear();
     }
 
@@ -542,20 +577,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Write what waits. Ends the client when too much does.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        while !self.state.output.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, self.state.output.waiting()) {
+        while self.state.written < self.state.output.len() {
+            match Pin::new(&mut self.stream).poll_write(cx, &self.state.output[self.state.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(n)) => {
-                    self.state.output.advance(n);
+                    self.state.written += n;
                     self.count_output(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
+                    // What is written is cut off when it is most of it, so that no byte is moved more than once or twice.
+                    if self.state.written > self.state.output.len() / 2 {
+                        self.state.output.drain(..self.state.written);
+                        self.state.written = 0;
+                    }
                     return self.check_output_limit().map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
                 }
             }
         }
-        if self.state.session.client.output_bytes.load(Relaxed) != 0 {
+        if !self.state.output.is_empty() {
+            buffer::clear(&mut self.state.output);
+            self.state.written = 0;
             self.state.over_soft_since_ms = None;
             self.worker.executor.borrow().server.note_output(&self.state.session.client, 0);
         }
@@ -571,11 +613,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         executor.config().client_output_buffer_limit.of(self.state.session.client.subscribed() > 0)
     }
 
+    /// What waits to be written has become more, or less.
+    fn note_output(&self, executor: &Executor) {
+        executor.server.note_output(&self.state.session.client, self.state.output.capacity());
+        executor.note_client_memory(&self.state.session);
+    }
+
+    /// How much is not written yet.
+    fn waiting_output(&self) -> usize {
+        self.state.output.len() - self.state.written
+    }
+
     /// Whether more is to be written, with so much that is not among the output yet, than the hard limit allows: then nothing of it
     /// is. As in Redis a short reply is never too long.
     fn exceeds_hard_limit(&self, more: usize, executor: &Executor) -> bool {
-        let waiting = self.state.output.len() + more;
-        if waiting <= limits::OUTPUT_KEPT {
+        let waiting = self.waiting_output() + more;
+        if waiting <= limits::OUTPUT_ALWAYS {
             return false;
         }
         let hard_bytes = self.limit_of(executor).hard_bytes;
@@ -590,12 +643,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         executor.server.note_output_limit(executor.worker, &self.state.session.client);
     }
 
-    /// Whether commands are executed although their replies cannot be written: a client may send more than it reads meanwhile, and would
-    /// wait for us as we for it. Its hard limit says how much may pile up, past which it is ended; without one it has to read first when
-    /// much waits for it, or for all.
+    /// Whether commands are executed although their replies cannot be written, with so much that is not among the output yet: a client
+    /// may send more than it reads meanwhile, and would wait for us as we for it. Its hard limit says how much may pile up, past which it
+    /// is ended; without one it has to read first when much waits for it, or for all.
     fn may_pile_up(&self, more: usize, executor: &Executor) -> bool {
         self.limit_of(executor).hard_bytes != 0
-            || self.state.output.len() + more < limits::OUTPUT_PILED_MAX
+            || self.waiting_output() + more < limits::OUTPUT_PILED_MAX
                 && executor.server.output_bytes.load(Relaxed) + more < limits::OUTPUT_PILED_ALL_MAX
     }
 
@@ -603,10 +656,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     /// that time is noticed even where nothing happens.
     fn check_output_limit(&mut self) -> Option<std::io::Error> {
         let limit = self.output_limit();
-        let waiting = self.state.output.len() as u64;
+        let waiting = self.waiting_output() as u64;
         let executor = self.worker.executor.borrow();
-        executor.server.note_output(&self.state.session.client, self.state.output.len());
-        executor.note_client_memory(&self.state.session);
+        self.note_output(&executor);
         let now_ms = executor.server.clock.now_ms();
         let over_soft = limit.soft_bytes != 0 && waiting > limit.soft_bytes;
         self.state.over_soft_since_ms = over_soft.then(|| self.state.over_soft_since_ms.unwrap_or(now_ms));

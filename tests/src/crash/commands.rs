@@ -1,5 +1,6 @@
 //! What a client sends: the commands, each with its arguments. What they do is in `effect`.
 
+use super::collections::Collection;
 use super::model::Bytes;
 
 /// One command.
@@ -60,6 +61,7 @@ pub(crate) enum Command {
         field: Bytes,
         by: i64,
     },
+    Collection(Collection),
     CasSet {
         key: String,
         expected: Bytes,
@@ -186,6 +188,7 @@ impl Command {
                 list(&[b"HDEL", key.as_bytes()], fields.iter().map(Vec::as_slice))
             }
             Command::HIncrBy { key, field, by } => words(&[b"HINCRBY", key.as_bytes(), field, &text(by)]),
+            Command::Collection(command) => command.args(),
             Command::CasSet { key, expected, new } => {
                 words(&[b"CAS.SET", key.as_bytes(), expected, new, b"KEEPTTL"])
             }
@@ -244,14 +247,14 @@ impl Command {
     }
 }
 
-fn words(words: &[&[u8]]) -> Vec<Bytes> {
+pub(crate) fn words(words: &[&[u8]]) -> Vec<Bytes> {
     words.iter().map(|word| word.to_vec()).collect()
 }
 
-fn list<'w>(first: &[&[u8]], rest: impl Iterator<Item = &'w [u8]>) -> Vec<Bytes> {
+pub(crate) fn list<'w>(first: &[&[u8]], rest: impl Iterator<Item = &'w [u8]>) -> Vec<Bytes> {
     words(first).into_iter().chain(rest.map(<[u8]>::to_vec)).collect()
 }
 
-fn text(number: &impl ToString) -> Bytes {
+pub(crate) fn text(number: &impl ToString) -> Bytes {
     number.to_string().into_bytes()
 }

@@ -23,15 +23,15 @@ impl From<WrongType> for Expected {
     }
 }
 
-fn int(n: impl TryInto<i64>) -> Expected {
+pub(crate) fn int(n: impl TryInto<i64>) -> Expected {
     Expected::Is(Value::Int(n.try_into().unwrap_or(i64::MAX)))
 }
 
-fn ok() -> Expected {
+pub(crate) fn ok() -> Expected {
     Expected::Is(Value::ok())
 }
 
-fn bulk(bytes: Option<Bytes>) -> Expected {
+pub(crate) fn bulk(bytes: Option<Bytes>) -> Expected {
     Expected::Is(bytes.map_or(Value::NullBulk, Value::Bulk))
 }
 
@@ -147,6 +147,7 @@ impl Command {
                 model.tidy(key);
                 sum.map_or(Expected::Error("hash value is not an integer"), int)
             }
+            Command::Collection(command) => return command.apply(model),
             Command::CasSet { key, expected, new } => {
                 model.check(&[key], |data| matches!(data, Data::Str(_)))?;
                 match model.keys.get_mut(key).map(|item| &mut item.data) {

@@ -1,7 +1,7 @@
 //! The keys of one client as the server has them, read after it has come back.
 
 use super::commands::{BURST, PERIOD_S};
-use super::model::{Account, Data, Entry, Item, Model, Stamp};
+use super::model::{Account, Data, Entry, Item, Model, Stamp, Stream};
 use crate::client::Client;
 use crate::value::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -35,6 +35,7 @@ pub(crate) fn look(client: &mut Client, keys: &[String]) -> Seen {
 /// What is under a key; none if it expires just now.
 fn item(client: &mut Client, key: &str, kind: &str) -> Option<Item> {
     let expires = |client: &mut Client| client.int(&format!("PEXPIRETIME {key}")).try_into().ok();
+    let bytes = |value: &Value| value.bytes().expect("elements are strings").to_vec();
     // Its time first: when it has one and is gone afterwards, it was not there.
     let expire_ms: Option<u64> = expires(client);
     let data = match kind {
@@ -46,10 +47,23 @@ fn item(client: &mut Client, key: &str, kind: &str) -> Option<Item> {
         }
         "string" => Data::Str(client.value(&format!("GET {key}")).bytes()?.to_vec()),
         "hash" => {
-            let bytes = |value: &Value| value.bytes().expect("fields and values are strings").to_vec();
             let pairs = client.value(&format!("HGETALL {key}")).pairs();
             Data::Hash(pairs.iter().map(|(field, value)| (bytes(field), bytes(value))).collect())
         }
+        "list" => {
+            let elements = client.value(&format!("LRANGE {key} 0 -1")).items();
+            Data::List(elements.iter().map(bytes).collect())
+        }
+        "set" => {
+            let members = client.value(&format!("SMEMBERS {key}")).items();
+            Data::Set(members.iter().map(bytes).collect())
+        }
+        "zset" => {
+            let pairs = client.value(&format!("ZRANGE {key} 0 -1 WITHSCORES")).pairs();
+            let score = |value: &Value| value.text().parse().expect("scores are whole numbers");
+            Data::Zset(pairs.iter().map(|(member, value)| (bytes(member), score(value))).collect())
+        }
+        "stream" => Data::Stream(stream(client, key)),
         "proof-acc" => Data::Account(account(client, key)?),
         other => panic!("{key} is of the type {other}"),
     };
@@ -59,6 +73,19 @@ fn item(client: &mut Client, key: &str, kind: &str) -> Option<Item> {
 /// Whether it is a key of CL.THROTTLE, by its name.
 pub(crate) fn is_limit(key: &str) -> bool {
     key.contains(":t")
+}
+
+fn stream(client: &mut Client, key: &str) -> Stream {
+    let number =
+        |id: &str| id.split('-').next().and_then(|ms| ms.parse().ok()).expect("an id begins with a number");
+    let entry = |entry: &Value| {
+        let [id, fields] = &entry.items()[..] else { panic!("an entry is an id and its fields") };
+        (number(&id.text()), fields.items()[1].bytes().expect("values are strings").to_vec())
+    };
+    let entries = client.value(&format!("XRANGE {key} - +")).items();
+    let info = client.value(&format!("XINFO STREAM {key}")).pairs();
+    let last = info.iter().find(|(field, _)| field.text() == "last-generated-id").expect("it has a last id");
+    Stream { entries: entries.iter().map(entry).collect(), last_id: number(&last.1.text()) }
 }
 
 fn account(client: &mut Client, key: &str) -> Option<Account> {

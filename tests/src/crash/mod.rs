@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! commands  what a client can send
+//! collections   those on lists, sets, sorted sets and streams, and what they do
 //! effect    what each command does to the model, and what the server must reply
 //! model     the keys of one client as they must be
 //! script    which commands a client sends: a stream that follows from a seed
@@ -18,6 +19,7 @@
 //! what the ways of saving differ in.
 
 mod campaign;
+mod collections;
 mod commands;
 mod disturb;
 mod effect;

@@ -1,6 +1,6 @@
 //! The keys of one client, as they must be. It knows as much of every type as the commands of `commands` need.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes.
 pub(crate) type Bytes = Vec<u8>;
@@ -46,11 +46,23 @@ impl Account {
     }
 }
 
+/// A stream: entries of one field by the first part of their ids.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Stream {
+    pub(crate) entries: BTreeMap<u64, Bytes>,
+    pub(crate) last_id: u64,
+}
+
 /// What is under a key.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Data {
     Str(Bytes),
     Hash(BTreeMap<Bytes, Bytes>),
+    List(VecDeque<Bytes>),
+    Set(BTreeSet<Bytes>),
+    /// Members with scores that are whole numbers.
+    Zset(BTreeMap<Bytes, i64>),
+    Stream(Stream),
     Account(Account),
     /// How much was taken from a limit of CL.THROTTLE. Its time to live is not known exactly.
     Taken(i64),
@@ -90,6 +102,10 @@ macro_rules! typed {
 impl Model {
     typed!(string, Str, Bytes, Bytes::new());
     typed!(hash, Hash, BTreeMap<Bytes, Bytes>, BTreeMap::new());
+    typed!(list, List, VecDeque<Bytes>, VecDeque::new());
+    typed!(set, Set, BTreeSet<Bytes>, BTreeSet::new());
+    typed!(zset, Zset, BTreeMap<Bytes, i64>, BTreeMap::new());
+    typed!(stream, Stream, Stream, Stream::default());
     typed!(account, Account, Account, Account::new());
     typed!(taken, Taken, i64, 0);
 
@@ -104,9 +120,16 @@ impl Model {
         if keys.iter().any(wrong) { Err(WrongType) } else { Ok(()) }
     }
 
-    /// Delete hashes that have become empty.
+    /// Delete a collection that has become empty. Streams stay.
     pub(crate) fn tidy(&mut self, key: &str) {
-        if matches!(self.keys.get(key), Some(Item { data: Data::Hash(hash), .. }) if hash.is_empty()) {
+        let is_empty = self.keys.get(key).is_some_and(|item| match &item.data {
+            Data::Hash(hash) => hash.is_empty(),
+            Data::List(list) => list.is_empty(),
+            Data::Set(set) => set.is_empty(),
+            Data::Zset(zset) => zset.is_empty(),
+            Data::Str(_) | Data::Stream(_) | Data::Account(_) | Data::Taken(_) => false,
+        });
+        if is_empty {
             self.keys.remove(key);
         }
     }

@@ -3,8 +3,10 @@
 //! ```text
 //! s strings of few contents, for CAS     e strings that expire soon     h hashes     a accounts
 //! g strings that grow                    n counters                     t limits     x anything: RENAME and COPY lead here
+//! l lists                                m sets                         z sorted sets     w streams
 //! ```
 
+use super::collections::Collection;
 use super::commands::Command;
 use super::look::now_ms;
 use super::model::Bytes;
@@ -13,8 +15,23 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// How many keys of each kind a client has.
-const KEYS: [(char, usize); 8] =
-    [('s', 6), ('g', 4), ('e', 5), ('n', 4), ('h', 5), ('t', 2), ('a', 6), ('x', 4)];
+const KEYS: [(char, usize); 12] = [
+    ('s', 6),
+    ('g', 4),
+    ('e', 5),
+    ('n', 4),
+    ('h', 5),
+    ('t', 2),
+    ('a', 6),
+    ('x', 4),
+    ('l', 4),
+    ('m', 4),
+    ('z', 4),
+    ('w', 3),
+];
+
+/// The kinds that are renamed, copied and given a time.
+const MOVED: [char; 8] = ['g', 'h', 'a', 's', 'l', 'm', 'z', 'w'];
 
 /// A time that no test lives to see.
 const FAR_MS: u64 = 4_000_000_000_000;
@@ -35,13 +52,15 @@ pub(crate) struct Script {
     mix: Mix,
     /// How many rounds use all of a command's fuel, about.
     rounds: u64,
+    /// The highest id of an entry of a stream so far.
+    last_id: u64,
 }
 
 impl Script {
     /// The stream of a client.
     pub(crate) fn new(seed: u64, client: usize, mix: Mix, rounds: u64) -> Script {
         let rng = StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(client as u64));
-        Script { rng, prefix: format!("c{client}"), mix, rounds }
+        Script { rng, prefix: format!("c{client}"), mix, rounds, last_id: 1 }
     }
 
     /// All keys that it ever touches.
@@ -103,10 +122,11 @@ impl Script {
 
     fn command(&mut self) -> Command {
         match self.rng.random_range(0..100) {
-            0..45 => self.native(),
-            45..53 => self.cas(),
+            0..30 => self.native(),
+            30..55 => Command::Collection(self.collection()),
+            55..62 => self.cas(),
             // A command of a kind of key on a key of any kind: mostly refused.
-            53..56 => self.astray(),
+            62..65 => self.astray(),
             _ => self.ledger(),
         }
     }
@@ -140,19 +160,19 @@ impl Script {
                 Command::Del { keys }
             }
             10 => {
-                let kind = ['g', 'h', 'a', 's'][self.rng.random_range(0..4)];
+                let kind = MOVED[self.rng.random_range(0..MOVED.len())];
                 Command::Rename { from: self.key(kind), to: self.key('x') }
             }
             11 => {
-                let kind = ['g', 'h', 'a', 's'][self.rng.random_range(0..4)];
+                let kind = MOVED[self.rng.random_range(0..MOVED.len())];
                 Command::Copy { from: self.key(kind), to: self.key('x') }
             }
             12 => {
-                let kind = ['g', 'h', 'a', 'n', 'x'][self.rng.random_range(0..5)];
+                let kind = ['g', 'h', 'a', 'n', 'x', 'l', 'm', 'z', 'w'][self.rng.random_range(0..9)];
                 Command::ExpireAt { key: self.key(kind), ms: FAR_MS + self.rng.random_range(0..1000) }
             }
             13 => {
-                let kind = ['g', 'h', 'a', 'n'][self.rng.random_range(0..4)];
+                let kind = MOVED[self.rng.random_range(0..MOVED.len())];
                 Command::Persist { key: self.key(kind) }
             }
             14 => {
@@ -171,6 +191,64 @@ impl Script {
         }
     }
 
+    fn elements(&mut self, most: usize) -> Vec<Bytes> {
+        (0..self.rng.random_range(1..=most)).map(|_| self.bytes(200)).collect()
+    }
+
+    /// One of not so many members.
+    fn member(&mut self) -> Bytes {
+        match self.rng.random_range(0..3) {
+            0 => self.word(),
+            1 => self.rng.random_range(0..300).to_string().into_bytes(),
+            _ => format!("member-{}", self.rng.random_range(0..300)).into_bytes(),
+        }
+    }
+
+    fn members(&mut self, most: usize) -> Vec<Bytes> {
+        (0..self.rng.random_range(1..=most)).map(|_| self.member()).collect()
+    }
+
+    fn collection(&mut self) -> Collection {
+        match self.rng.random_range(0..20) {
+            0..4 => {
+                let (key, left) = (self.key('l'), self.rng.random());
+                Collection::Push { key, left, elements: self.elements(12) }
+            }
+            4 | 5 => Collection::Pop { key: self.key('l'), left: self.rng.random() },
+            6 => {
+                let [from, to] = [self.key('l'), self.key('l')];
+                Collection::Move { from, to, from_left: self.rng.random(), to_left: self.rng.random() }
+            }
+            7 => Collection::TrimList { key: self.key('l'), keep: self.rng.random_range(1..200) },
+            8..10 => Collection::AddMembers { key: self.key('m'), members: self.members(20) },
+            10 => Collection::RemoveMembers { key: self.key('m'), members: self.members(10) },
+            11 => {
+                let [from, to] = self.two('m');
+                Collection::MoveMember { from, to, member: self.member() }
+            }
+            12 => Collection::UnionStore { to: self.key('m'), from: self.two('m') },
+            13 | 14 => {
+                let members = self.members(20);
+                let members = members.into_iter().map(|member| (self.amount(), member)).collect();
+                Collection::AddScored { key: self.key('z'), members }
+            }
+            15 => {
+                let (key, by) = (self.key('z'), self.amount());
+                Collection::IncrementScore { key, by, member: self.member() }
+            }
+            16 => Collection::PopLowest { key: self.key('z') },
+            17 | 18 => {
+                self.last_id += self.rng.random_range(0..3);
+                Collection::AddEntry { key: self.key('w'), id: self.last_id, value: self.bytes(200) }
+            }
+            _ if self.rng.random() => {
+                let id = self.last_id.saturating_sub(self.rng.random_range(0..30));
+                Collection::DeleteEntry { key: self.key('w'), id }
+            }
+            _ => Collection::TrimStream { key: self.key('w'), keep: self.rng.random_range(0..300) },
+        }
+    }
+
     fn cas(&mut self) -> Command {
         match self.rng.random_range(0..3) {
             0 => Command::CasSet { key: self.key('s'), expected: self.word(), new: self.word() },
@@ -186,6 +264,11 @@ impl Script {
 
     fn astray(&mut self) -> Command {
         match self.rng.random_range(0..4) {
+            0 if self.rng.random() => Command::Collection(Collection::Push {
+                key: self.key('x'),
+                left: true,
+                elements: self.elements(3),
+            }),
             0 => Command::Append { key: self.key('x'), value: self.bytes(10) },
             1 => Command::HSet { key: self.key('x'), pairs: vec![(self.word(), self.word())] },
             2 => Command::Add { key: self.key('x'), amount: self.amount(), text: self.word() },

@@ -40,7 +40,7 @@ fn seen(entry: EntryRef<'_>) -> Seen {
 fn copy(locked: &mut Locked<'_>) -> Copy {
     let mut copy = Copy::new();
     for (_, shard) in locked.shards_mut() {
-        for (index, db) in shard.dbs().iter().enumerate() {
+        for (index, db) in shard.dbs().iter() {
             copy.extend(db.iter().map(|entry| ((index, entry.key().to_vec()), seen(entry))));
         }
     }
