@@ -213,6 +213,15 @@ impl Client {
         size_of::<Self>() + sum + self.mailbox_bytes()
     }
 
+    /// So many bytes of it are about to be parsed: what came last is where there was room before.
+    pub fn note_received(&self, bytes: usize) {
+        let parts = [&self.query_bytes, &self.argv_bytes, &self.query_room];
+        let all: usize = parts.iter().map(|part| part.load(Relaxed)).sum();
+        for (part, bytes) in parts.into_iter().zip([bytes, 0, all.saturating_sub(bytes)]) {
+            part.store(bytes, Relaxed);
+        }
+    }
+
     /// It has set up something of so many bytes more. Its worker alone does so.
     pub fn hold(&self, bytes: usize) {
         self.held_bytes.store(self.held_bytes.load(Relaxed) + bytes, Relaxed);

@@ -345,10 +345,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
-                self.note_output(&executor);
+                // Before its memory is counted: nobody else is to go for who goes anyway.
                 if self.exceeds_hard_limit(0, &executor) {
                     return (Some(Turn::Close), received.len());
                 }
+                self.note_output(&executor);
                 executor.begin();
             }
             offset += parsed.consumed;
@@ -413,7 +414,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             client.kill();
             return false;
         }
-        self.state.session.client.query_bytes.store(received, Relaxed);
+        self.state.session.client.note_received(received);
         executor.note_client_memory(&self.state.session);
         !self.state.session.client.is_killed()
     }
