@@ -305,6 +305,9 @@ pub const DECLARED_LOOKED_THROUGH: usize = 16;
 /// merely names. Redis goes on until memory is full.
 pub const RANDOM_DRAWS_MAX: u64 = 1 << 24;
 
+/// Bytes that an element takes in a reply at least: `$0`, and the ends of two lines.
+pub const RANDOM_ELEMENT_BYTES_MIN: u64 = 6;
+
 /// Fields that HRANDFIELD draws at once, so that a list of them stays small.
 pub const RANDOM_DRAWS_STEP: u64 = 1024;
 

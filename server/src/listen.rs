@@ -78,13 +78,18 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// Whether anybody could connect.
+    pub fn is_any(&self) -> bool {
+        self.unix.is_some() || !self.plain.is_empty() || !self.tls.is_empty()
+    }
+
     fn open_tcp(config: &Config) -> anyhow::Result<Self> {
         let open = |port| if port == 0 { Ok(Vec::new()) } else { bind_all(config, port) };
         Ok(Self { plain: open(config.port)?, tls: open(config.tls_port)?, unix: None })
     }
 }
 
-/// Open one socket for each configured address. An address with `-` in front may be missing.
+/// Open one socket for each configured address, of which there may be none. An address with `-` in front may be missing.
 fn bind_all(config: &Config, port: u16) -> anyhow::Result<Vec<std::net::TcpListener>> {
     let mut sockets = Vec::new();
     for address in config.bind.iter() {
@@ -104,7 +109,6 @@ fn bind_all(config: &Config, port: u16) -> anyhow::Result<Vec<std::net::TcpListe
             }
         }
     }
-    anyhow::ensure!(!sockets.is_empty(), "Failed listening on port {port} (tcp), aborting.");
     Ok(sockets)
 }
 
@@ -203,7 +207,8 @@ impl Acceptor {
                 Ok(_) => Ok(()),
                 Err(error) => {
                     tracing::warn!("{error:#}");
-                    Err("Unable to listen on this port. Check server logs.".to_owned())
+                    let elsewhere = request.from.bind != request.to.bind;
+                    Err(if elsewhere { NOT_BOUND } else { NOT_LISTENING }.to_owned())
                 }
             };
             match opened.or_else(|_| Sockets::open_tcp(&request.from)) {
@@ -325,6 +330,10 @@ impl Acceptor {
         }
     }
 }
+
+/// Why CONFIG SET of `bind` or of a port failed.
+const NOT_BOUND: &str = "Failed to bind to specified addresses.";
+const NOT_LISTENING: &str = "Unable to listen on this port. Check server logs.";
 
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 

@@ -12,7 +12,7 @@ use crate::config::Config;
 
 /// Data is being loaded.
 const LOADING: u8 = 1;
-/// The last snapshot failed.
+/// The last snapshot in the background failed.
 const SAVE_FAILED: u8 = 2;
 
 /// Work on all keys, of which there is one at a time.
@@ -181,12 +181,16 @@ pub struct Persistence {
     scheduled: AtomicBool,
     /// The second of the last save that succeeded, or of the start.
     last_save_s: AtomicU64,
-    /// The second in which one was last begun.
+    /// The second in which one was last begun in the background.
     tried_s: AtomicU64,
     /// How many seconds the last one took; -1 before the first.
     seconds: AtomicI64,
     saves: AtomicU64,
     copied: AtomicU64,
+    /// Snapshots that were taken to be written in the background, and the microseconds for which the last one had all keys locked.
+    pub snapshots: AtomicU64,
+    /// See `snapshots`.
+    pub snapshot_us: AtomicU64,
     /// What `dirty` of all workers came to at the last save.
     dirty_saved: AtomicU64,
 }
@@ -208,6 +212,8 @@ impl Persistence {
             seconds: AtomicI64::new(-1),
             saves: AtomicU64::new(0),
             copied: AtomicU64::new(0),
+            snapshots: AtomicU64::new(0),
+            snapshot_us: AtomicU64::new(0),
             dirty_saved: AtomicU64::new(0),
         }
     }
@@ -223,12 +229,12 @@ impl Persistence {
         self.trouble.load(Relaxed) & LOADING != 0
     }
 
-    /// Whether commands that write are refused, since the last snapshot failed.
+    /// Whether commands that write are refused, since the last snapshot in the background failed.
     pub fn denies_writes(&self, config: &Config) -> bool {
         self.has_failed() && config.stop_writes_on_bgsave_error && !config.save.is_empty()
     }
 
-    /// Whether the last snapshot failed.
+    /// Whether the last snapshot in the background failed.
     pub fn has_failed(&self) -> bool {
         self.trouble.load(Relaxed) & SAVE_FAILED != 0
     }
@@ -279,6 +285,11 @@ impl Persistence {
         Some(running.work)
     }
 
+    /// The file that what is under way writes.
+    pub fn temporary(&self) -> Option<PathBuf> {
+        self.running.lock().as_ref()?.temporary.clone()
+    }
+
     /// Have a snapshot taken as soon as possible.
     pub fn schedule_save(&self) {
         self.scheduled.store(true, Relaxed);
@@ -293,9 +304,17 @@ impl Persistence {
 /// What was saved.
 impl Persistence {
     /// A snapshot is begun.
-    pub fn save_begins(&self, now_s: u64) {
+    pub fn save_begins(&self, work: Work, now_s: u64) {
         self.scheduled.store(false, Relaxed);
-        self.tried_s.store(now_s, Relaxed);
+        if work == Work::BackgroundSave {
+            self.tried_s.store(now_s, Relaxed);
+        }
+    }
+
+    /// A snapshot has been taken, to be written in the background, which had all keys locked for so long. Redis forks for that.
+    pub fn snapshot_taken(&self, micros: u64) {
+        self.snapshots.fetch_add(1, Relaxed);
+        self.snapshot_us.store(micros, Relaxed);
     }
 
     /// A snapshot of the moment when `dirty` was this has been saved.
@@ -306,7 +325,7 @@ impl Persistence {
         self.set_trouble(SAVE_FAILED, false);
     }
 
-    /// A snapshot could not be saved.
+    /// A snapshot could not be saved in the background.
     pub fn save_failed(&self) {
         self.set_trouble(SAVE_FAILED, true);
     }
@@ -327,7 +346,7 @@ impl Persistence {
         self.last_save_s.load(Relaxed)
     }
 
-    /// The second in which one was last begun.
+    /// The second in which one was last begun in the background.
     pub fn tried_s(&self) -> u64 {
         self.tried_s.load(Relaxed)
     }

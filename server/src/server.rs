@@ -23,8 +23,9 @@ use crate::latency::LatencyMonitor;
 use crate::limits;
 use crate::memory::Memory;
 use crate::module::Registry;
-use crate::net::client::Clients;
+use crate::net::client::{Client, Clients};
 use crate::persistence::Persistence;
+use crate::shutdown::Shutdown;
 use crate::stats::{CommandCounters, PerWorker, Rates, Stats};
 use crate::tenant::Tenant;
 
@@ -99,6 +100,8 @@ pub struct Server {
     pub lazyfree_pending: AtomicU64,
     /// Keys that were freed so.
     pub lazyfreed: AtomicU64,
+    /// What signals have asked for.
+    pub shutdown: Shutdown,
     pause: Mutex<Pause>,
     paused: AtomicBool,
     stop: tokio::sync::watch::Sender<bool>,
@@ -143,6 +146,7 @@ impl Server {
             cron_evicted: AtomicU64::new(0),
             lazyfree_pending: AtomicU64::new(0),
             lazyfreed: AtomicU64::new(0),
+            shutdown: Shutdown::default(),
             pause: Mutex::new(Pause::default()),
             paused: AtomicBool::new(false),
             stop: tokio::sync::watch::Sender::new(false),
@@ -204,7 +208,8 @@ impl Server {
         self.tenant.acl.log.reset_counts();
         let counters = [&self.accepted, &self.rejected, &self.evicted_clients, &self.lazyfreed];
         let of_cron = [&self.cron_expired, &self.cron_evicted, &self.cron_turns, &self.cron_nanos];
-        for counter in counters.into_iter().chain(of_cron) {
+        let of_snapshots = [&self.persistence.snapshots, &self.persistence.snapshot_us];
+        for counter in counters.into_iter().chain(of_cron).chain(of_snapshots) {
             counter.store(0, Relaxed);
         }
         *self.rates.lock() = Rates::default();
@@ -304,6 +309,12 @@ impl Server {
         } else {
             self.monitors.fetch_sub(1, Relaxed);
         }
+    }
+
+    /// More was to be written to a client than its limit allows, which is its end.
+    pub fn note_output_limit(&self, worker: usize, client: &Client) {
+        tracing::warn!("Client {} closed for overcoming of output buffer limits.", client.addr);
+        self.stats.of(worker).output_limit_disconnections.add(1);
     }
 
     /// Ask the server to stop.

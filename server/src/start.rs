@@ -7,12 +7,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::balance;
 use crate::command::dispatch::Executor;
-use crate::config::{Config, ShutdownFlags, Startup};
+use crate::config::{Config, Startup};
 use crate::cron;
 use crate::limits;
 use crate::listen::{Arrival, Listening, Socket, Sockets, Visitor, WorkerQueue};
@@ -21,6 +20,7 @@ use crate::module::{LoadRequest, Source};
 use crate::net::connection::{ConnectionState, Worker, serve};
 use crate::reactions;
 use crate::server::Server;
+use crate::shutdown::Signals;
 use crate::users;
 
 /// The lines that tools wait for: ` PID: <pid>` first, as a part of the banner where there is one.
@@ -49,13 +49,14 @@ pub fn greet(config: &Config) -> anyhow::Result<()> {
 pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut signals = Signals::listen()?;
+        let signals = Signals::listen()?;
         let config = server.config.current();
         let sockets = Sockets::open(&config)?;
         let metrics = metrics::open(&config)?;
         users::rename_commands(server, startup)?;
         load_modules(server, startup)?;
         users::load(server, startup)?;
+        anyhow::ensure!(sockets.is_any(), "Configured to not listen anywhere, exiting.");
         tracing::info!("Server initialized");
         // From the first connection on, clients are told to wait for the data.
         server.persistence.begin_loading(0, server.clock.now_us() / 1_000_000);
@@ -66,9 +67,11 @@ pub fn run(server: &'static Server, startup: &Startup) -> anyhow::Result<()> {
         }
         cron::spawn(server);
         balance::spawn(server);
-        until_end(server, &mut signals, load_data(server)).await?;
+        // Earlier there is nothing to save, and that must not take the place of what is in the files.
+        signals.follow(server);
+        until_end(server, load_data(server)).await?;
         tracing::info!("Ready to accept connections");
-        until_end(server, &mut signals, std::future::pending()).await
+        until_end(server, std::future::pending()).await
     })
 }
 
@@ -89,27 +92,16 @@ async fn load_data(server: &'static Server) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Wait for the end of `work`, or of the server.
+/// Wait for the end of `work`, or of a server that cannot go on.
 async fn until_end(
     server: &'static Server,
-    signals: &mut Signals,
     work: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
-    let mut work = std::pin::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            () = server.stopped() => {
-                server.remove_traces();
-                anyhow::bail!("the server cannot go on");
-            }
-            (signal, flags) = signals.next(server) => {
-                tracing::warn!("Received {signal} scheduling shutdown...");
-                server.shut_down(flags);
-                tracing::warn!(
-                    "{signal} received but errors trying to shut down the server, check the logs for more information"
-                );
-            }
+    tokio::select! {
+        done = work => done,
+        () = server.stopped() => {
+            server.remove_traces();
+            anyhow::bail!("the server cannot go on")
         }
     }
 }
@@ -141,26 +133,6 @@ fn load_modules(server: &'static Server, startup: &Startup) -> anyhow::Result<()
             .origin
             .fail(format!("No module that is loaded has the parameter '{}'", param.name))
             .into()),
-    }
-}
-
-/// The signals that ask for the end. Listened to from the start to the end: one that came while nobody listens would be lost.
-struct Signals {
-    term: Signal,
-    int: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
-    }
-
-    /// The next one, and how it is configured to end the server.
-    async fn next(&mut self, server: &Server) -> (&'static str, ShutdownFlags) {
-        tokio::select! {
-            _ = self.term.recv() => ("SIGTERM", server.config.current().shutdown_on_sigterm),
-            _ = self.int.recv() => ("SIGINT", server.config.current().shutdown_on_sigint),
-        }
     }
 }
 

@@ -264,6 +264,50 @@ fn a_reply_beyond_the_hard_limit_is_not_sent() {
 }
 
 #[test]
+fn a_reply_that_is_certain_to_pass_the_hard_limit_is_not_made() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal 1000000 0 0"]);
+    let mut boss = server.client();
+    boss.run("HSET h a b");
+    boss.run("SADD s a");
+    boss.run("ZADD z 1 a");
+    for (i, command) in ["HRANDFIELD h", "SRANDMEMBER s", "ZRANDMEMBER z"].into_iter().enumerate() {
+        let mut client = server.client();
+        client.send_raw(format!("SET seen {i}\r\n{command} -999999999\r\nSET seen not\r\n").as_bytes());
+        assert!(client.read_to_end().is_empty(), "{command}");
+        assert_eq!(boss.run("GET seen"), format!("\"{i}\""));
+        assert!(
+            boss.run("INFO stats").contains(&format!("client_output_buffer_limit_disconnections:{}", i + 1))
+        );
+    }
+    boss.run("CONFIG SET client-output-buffer-limit \"normal 0 0 0\"");
+    assert_eq!(boss.run("HRANDFIELD h -999999999"), "(error) ERR value is out of range");
+}
+
+#[test]
+fn the_list_tells_what_has_arrived_of_a_command() {
+    let server = Server::start(&[]);
+    let mut boss = server.client();
+    let mut client = server.client();
+    client.run("CLIENT SETNAME slow");
+    let figures = |boss: &mut Client| -> [usize; 4] {
+        let lines = list(boss, "");
+        let line = lines.iter().find(|line| field(line, "name") == "slow").expect("it is connected");
+        ["qbuf", "argv-mem", "qbuf-free", "tot-mem"].map(|name| field(line, name).parse().expect("a number"))
+    };
+    assert_eq!(figures(&mut boss)[..3], [0, 0, 0]);
+    client.send_raw(b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1000000\r\n");
+    client.send_raw(&[b'x'; 300_000]);
+    eventually("it has arrived", Duration::from_secs(5), || figures(&mut boss)[..2] == [300_000, 6]);
+    let [_, _, free, total] = figures(&mut boss);
+    assert!((700_000..800_000).contains(&free) && (1_000_000..1_100_000).contains(&total), "{free} {total}");
+    client.send_raw(&[b'x'; 700_000]);
+    client.send_raw(b"\r\n");
+    assert_eq!(client.read().cli(), "OK");
+    assert_eq!(boss.int("STRLEN key"), 1_000_000);
+    assert_eq!(figures(&mut boss)[..3], [0, 0, 0]);
+}
+
+#[test]
 fn who_sends_all_before_it_reads_is_served() {
     let server = Server::start(&[]);
     let mut client = server.client();

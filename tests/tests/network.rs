@@ -39,6 +39,33 @@ fn a_unix_socket_alone_is_enough() {
     assert!(!path.exists(), "a graceful stop removes the socket");
 }
 
+#[test]
+fn addresses_change_while_it_runs() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("s.sock");
+    let server = Server::start(&["--unixsocket", path.to_str().expect("the path is text")]);
+    let mut client = server.client();
+    let refused = "(error) ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses.";
+    assert_eq!(client.run("CONFIG SET bind 999.999.999.999"), refused);
+    assert_eq!(server.client().run("CONFIG GET bind"), "1) \"bind\"\n2) \"127.0.0.1\"");
+    assert_eq!(client.run("CONFIG SET bind \"\""), "OK");
+    assert_eq!(client.run("CONFIG GET bind"), "1) \"bind\"\n2) \"\"");
+    let address = (std::net::Ipv4Addr::LOCALHOST, server.port());
+    assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there");
+    let mut local = Client::connect_unix(&path);
+    let taken = server.port_text();
+    assert_eq!(local.run("CONFIG SET bind 127.0.0.1"), "OK");
+    assert_eq!(server.client().run("PING"), "PONG");
+    let other = Server::start(&[]);
+    assert_eq!(
+        other.client().run(&format!("CONFIG SET port {taken}")),
+        "(error) ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check server logs."
+    );
+    let stopped = Server::refused(&paths::server(), &["--bind", "", "--save", ""]);
+    assert_eq!(stopped.status.code(), Some(1), "{}", stopped.log);
+    assert!(stopped.log.contains("Configured to not listen anywhere, exiting."), "{}", stopped.log);
+}
+
 /// An authority, and a certificate by it for 127.0.0.1, in files.
 fn make_certificates(dir: &Path) {
     let ca_key = KeyPair::generate().expect("a key");

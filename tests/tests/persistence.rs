@@ -341,8 +341,14 @@ fn a_directory_that_vanished_is_told_and_keeps_the_server_alive() {
     std::fs::rename(&dir, &away).expect("its parent is writable");
     assert_eq!(client.run("SAVE"), "(error) ERR The snapshot could not be saved. Check the server's log.");
     server.wait_log("Failed opening the temp RDB file temp-");
+    assert_eq!(
+        client.run("SET a 1"),
+        "OK",
+        "who waits for a snapshot is told, and nobody else has to suffer"
+    );
     assert_eq!(client.run("SHUTDOWN"), "(error) ERR Errors trying to SHUTDOWN. Check logs.");
     server.wait_log("Error trying to save the DB, can't exit.");
+    assert_eq!(client.run("PING"), "PONG");
     server.mark_log();
     server.signal(Signal::TERM);
     server.wait_log("SIGTERM received but errors trying to shut down the server");
@@ -386,6 +392,70 @@ fn shutdown_saves_as_it_is_told() {
     assert!(server.wait_exit().success());
     server.restart();
     assert_eq!(server.client().run("GET a"), "\"4\"", "SIGINT saves where there are save points");
+}
+
+/// Tools wait for `total_forks` to grow.
+#[test]
+fn a_snapshot_in_the_background_counts_as_a_fork() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let forks = |client: &mut Client| client.run("INFO stats").contains("total_forks:2");
+    client.run("SAVE");
+    assert_eq!(bgsave(&mut client), "ok");
+    assert!(!forks(&mut client));
+    client.run("BGREWRITEAOF");
+    eventually("the other snapshot is taken", SOON, || forks(&mut client));
+    client.run("CONFIG RESETSTAT");
+    assert!(client.run("INFO stats").contains("total_forks:0"));
+}
+
+/// SIGINT asks for the end, and a second one does not wait for the snapshot that the first one has begun.
+#[test]
+fn who_insists_on_the_end_has_it_at_once() {
+    let mut server = Server::start(&["--save", "3600 1"]);
+    let mut client = server.client();
+    (0..20).for_each(|i| drop(client.run(&format!("SET {i} x"))));
+    client.run("CONFIG SET rdb-key-save-delay 1000000");
+    let temporary = server.dir().join(format!("temp-{}.rdb", server.pid()));
+    server.signal(Signal::INT);
+    eventually("the snapshot is begun", Duration::from_secs(5), || temporary.exists());
+    server.signal(Signal::TERM);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(server.alive(), "SIGTERM does not insist");
+    server.signal(Signal::INT);
+    assert_eq!(server.wait_exit().code(), Some(1));
+    assert!(server.log().contains("You insist... exiting now."));
+    assert!(!temporary.exists() && !dump_of(&server).exists());
+}
+
+#[test]
+fn the_end_leaves_no_half_of_a_snapshot_behind() {
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.run("DEBUG POPULATE 20");
+    client.run("CONFIG SET rdb-key-save-delay 1000000");
+    client.run("BGSAVE");
+    let temporary = server.dir().join(format!("temp-{}-bg.rdb", server.pid()));
+    eventually("the snapshot is begun", Duration::from_secs(5), || temporary.exists());
+    client.send(&["SHUTDOWN", "NOSAVE"]);
+    assert!(server.wait_exit().success());
+    assert!(!temporary.exists() && !dump_of(&server).exists());
+}
+
+#[test]
+fn what_a_signal_has_scheduled_can_be_aborted() {
+    let mut server = Server::start(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    assert_eq!(client.run("SHUTDOWN ABORT"), "(error) ERR No shutdown in progress.");
+    client.run("DEBUG PAUSE-CRON 1");
+    server.signal(Signal::TERM);
+    server.wait_log("Received SIGTERM scheduling shutdown...");
+    assert_eq!(client.run("SHUTDOWN ABORT"), "OK");
+    server.wait_log("Shutdown manually aborted.");
+    client.run("DEBUG PAUSE-CRON 0");
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(client.run("SHUTDOWN ABORT"), "(error) ERR No shutdown in progress.");
+    assert!(server.terminate().success());
 }
 
 /// A client that writes as fast as it can while the server is told to end: what was acknowledged is in the file.

@@ -63,7 +63,7 @@ pub const FAMILY: Family = Family {
 };
 
 /// `SHUTDOWN [NOSAVE|SAVE] [NOW] [FORCE] [ABORT]` -- O(1), and O(N) in all keys if they are saved. No reply: the server is gone. If
-/// they cannot be saved it goes on, and answers an error.
+/// they cannot be saved it goes on, and answers an error. With ABORT: OK if a signal's shutdown was to begin and will not.
 fn shutdown(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let has = |word| argv.iter().skip(1).any(|arg| args::is(arg, word));
     let known =
@@ -71,6 +71,11 @@ fn shutdown(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let abort = has("ABORT");
     if !argv.iter().skip(1).all(known) || abort && argv.len() > 2 || has("SAVE") && has("NOSAVE") {
         return Err(CommandError::Syntax);
+    }
+    if abort && ctx.server.shutdown.abort() {
+        tracing::warn!("Shutdown manually aborted.");
+        ctx.reply.ok();
+        return Ok(());
     }
     if abort {
         return Err(CommandError::line("ERR No shutdown in progress."));

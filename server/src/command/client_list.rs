@@ -67,7 +67,8 @@ pub(super) fn describe(server: &Server, client: &Client, now_ms: u64) -> String 
     let id = client.last_command.load(Relaxed);
     let table = server.tenant.commands();
     let command = table.iter_all().find(|command| command.id == id).map_or("NULL", |command| &command.name);
-    let (query, room) = (client.query_bytes.load(Relaxed), client.query_room.load(Relaxed));
+    let [query, argv, room] =
+        [&client.query_bytes, &client.argv_bytes, &client.query_room].map(|bytes| bytes.load(Relaxed));
     let output = client.output_bytes.load(Relaxed) + client.mailbox_bytes();
     let multi = client.multi.load(Relaxed) as i32;
     let [sub, psub, ssub] = [0, 1, 2].map(|kind: usize| client.subscriptions[kind].load(Relaxed));
@@ -86,7 +87,7 @@ pub(super) fn describe(server: &Server, client: &Client, now_ms: u64) -> String 
     );
     writeln!(
         line,
-        " qbuf={query} qbuf-free={room} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events=r \
+        " qbuf={query} qbuf-free={room} argv-mem={argv} multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events=r \
          cmd={command} user={} redir={} resp={} lib-name={} lib-ver={} tot-net-in={} \
          tot-net-out={} tot-cmds={} io-thread={}",
         usize::from(output > 0),

@@ -47,6 +47,7 @@ fn hrandfield(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     };
     let header = |reply: &mut ReplyWriter, len| reply_header(reply, len, with_values);
     lots::reply(ctx.reply, count, header, draw, |reply, drawn| reply_field(reply, drawn, with_values))
+        .map_err(|many| many.refuse(ctx))
 }
 
 /// Only RESP3 puts a field and its value into an array of their own.

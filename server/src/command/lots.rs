@@ -1,11 +1,12 @@
 //! What SRANDMEMBER, HRANDFIELD and ZRANDMEMBER do with a count. How lots are drawn is in `keyspace::lots`.
 
-use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP};
+use crate::limits::{RANDOM_DRAWS_MAX, RANDOM_DRAWS_STEP, RANDOM_ELEMENT_BYTES_MIN};
 use crate::net::argv::Argv;
 use crate::net::reply::ReplyWriter;
 
 use super::args;
-use super::error::{CommandError, CommandResult};
+use super::context::CommandContext;
+use super::error::CommandError;
 
 /// How many elements are drawn at once.
 #[derive(Clone, Copy)]
@@ -35,6 +36,26 @@ pub(super) fn parse_pairs(count: &[u8], options: Argv<'_>, word: &str) -> Result
     Ok((count, in_pairs))
 }
 
+/// More elements than are drawn, as the same one may be drawn several times: a reply that grows with a number that the client merely
+/// names is held against limits before it is made.
+pub(super) struct TooMany(u64);
+
+impl TooMany {
+    /// What the client hears. One whose output limit the reply is certain to pass is ended for that, as it would be while the reply
+    /// is made.
+    pub(super) fn refuse(&self, ctx: &CommandContext<'_>) -> CommandError {
+        let client = &ctx.session.client;
+        let hard_bytes = ctx.config.client_output_buffer_limit.of(client.subscribed() > 0).hard_bytes;
+        // A module reads the error.
+        let is_client = ctx.keys.scratch.undo.depth() == 0 && !ctx.session.is_loader;
+        if is_client && hard_bytes != 0 && self.0.saturating_mul(RANDOM_ELEMENT_BYTES_MIN) > hard_bytes {
+            ctx.server.note_output_limit(ctx.worker, client);
+            client.kill();
+        }
+        CommandError::line("ERR value is out of range")
+    }
+}
+
 /// Answer with so many elements; below zero the same one may be drawn several times.
 pub(super) fn reply<T>(
     reply: &mut ReplyWriter,
@@ -42,7 +63,7 @@ pub(super) fn reply<T>(
     header: impl FnOnce(&mut ReplyWriter, usize),
     mut draw: impl FnMut(Draw) -> Vec<T>,
     mut element: impl FnMut(&mut ReplyWriter, T),
-) -> CommandResult {
+) -> Result<(), TooMany> {
     if count >= 0 {
         let drawn = draw(Draw::Distinct(usize::try_from(count).unwrap_or(usize::MAX)));
         header(reply, drawn.len());
@@ -51,7 +72,7 @@ pub(super) fn reply<T>(
     }
     let mut left = count.unsigned_abs();
     if left > RANDOM_DRAWS_MAX {
-        return Err(CommandError::line("ERR value is out of range"));
+        return Err(TooMany(left));
     }
     header(reply, left as usize);
     while left > 0 {

@@ -1,6 +1,7 @@
 //! EVAL, FUNCTION, SCRIPT and their kin, as a server answers them that has no script and runs none: what empties, lists or stops
-//! scripts does its work on nothing, and what would run or keep one is refused with one line. Clients and tools that tidy up
-//! before they begin therefore find what they expect. Modules do here what scripts do elsewhere.
+//! scripts does its work on nothing, a script that is named by its digest is not found, and what would run or keep one is refused
+//! with one line. Clients and tools that tidy up before they begin therefore find what they expect. Modules do here what scripts do
+//! elsewhere.
 
 use crate::command;
 use crate::net::argv::Argv;
@@ -33,10 +34,10 @@ pub const FAMILY: Family = Family {
         command!("EVAL", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE], refuse,
             "2.6.0", "Depends on the script that is executed.", "Executes a server-side Lua script.",
             "script numkeys [key [key ...]] [arg [arg ...]]"),
-        command!("EVALSHA", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE_BY_SHA], refuse,
+        command!("EVALSHA", -3, NOSCRIPT | STALE | SKIP_MONITOR | MAY_REPLICATE | NO_MANDATORY_KEYS, [MAY_WRITE_BY_SHA], evalsha,
             "2.6.0", "Depends on the script that is executed.", "Executes a server-side Lua script by SHA1 digest.",
             "sha1 numkeys [key [key ...]] [arg [arg ...]]"),
-        command!("EVALSHA_RO", -3, NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | READ, [MAY_READ_BY_SHA], refuse,
+        command!("EVALSHA_RO", -3, NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | READ, [MAY_READ_BY_SHA], evalsha,
             "7.0.0", "Depends on the script that is executed.",
             "Executes a read-only server-side Lua script by SHA1 digest.",
             "sha1 numkeys [key [key ...]] [arg [arg ...]]"),
@@ -110,6 +111,23 @@ const SCRIPT_COMMANDS: &[Spec] = &[
 /// What needs a script to be kept or run.
 fn refuse(_ctx: &mut CommandContext<'_>, _argv: Argv<'_>) -> CommandResult {
     Err(CommandError::line("ERR this server does not run scripts and functions yet"))
+}
+
+/// Hexadecimal digits of a script's name.
+const DIGEST_LEN: usize = 40;
+
+/// `EVALSHA sha1 numkeys [key ...] [arg ...]`, `EVALSHA_RO` -- O(1). An error: there is no such script.
+fn evalsha(_ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
+    if argv.at(1).len() == DIGEST_LEN {
+        match args::integer(argv.at(2))? {
+            ..0 => return Err(CommandError::line("ERR Number of keys can't be negative")),
+            keys if keys as u64 > argv.len() as u64 - 3 => {
+                return Err(CommandError::line("ERR Number of keys can't be greater than number of args"));
+            }
+            _ => {}
+        }
+    }
+    Err(CommandError::line("NOSCRIPT No matching script. Please use EVAL."))
 }
 
 /// `FUNCTION HELP` -- O(1). What the subcommands do.

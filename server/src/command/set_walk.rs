@@ -132,6 +132,7 @@ fn srandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         Draw::Repeated(n) => set.random_repeated(&mut rng, n),
     };
     lots::reply(ctx.reply, count, ReplyWriter::array_header, draw, reply_string)
+        .map_err(|many| many.refuse(ctx))
 }
 
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]` -- O(1) a call. The next cursor, and members.

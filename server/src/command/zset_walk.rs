@@ -48,6 +48,7 @@ fn zrandmember(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     };
     let header = |reply: &mut ReplyWriter, len| reply_header(reply, len, with_scores);
     lots::reply(ctx.reply, count, header, draw, |reply, drawn| reply_scored(reply, drawn, with_scores))
+        .map_err(|many| many.refuse(ctx))
 }
 
 /// `ZSCAN key cursor [MATCH pattern] [COUNT count] [NOSCORES]` -- O(1) a call. The next cursor, and members with their scores.

@@ -63,6 +63,11 @@ pub struct OutputLimits {
 }
 
 impl OutputLimits {
+    /// That of a client, which may have subscriptions.
+    pub fn of(&self, has_subscriptions: bool) -> OutputLimit {
+        if has_subscriptions { self.pubsub } else { self.normal }
+    }
+
     /// The classes under the names that CONFIG GET prints.
     fn classes(&self) -> [(&'static str, OutputLimit); 3] {
         [("normal", self.normal), ("slave", self.replica), ("pubsub", self.pubsub)]

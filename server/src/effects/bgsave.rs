@@ -31,10 +31,13 @@ impl Server {
     pub fn begin_save(&'static self, work: Work) -> Result<Save, NotBegun> {
         let now_us = self.clock.now_us();
         let child = self.persistence.begin(work, now_us).map_err(NotBegun::Busy)?;
-        self.persistence.save_begins(now_us / 1_000_000);
+        self.persistence.save_begins(work, now_us / 1_000_000);
         let begun = Snapshot::begin(&self.tenant.keyspace, || self.dirty());
         // Who has the child has the only snapshot; one that was given up ends before its child does.
         let (snapshot, dirty) = begun.map_err(|_| NotBegun::Busy(Work::BackgroundSave))?;
+        if work == Work::BackgroundSave {
+            self.persistence.snapshot_taken(self.clock.now_us().saturating_sub(now_us));
+        }
         let keys = snapshot.databases().iter().map(|database| database.keys as u64).sum();
         child.progress.keys_total.store(keys, Relaxed);
         Ok(Save { server: self, child, snapshot, dirty, began_s: now_us / 1_000_000 })
@@ -59,8 +62,7 @@ impl Server {
 
     /// Save all of it from locked shards, which nobody can change meanwhile. What else is under way gives way.
     pub fn save_locked(&'static self, locked: &mut Locked<'_>) -> Result<(), FileError> {
-        let began_us = self.clock.now_us();
-        self.persistence.save_begins(began_us / 1_000_000);
+        self.persistence.save_begins(Work::Save, self.clock.now_us() / 1_000_000);
         let config = self.config.current();
         // What it would bring is older.
         if self.persistence.cancel(|work| work != Work::AofRewrite).is_some() {
@@ -71,7 +73,7 @@ impl Server {
         let result = rdb_file::replace(&config, &child, |file| {
             save::write_locked(self, locked, file, RdbOptions::of(&config, false), &child.progress)
         });
-        note(self, &result, dirty);
+        note(self, &result, dirty, Work::Save);
         result
     }
 
@@ -105,7 +107,7 @@ impl Save {
     pub fn run(self) -> Result<(), FileError> {
         let Save { server, child, snapshot, dirty, .. } = self;
         let result = write(server, &child, snapshot);
-        note(server, &result, dirty);
+        note(server, &result, dirty, Work::Save);
         result
     }
 
@@ -115,7 +117,7 @@ impl Save {
         let seconds = (server.clock.now_us() / 1_000_000).saturating_sub(began_s);
         let copied = child.progress.copied.load(Relaxed);
         server.persistence.background_save_ended(seconds, copied);
-        note(server, &result, dirty);
+        note(server, &result, dirty, Work::BackgroundSave);
         match &result {
             Ok(()) => tracing::info!("Background saving terminated with success"),
             Err(error) if error.is_cancelled() => tracing::info!("Background saving was cancelled"),
@@ -133,8 +135,8 @@ fn write(server: &'static Server, child: &Child, snapshot: Snapshot<'static>) ->
     })
 }
 
-/// Note how a save has ended.
-fn note(server: &Server, result: &Result<(), FileError>, dirty: u64) {
+/// Note how a save has ended. Writes are refused after one in the background that failed; whoever waits for one is told, and that is all.
+fn note(server: &Server, result: &Result<(), FileError>, dirty: u64, work: Work) {
     match result {
         Ok(()) => {
             server.persistence.saved(dirty, server.clock.now_us() / 1_000_000);
@@ -142,7 +144,9 @@ fn note(server: &Server, result: &Result<(), FileError>, dirty: u64) {
         }
         Err(error) if error.is_cancelled() => {}
         Err(error) => {
-            server.persistence.save_failed();
+            if work == Work::BackgroundSave {
+                server.persistence.save_failed();
+            }
             tracing::warn!("{error}");
         }
     }

@@ -39,18 +39,22 @@ pub fn path(config: &Config) -> PathBuf {
     config.in_dir(config.dbfilename.as_deref().unwrap_or(Path::new("")))
 }
 
+/// What a snapshot is until it is whole. One in the background that is being cancelled deletes its own only later, and whoever has
+/// cancelled it writes one meanwhile.
+pub fn temporary(config: &Config, in_background: bool) -> PathBuf {
+    let suffix = if in_background { "-bg" } else { "" };
+    config.in_dir(format!("temp-{}{suffix}.rdb", std::process::id()))
+}
+
 /// Have `write` fill a file, and put it in its place. On an error the file that was there stays, and nothing is left behind.
 pub fn replace(
     config: &Config,
     child: &Child,
     write: impl FnOnce(SyncedFile) -> Result<SyncedFile, SaveError>,
 ) -> Result<(), FileError> {
-    // A save that is being cancelled deletes its own only later, and whoever has cancelled it writes one meanwhile.
-    let suffix = if child.is_known() { "-bg" } else { "" };
-    let name = format!("temp-{}{suffix}.rdb", std::process::id());
-    let temporary = config.in_dir(&name);
+    let temporary = temporary(config, child.is_known());
     child.writes(temporary.clone());
-    let result = fill_and_move(config, child, &name, &temporary, write);
+    let result = fill_and_move(config, child, &temporary, write);
     if result.is_err() {
         // The reason why it failed is told; that there may be nothing to delete is no other one.
         let _ = fs::remove_file(&temporary);
@@ -61,20 +65,19 @@ pub fn replace(
 fn fill_and_move(
     config: &Config,
     child: &Child,
-    name: &str,
     temporary: &Path,
     write: impl FnOnce(SyncedFile) -> Result<SyncedFile, SaveError>,
 ) -> Result<(), FileError> {
     let dir = config.dir.clone();
-    let file =
-        File::create(temporary).map_err(|error| FileError::Open(name.to_owned(), dir.clone(), error))?;
+    let name = || temporary.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let file = File::create(temporary).map_err(|error| FileError::Open(name(), dir.clone(), error))?;
     let file = write(SyncedFile::new(file, config.rdb_save_incremental_fsync))?;
     file.finish().map_err(FileError::Sync)?;
     let target = path(config);
     let renamed = child.publish(|| fs::rename(temporary, &target).and_then(|()| sync_dir(&dir)));
     renamed.ok_or(SaveError::Cancelled)?.map_err(|error| {
         let target = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        FileError::Rename(name.to_owned(), target, dir, error)
+        FileError::Rename(name(), target, dir, error)
     })
 }
 

@@ -106,9 +106,11 @@ pub struct Client {
     pub redirect: AtomicU64,
     /// The id of its last command; `u32::MAX` before the first.
     pub last_command: AtomicU32,
-    /// Bytes that it sent and that are not executed yet.
+    /// Bytes that it sent and that are not parsed yet.
     pub query_bytes: AtomicUsize,
-    /// Bytes of room for more of them.
+    /// Bytes of whole arguments of a command that has arrived in part.
+    pub argv_bytes: AtomicUsize,
+    /// What else the buffer takes in which all of that is: room for more, and what is between arguments.
     pub query_room: AtomicUsize,
     /// Bytes of what it has set up: commands that MULTI has queued, keys that it watches, names that it is subscribed to, prefixes
     /// that it tracks.
@@ -152,6 +154,7 @@ impl Client {
             redirect: AtomicU64::new(0),
             last_command: AtomicU32::new(u32::MAX),
             query_bytes: AtomicUsize::new(0),
+            argv_bytes: AtomicUsize::new(0),
             query_room: AtomicUsize::new(0),
             held_bytes: AtomicUsize::new(0),
             counted_bytes: AtomicUsize::new(0),
@@ -204,9 +207,19 @@ impl Client {
 
     /// What it occupies, all in all.
     pub fn memory(&self) -> usize {
-        let parts = [&self.query_bytes, &self.query_room, &self.held_bytes, &self.output_bytes];
+        let parts =
+            [&self.query_bytes, &self.argv_bytes, &self.query_room, &self.held_bytes, &self.output_bytes];
         let sum: usize = parts.iter().map(|bytes| bytes.load(Relaxed)).sum();
         size_of::<Self>() + sum + self.mailbox_bytes()
+    }
+
+    /// So many bytes of it are about to be parsed: what came last is where there was room before.
+    pub fn note_received(&self, bytes: usize) {
+        let parts = [&self.query_bytes, &self.argv_bytes, &self.query_room];
+        let all: usize = parts.iter().map(|part| part.load(Relaxed)).sum();
+        for (part, bytes) in parts.into_iter().zip([bytes, 0, all.saturating_sub(bytes)]) {
+            part.store(bytes, Relaxed);
+        }
     }
 
     /// It has set up something of so many bytes more. Its worker alone does so.

@@ -228,9 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             let n = buffer.filled().len();
             (n, n == input.len())
         } else {
-            // As much again as it has sent, at the most.
-            let step_max = limits::READ_STEP_MAX.max(self.state.input.len());
-            make_room(&mut self.state.input, self.state.missing.clamp(limits::READ_BUFFER, step_max));
+            self.make_room_for_input();
             match ready!(poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.state.input)) {
                 Ok(n) => (n, self.state.input.len() == self.state.input.capacity()),
                 Err(_) => return Poll::Ready(Some(Turn::Close)),
@@ -242,12 +240,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let turn = if self.state.input.is_empty() {
             let (turn, done) = self.execute_input(&input[..n], batch, reply, n);
             self.state.input.extend_from_slice(&input[done..n]);
+            self.make_room_for_input();
             self.note_input();
             turn
         } else {
             self.execute_kept(batch, reply, n)
         };
         if self.exceeds_hard_limit(reply.len(), &worker.executor.borrow()) {
+            // What was too much for the client need not be kept as room for others either.
+            *reply = ReplyWriter::default();
+            return Poll::Ready(Some(Turn::Close));
+        }
+        if self.state.session.client.is_killed() {
             reply.clear();
             return Poll::Ready(Some(Turn::Close));
         }
@@ -260,10 +264,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     fn execute_kept(&mut self, batch: &mut Batch, reply: &mut ReplyWriter, n: usize) -> Option<Turn> {
         let mut received = std::mem::take(&mut self.state.input);
         let (turn, done) = self.execute_input(&received, batch, reply, n);
-        if done < received.len() {
+        let left = received.len() - done;
+        if done > 0 && left < received.capacity() / 4 {
+            // What little is left of much is no reason to keep all of its room.
+            self.state.input.extend_from_slice(&received[done..]);
+        } else {
             received.drain(..done);
             self.state.input = received;
         }
+        self.make_room_for_input();
         self.note_input();
         turn
     }
@@ -326,21 +335,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         self.state.deferred.push_back(OwnedArgv::from(argv));
                     }
                 }
-                if self.state.session.closing {
+                if self.state.session.closing || client.is_killed() {
                     break;
                 }
             }
             if reply.len() > limits::FLUSH_BYTES {
                 self.take_reply(reply);
-                self.note_output(&executor);
-                if self.exceeds_hard_limit(0, &executor) || client.is_killed() {
+                // Before its memory is counted: nobody else is to go for who goes anyway.
+                if self.exceeds_hard_limit(0, &executor) {
                     return (Some(Turn::Close), received.len());
                 }
+                self.note_output(&executor);
                 executor.begin();
             }
             offset += parsed.consumed;
             match parsed.stop {
-                _ if self.state.session.closing => break,
+                _ if self.state.session.closing || client.is_killed() => break,
                 Stop::BatchFull if turn.is_none() => {}
                 Stop::BatchFull => {
                     self.state.unparsed = offset < received.len();
@@ -369,11 +379,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.state.announced = len.saturating_add(missing);
     }
 
+    /// Make room for what is missing of a command that has arrived in part: as much again as it has sent, at the most.
+    fn make_room_for_input(&mut self) {
+        let (input, missing) = (&mut self.state.input, self.state.missing);
+        if !input.is_empty() && input.capacity() - input.len() < missing.min(limits::READ_BUFFER) {
+            let step_max = limits::READ_STEP_MAX.max(input.len());
+            make_room(input, missing.clamp(limits::READ_BUFFER, step_max));
+        }
+    }
+
     /// What is kept has become more, or less.
     fn note_input(&self) {
         let (client, input) = (&self.state.session.client, &self.state.input);
-        client.query_bytes.store(input.len(), Relaxed);
-        client.query_room.store(input.capacity() - input.len(), Relaxed);
+        let whole = self.state.parser.arguments(input);
+        let query = input.len().saturating_sub(whole.end);
+        client.query_bytes.store(query, Relaxed);
+        client.argv_bytes.store(whole.bytes, Relaxed);
+        client.query_room.store(input.capacity().saturating_sub(query + whole.bytes), Relaxed);
         self.worker.executor.borrow().note_client_memory(&self.state.session);
     }
 
@@ -388,7 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             client.kill();
             return false;
         }
-        self.state.session.client.query_bytes.store(received, Relaxed);
+        self.state.session.client.note_received(received);
         executor.note_client_memory(&self.state.session);
         !self.state.session.client.is_killed()
     }
@@ -585,8 +607,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn limit_of(&self, executor: &Executor) -> OutputLimit {
-        let limits = executor.config().client_output_buffer_limit;
-        if self.state.session.client.subscribed() > 0 { limits.pubsub } else { limits.normal }
+        executor.config().client_output_buffer_limit.of(self.state.session.client.subscribed() > 0)
     }
 
     /// What waits to be written has become more, or less.
@@ -616,11 +637,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     fn count_limit_reached(&self, executor: &Executor) {
-        tracing::warn!(
-            "Client {} closed for overcoming of output buffer limits.",
-            self.state.session.client.addr
-        );
-        executor.server.stats.of(executor.worker).output_limit_disconnections.add(1);
+        executor.server.note_output_limit(executor.worker, &self.state.session.client);
     }
 
     /// End the client if too much waits for it, or has for too long. Cron wakes those for whom something waits, so

@@ -253,6 +253,15 @@ pub struct Parser {
     ranges: Vec<ArgRange>,
 }
 
+/// What is known of a command that has arrived in part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WholeArguments {
+    /// Bytes of the arguments that are there as a whole.
+    pub bytes: usize,
+    /// Where the bytes begin of which nothing is known yet: those of the next argument, if its header is there.
+    pub end: usize,
+}
+
 /// What became of the first thing in the input.
 enum Step {
     /// A command of so many bytes.
@@ -274,6 +283,20 @@ impl Parser {
     #[must_use]
     pub fn is_inside_command(&self) -> bool {
         self.progress.missing > 0
+    }
+
+    /// What of the command at the start of `rest`, which has arrived in part, is read to its end.
+    #[must_use]
+    pub fn arguments(&self, rest: &[u8]) -> WholeArguments {
+        // After an error the parser remembers a command of which nothing is there any more.
+        if self.progress.missing == 0 || rest.len() < self.progress.at {
+            return WholeArguments::default();
+        }
+        let at = self.progress.at;
+        // It has been read before, so that nothing is wrong with it.
+        let header = rest.get(at..).and_then(|next| bulk_len(next, &RequestLimits::default()).ok().flatten());
+        let bytes = self.ranges.iter().map(|range| (range.end - range.start) as usize).sum();
+        WholeArguments { bytes, end: at + header.map_or(0, |(_, header)| header) }
     }
 
     /// Find the commands at the start of `buf`, as many as a batch takes, and put them into `batch` in place of what it held.

@@ -315,7 +315,7 @@ fn an_append_only_file_asks_for_its_module() {
     let dir = server.dir().display().to_string();
     let refused = Server::refused(
         &paths::server(),
-        &["--port", "0", "--save", "", "--dir", &dir, "--appendonly", "yes"],
+        &["--port", "0", "--unixsocket", "s.sock", "--save", "", "--dir", &dir, "--appendonly", "yes"],
     );
     assert_eq!(refused.status.code(), Some(1), "{}", refused.log);
     assert!(

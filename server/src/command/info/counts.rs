@@ -44,7 +44,9 @@ pub(super) fn stats(lines: &mut Lines, facts: &Facts<'_, '_>) {
     lines.put("pubsub_channels", pubsub.len(Kind::Channel));
     lines.put("pubsub_patterns", pubsub.len(Kind::Pattern));
     lines.put("pubsubshard_channels", pubsub.len(Kind::Shard));
-    lines.put_all(&["latest_fork_usec", "total_forks"], 0);
+    // Nothing is forked: these are the snapshots for which Redis forks, and for how long the last one held everybody up.
+    lines.put("latest_fork_usec", server.persistence.snapshot_us.load(Relaxed));
+    lines.put("total_forks", server.persistence.snapshots.load(Relaxed));
     lines.put("migrate_cached_sockets", facts.ctx.tenant.migrations.links.len());
     lines.put_all(
         &[

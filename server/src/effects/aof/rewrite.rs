@@ -316,6 +316,7 @@ impl Rewrite {
             }
         };
         *tail = next;
+        let began_us = server.clock.now_us();
         let begun = Snapshot::begin(&server.tenant.keyspace, || {
             // It may have been turned off since: then nobody wants the snapshot either.
             if let Some(file) = file
@@ -325,6 +326,9 @@ impl Rewrite {
             }
         });
         let (snapshot, ()) = begun.map_err(|_| io::Error::other("another snapshot is under way"))?;
+        if self.child.is_known() {
+            server.persistence.snapshot_taken(server.clock.now_us().saturating_sub(began_us));
+        }
         Ok(snapshot)
     }
 

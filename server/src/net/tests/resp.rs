@@ -2,7 +2,7 @@
 //! hears from one.
 
 use super::super::argv::OwnedArgv;
-use super::super::resp::{Batch, Parsed, Parser, ProtocolError, RequestLimits, Stop};
+use super::super::resp::{Batch, Parsed, Parser, ProtocolError, RequestLimits, Stop, WholeArguments};
 use super::differential::{encode, transcript};
 use crate::limits::{
     BATCH_COMMANDS_MAX, LINE_LEN_MAX, UNAUTHENTICATED_BULK_LEN_MAX, UNAUTHENTICATED_MULTIBULK_LEN_MAX,
@@ -264,4 +264,20 @@ fn a_command_is_read_once_however_small_the_pieces() {
         assert_eq!(parsed.consumed, if end < input.len() { 0 } else { end });
     }
     assert_eq!(batch.argv(&input, 0).to_owned(), args);
+}
+
+#[test]
+fn what_is_there_of_a_command_is_known() {
+    let text = b"*4\r\n$3\r\nSET\r\n$2\r\nkk\r\n$10\r\n01234";
+    let known = |len: usize| {
+        let mut parser = Parser::new();
+        parser.parse(&text[..len], &mut Batch::new(), &RequestLimits::default());
+        let WholeArguments { bytes, end } = parser.arguments(&text[..len]);
+        (bytes, end)
+    };
+    // Nothing of a header that is not whole, and not the header behind it.
+    assert_eq!([0, 3, 4, 7].map(known), [(0, 0), (0, 0), (0, 4), (0, 4)]);
+    assert_eq!([8, 10, 13].map(known), [(0, 8), (0, 8), (3, 13)]);
+    assert_eq!([17, 21, text.len()].map(known), [(3, 17), (5, 21), (5, 26)]);
+    assert_eq!(Parser::new().arguments(b""), WholeArguments::default());
 }
