@@ -9,6 +9,7 @@ pub mod compare;
 pub mod crash;
 pub mod differential;
 pub mod episodes;
+pub mod extent;
 pub mod generator;
 pub mod guide;
 pub mod model;

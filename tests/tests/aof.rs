@@ -2,26 +2,14 @@
 //! acknowledged, and redis-server and its tools take our files as we take theirs.
 
 use sandkey_tests::aof::{self, count_until_killed, settle};
-use sandkey_tests::generator::{Generator, Step, fresh_seed};
+use sandkey_tests::extent::{long, seed};
+use sandkey_tests::generator::{Generator, Step};
 use sandkey_tests::words::split_line;
 use sandkey_tests::{Client, Peer, Server, eventually, paths};
 use std::path::Path;
 use std::time::Duration;
 
 const AOF: &[&str] = &["--appendonly", "yes"];
-
-fn long() -> bool {
-    std::env::var_os("SANDKEY_LONG").is_some()
-}
-
-fn seed() -> u64 {
-    let seed = match std::env::var("SANDKEY_SEED") {
-        Ok(text) => text.parse().expect("SANDKEY_SEED is a number"),
-        Err(_) => fresh_seed(),
-    };
-    eprintln!("SANDKEY_SEED={seed}");
-    seed
-}
 
 /// Some connections, and a stream of requests that goes over them one after the other.
 struct Load {

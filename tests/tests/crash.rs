@@ -1,10 +1,11 @@
 //! The server is killed at random moments while clients write, and what it brings back is compared with what it had acknowledged.
-//! How that works is told in `sandkey_tests::crash`. `SANDKEY_LONG=1` makes it long, `SANDKEY_SEED=n` repeats a run.
+//! How that works is told in `sandkey_tests::crash`. How long it takes, and how it is repeated, in `sandkey_tests::extent`.
 //!
 //! kill -9 loses what the process has in its memory, and nothing of what it has handed to the system. A power cut loses that too,
 //! unless it was forced to disk.
 
-use sandkey_tests::crash::{Campaign, Disturbance, Mix, Promise, Report, long, seed};
+use sandkey_tests::crash::{Campaign, Disturbance, Mix, Promise, Report};
+use sandkey_tests::extent::{long, seed};
 use sandkey_tests::modules::skip;
 use std::time::Duration;
 

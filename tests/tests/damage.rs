@@ -10,7 +10,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sandkey_tests::crash::{long, seed};
+use sandkey_tests::extent::{long, seed};
 use sandkey_tests::modules::{skip, start_with};
 use sandkey_tests::{Client, Server, Value};
 use std::collections::BTreeMap;

@@ -1,36 +1,29 @@
 //! Random requests, reply by reply against redis-server 7.0.15, in RESP2 and in RESP3.
-//! It is 50,000 requests altogether; `SANDKEY_LONG=1` makes it more than a million, and `SANDKEY_SEED` repeats a run, or
-//! begins with the episode that a report tells.
+//! It is 50,000 requests altogether, and more than a million in the long form (`sandkey_tests::extent`). The seed that a report
+//! tells begins with the episode that it is about.
 
 use sandkey_tests::differential::Differential;
 use sandkey_tests::episodes::Episodes;
-use sandkey_tests::generator::{Generator, fresh_seed};
+use sandkey_tests::extent::{long, seed};
+use sandkey_tests::generator::Generator;
 use sandkey_tests::model::Model;
 use sandkey_tests::{Peer, Protocol, Server, paths};
 
 /// Requests for each protocol.
 fn requests() -> usize {
-    if std::env::var_os("SANDKEY_LONG").is_some() { 500_000 } else { 18_000 }
+    if long() { 500_000 } else { 18_000 }
 }
 
 /// Requests for each protocol when modules are there, too.
 fn requests_with_modules() -> usize {
-    if std::env::var_os("SANDKEY_LONG").is_some() { 100_000 } else { 7_000 }
+    if long() { 100_000 } else { 7_000 }
 }
 
 /// For DEBUG DIGEST-VALUE.
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
-fn seed() -> u64 {
-    match std::env::var("SANDKEY_SEED") {
-        Ok(text) => text.parse().expect("SANDKEY_SEED is a number"),
-        Err(_) => fresh_seed(),
-    }
-}
-
 fn compare(protocol: Protocol) {
     let seed = seed();
-    eprintln!("SANDKEY_SEED={seed}");
     let (ours, theirs) = (Server::start(&DEBUG), Peer::redis(&DEBUG));
     let mut run = Episodes::new(&ours, &theirs, protocol);
     run.run(seed, requests());
@@ -55,7 +48,6 @@ fn compare_with_modules(protocol: Protocol) {
         return;
     }
     let seed = seed();
-    eprintln!("SANDKEY_SEED={seed}");
     let files = ["hello", "bench", "throttle", "cas"].map(|name| paths::module(name).display().to_string());
     let mut args: Vec<&str> = files.iter().flat_map(|file| ["--loadmodule", file]).collect();
     args.extend(DEBUG);

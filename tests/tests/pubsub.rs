@@ -1,7 +1,8 @@
 //! Messages: between protocols, in their order, to who asked for them, and those that tell of changed keys.
 
 use sandkey_tests::client::shown;
-use sandkey_tests::generator::{Generator, Step, fresh_seed};
+use sandkey_tests::extent::seed;
+use sandkey_tests::generator::{Generator, Step};
 use sandkey_tests::{Client, Peer, Protocol, Server, Value, eventually, paths};
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ fn events(marker: &mut Client, listener: &mut Client) -> Vec<(String, String)> {
 
 #[test]
 fn keyspace_events_are_those_of_redis() {
-    let seed = fresh_seed();
+    let seed = seed();
     let args = ["--notify-keyspace-events", "KEA"];
     let (ours, mut our_clients, mut our_events) = with_events(Server::start(&args));
     let (theirs, mut their_clients, mut their_events) = with_events(Peer::redis(&args));

@@ -4,7 +4,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sandkey_tests::generator::fresh_seed;
+use sandkey_tests::extent::seed;
 use sandkey_tests::{Client, Peer, Server, Value, paths};
 
 const KEYS: [&str; 5] = ["s1", "s2", "s3", "text", "missing"];
@@ -188,9 +188,7 @@ fn replies_and_state_are_those_of_redis() {
     if paths::stand_in() {
         return;
     }
-    let seed =
-        std::env::var("SANDKEY_SEED").map_or_else(|_| fresh_seed(), |text| text.parse().expect("a number"));
-    eprintln!("SANDKEY_SEED={seed}");
+    let seed = seed();
     for persistence in [["--appendonly", "yes"], ["--save", "3600 1"]] {
         let args = [ARGS, &persistence].concat();
         let (mut server, peer) = (Server::start(&args), Peer::redis(ARGS));

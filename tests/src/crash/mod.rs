@@ -33,14 +33,3 @@ mod worker;
 pub use campaign::{Campaign, Promise, Report};
 pub use disturb::Disturbance;
 pub use script::Mix;
-
-/// Whether the tests shall take as long as they can use: `SANDKEY_LONG=1`.
-pub fn long() -> bool {
-    std::env::var_os("SANDKEY_LONG").is_some_and(|value| value == "1")
-}
-
-/// What random decisions begin with: `SANDKEY_SEED`, or a seed that the output names.
-pub fn seed() -> u64 {
-    let given = std::env::var("SANDKEY_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(rand::random)
-}
