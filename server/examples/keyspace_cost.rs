@@ -84,7 +84,7 @@ fn batched(keyspace: &Keyspace, names: &Names, mut f: impl FnMut(&Key<'_>)) {
         for (key, name) in keys.iter_mut().zip(chunk.chunks_exact(Names::LEN)) {
             *key = Key::new(name);
         }
-        let wanted = keys[..n].iter().map(|&key| Wanted { key, element: None });
+        let wanted = keys[..n].iter().map(|&key| Wanted { key, element: None, score: None });
         keyspace.prefetch(wanted, 0);
         keys[..n].iter().for_each(&mut f);
     }

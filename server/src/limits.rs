@@ -100,6 +100,10 @@ pub const SNAPSHOT_STEP_MARKS: usize = 500;
 /// behind each other, few enough that the keys are still in the cache when their command runs.
 pub const BATCH_COMMANDS_MAX: usize = 16;
 
+/// Keys of one command that are asked for before the first of them is looked up: with a few lines each they still fit into a core's own
+/// cache.
+pub const PREFETCHED_KEYS_MAX: usize = 512;
+
 /// Bytes of an argument that is hashed as a key before it is known to be one. A longer one is most likely a message or a
 /// value, and hashing it in vain would take longer than the cache misses that it saves.
 pub const PREPARED_KEY_BYTES: usize = 512;

@@ -38,11 +38,15 @@ impl<'b> Prepared<'b> {
         element: Option<ElementAt>,
     ) -> impl Iterator<Item = Wanted<'b>> + Clone {
         self.0.iter().zip(batch).filter_map(move |(key, argv)| {
-            let at = element.map(|at| match at {
-                ElementAt::BehindKey => 2,
-                ElementAt::Last => argv.len() - 1,
-            });
-            Some(Wanted { key: (*key)?, element: at.map(|at| argv.get(at).unwrap_or_default()) })
+            let last = argv.len() - 1;
+            let (at, score_at) = match element {
+                Some(ElementAt::BehindKey) => (Some(2), None),
+                Some(ElementAt::Last) => (Some(last), None),
+                Some(ElementAt::BehindScore) => (Some(last), last.checked_sub(1)),
+                None => (None, None),
+            };
+            let score = score_at.and_then(|at| std::str::from_utf8(argv.get(at)?).ok()?.parse().ok());
+            Some(Wanted { key: (*key)?, element: at.map(|at| argv.get(at).unwrap_or_default()), score })
         })
     }
 }
@@ -54,6 +58,8 @@ pub(super) enum ElementAt {
     BehindKey,
     /// The last one: before it scores or coordinates may stand.
     Last,
+    /// The last one, and what stands before it is its score.
+    BehindScore,
 }
 
 /// Instances of modules that stay locked from one command of a batch to the next. Whoever has to share an instance with other

@@ -202,6 +202,7 @@ impl Executor {
         }
         match &*command.docs.group {
             "hash" | "set" | "list" | "stream" => Some(ElementAt::BehindKey),
+            "sorted-set" if &*command.name == "zadd" => Some(ElementAt::BehindScore),
             "sorted-set" | "geo" => Some(ElementAt::Last),
             _ => None,
         }
@@ -424,6 +425,7 @@ impl Executor {
             return Ran::Stale;
         }
         let mut locked = plan.lock_shards(server);
+        plan.prefetch_keys(&locked, command, argv, session.db);
         let mut tick = self.tick;
         let mut ctx = self.context(session, reply, &mut locked, command, plan.key());
         ctx.instances = instances;

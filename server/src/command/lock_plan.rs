@@ -25,6 +25,8 @@ pub struct LockPlan<'p> {
     shards: Shards,
     /// A key of the command, nearly always its only one: hashed here for its shard, and not again when it runs.
     key: Option<Key<'p>>,
+    /// Whether there are several keys.
+    several: bool,
 }
 
 enum Shards {
@@ -41,7 +43,8 @@ impl<'p> LockPlan<'p> {
         argv: Argv<'p>,
         known: Option<Key<'p>>,
     ) -> Self {
-        let mut plan = Self { modules: SmallVec::new(), shards: Shards::Some(SmallVec::new()), key: known };
+        let shards = Shards::Some(SmallVec::new());
+        let mut plan = Self { modules: SmallVec::new(), shards, key: known, several: false };
         match &session.transaction {
             Some(transaction) if command.flags.has(Flags::RUNS_QUEUE) => {
                 for (queued, argv) in &transaction.queue {
@@ -69,6 +72,7 @@ impl<'p> LockPlan<'p> {
         if let Shards::Some(shards) = &mut plan.shards
             && shards.len() > 1
         {
+            plan.several = true;
             shards.sort_unstable();
             shards.dedup();
         }
@@ -181,6 +185,15 @@ impl<'p> LockPlan<'p> {
         InstanceGuards::lock(&self.modules, server, worker)
     }
 
+    /// Once they are locked: ask for what looking up the command's keys will touch, so that they do not wait for memory one after the
+    /// other. One key alone gains nothing, and shards are held for as long as the command waits.
+    #[inline]
+    pub fn prefetch_keys(&self, locked: &Locked<'_>, command: &Command, argv: Argv<'_>, db: usize) {
+        if self.several {
+            prefetch_keys(locked, command, argv, db);
+        }
+    }
+
     /// Lock the shards.
     #[inline]
     pub fn lock_shards<'s>(&self, server: &'s Server) -> Locked<'s> {
@@ -193,6 +206,17 @@ impl<'p> LockPlan<'p> {
             Shards::All => keyspace.lock_all(),
         }
     }
+}
+
+#[inline(never)]
+fn prefetch_keys(locked: &Locked<'_>, command: &Command, argv: Argv<'_>, db: usize) {
+    let mut keys: SmallVec<[Key<'_>; limits::BATCH_COMMANDS_MAX]> = SmallVec::new();
+    for_each_key(&command.keys, argv, |_, bytes| {
+        if keys.len() < limits::PREFETCHED_KEYS_MAX {
+            keys.push(Key::new(bytes));
+        }
+    });
+    locked.prefetch(&keys, db);
 }
 
 /// Call `f` with the position and the bytes of every key among the arguments.

@@ -12,7 +12,7 @@ use super::hash::Hash;
 use super::key;
 use super::list::List;
 use super::module_value::ModuleValue;
-use super::prefetch::{LINE, prefetch};
+use super::prefetch::{Aim, LINE, prefetch};
 use super::set::Set;
 use super::stream::Stream;
 use super::value::{Encoding, StringRef, Value, ValueType};
@@ -305,7 +305,7 @@ impl<'a> EntryRef<'a> {
 
     /// Asks for what leads to an element of a collection, or to the end of a module's value. False when nothing is left to ask for.
     #[inline]
-    pub(super) fn prefetch_value(self, step: usize, element: u64) -> bool {
+    pub(super) fn prefetch_value(self, step: usize, aim: Aim) -> bool {
         let kind = self.kind();
         if step == 0 {
             let is_apart = !matches!(kind, KIND_INLINE | KIND_INT | KIND_RAW);
@@ -318,10 +318,10 @@ impl<'a> EntryRef<'a> {
         }
         let step = step - 1;
         match kind {
-            KIND_HASH => self.hash().is_some_and(|hash| hash.prefetch(step, element)),
+            KIND_HASH => self.hash().is_some_and(|hash| hash.prefetch(step, aim.hash)),
             KIND_LIST => self.list().is_some_and(|list| list.prefetch(step)),
-            KIND_SET => self.set().is_some_and(|set| set.prefetch(step, element)),
-            KIND_ZSET => self.zset().is_some_and(|zset| zset.prefetch(step, element)),
+            KIND_SET => self.set().is_some_and(|set| set.prefetch(step, aim.hash)),
+            KIND_ZSET => self.zset().is_some_and(|zset| zset.prefetch(step, aim)),
             KIND_STREAM => self.stream().is_some_and(Stream::prefetch),
             KIND_MODULE => self.module().is_some_and(ModuleValue::prefetch),
             _ => false,

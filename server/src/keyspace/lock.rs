@@ -14,7 +14,7 @@ use super::entry::Entry;
 use super::entry_ref::EntryRef;
 use super::evict::AccessClock;
 use super::key::{self, Key};
-use super::prefetch::{STEPS, prefetch};
+use super::prefetch::{Aim, STEPS, prefetch};
 use super::shard::Shard;
 use super::table::below;
 use super::tracked::{Invalidations, TrackedTotals};
@@ -39,6 +39,8 @@ pub struct Wanted<'k> {
     pub key: Key<'k>,
     /// Of its value this field or member, or the ends if it has none: if a value is likely that has more to it than an entry.
     pub element: Option<&'k [u8]>,
+    /// The score that it is to have.
+    pub score: Option<f64>,
 }
 
 /// All keys of all databases.
@@ -154,16 +156,17 @@ impl Keyspace {
         let guards: SmallVec<[Option<MutexGuard<'_, Shard>>; BATCH_COMMANDS_MAX]> =
             firsts.iter().enumerate().map(try_lock).collect();
         let dbs = firsts.iter().map(|&first| guards[first].as_ref()?.dbs().get(db));
-        let found = dbs.zip(wanted).filter_map(|(db, wanted)| Some((db?, wanted)));
-        found.clone().for_each(|(db, wanted)| db.prefetch_slot(&wanted.key));
-        found.clone().for_each(|(db, wanted)| db.prefetch_block(&wanted.key));
-        let values = found.filter_map(|(db, Wanted { key, element })| {
-            let element = key::hash(element?);
-            Some((db.get_likely(&key)?, element))
+        let found: SmallVec<[(&Db, Wanted<'k>); BATCH_COMMANDS_MAX]> =
+            dbs.zip(wanted).filter_map(|(db, wanted)| Some((db?, wanted))).collect();
+        found.iter().for_each(|(db, wanted)| db.prefetch_slot(&wanted.key));
+        found.iter().for_each(|(db, wanted)| db.prefetch_block(&wanted.key));
+        let values = found.iter().filter_map(|(db, Wanted { key, element, score })| {
+            let hash = key::hash((*element)?);
+            Some((db.get_likely(key)?, Aim { hash, score: *score }))
         });
-        let mut values: SmallVec<[(EntryRef<'_>, u64); BATCH_COMMANDS_MAX]> = values.collect();
+        let mut values: SmallVec<[(EntryRef<'_>, Aim); BATCH_COMMANDS_MAX]> = values.collect();
         for step in 0..STEPS {
-            values.retain(|(value, element)| value.prefetch_value(step, *element));
+            values.retain(|(value, aim)| value.prefetch_value(step, *aim));
         }
     }
 
@@ -206,6 +209,13 @@ enum Guards<'a> {
 }
 
 impl Locked<'_> {
+    /// Asks for what looking up these keys of one database will touch: first the slots of all, then their entries.
+    pub fn prefetch(&self, keys: &[Key<'_>], db: usize) {
+        let found = keys.iter().filter_map(|key| Some((self.shard_to_read(key)?.dbs().get(db)?, key)));
+        found.clone().for_each(|(db, key)| db.prefetch_slot(key));
+        found.for_each(|(db, key)| db.prefetch_block(key));
+    }
+
     /// The shard with this number, if it is locked.
     #[inline]
     pub fn shard_by_id(&mut self, id: ShardId) -> Option<&mut Shard> {
@@ -243,14 +253,20 @@ impl Locked<'_> {
 
     /// The entry of a live key in a locked shard, without a trace, so that several can be looked at side by side.
     pub fn peek(&self, key: &Key<'_>, index: usize, now_ms: u64) -> Option<EntryRef<'_>> {
+        self.shard_to_read(key)?.dbs().get(index)?.peek(key, now_ms)
+    }
+
+    /// The shard of a key, if it is locked, to look at beside others.
+    fn shard_to_read(&self, key: &Key<'_>) -> Option<&Shard> {
         let id = self.keyspace.shard_of(key.slot);
-        let shard: &Shard = match &self.guards {
-            Guards::One(locked, guard) if *locked == id => guard,
-            Guards::One(..) => return None,
-            Guards::Many(guards) => &guards[guards.binary_search_by_key(&id, |(locked, _)| *locked).ok()?].1,
-            Guards::All(guards) => guards.get(usize::from(id))?,
-        };
-        shard.dbs().get(index)?.peek(key, now_ms)
+        match &self.guards {
+            Guards::One(locked, guard) => (*locked == id).then_some(guard),
+            Guards::Many(guards) => {
+                let at = guards.binary_search_by_key(&id, |(locked, _)| *locked).ok()?;
+                Some(&guards[at].1)
+            }
+            Guards::All(guards) => guards.get(usize::from(id)).map(|guard| &**guard),
+        }
     }
 
     /// Whether all shards are locked, as DBSIZE, SCAN, KEYS, FLUSHDB and SWAPDB need.

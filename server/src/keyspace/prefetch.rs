@@ -7,12 +7,22 @@
 
 /// Bytes of a cache line.
 pub(super) const LINE: usize = 64;
-/// Lines at the beginning of a buffer that are asked for; the processor itself notices when more are read in order.
-const LINES_OF_BUFFER: usize = 4;
+/// Lines at the beginning of a buffer that are asked for: as many as the packed form of a small collection commonly has. The
+/// processor itself notices when more are read in order.
+const LINES_OF_BUFFER: usize = 64;
 
 /// The most steps that lead to an element of a collection: the collection, its large form, the directory of a table, a segment,
 /// its slots, the element.
 pub(super) const STEPS: usize = 6;
+
+/// What of a value will be looked up.
+#[derive(Clone, Copy)]
+pub(super) struct Aim {
+    /// The hash of a field or a member.
+    pub(super) hash: u64,
+    /// Where in the order of a sorted set.
+    pub(super) score: Option<f64>,
+}
 
 /// Asks for the cache line that holds `address`.
 #[inline(always)]

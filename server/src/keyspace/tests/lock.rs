@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::keyspace::prefetch::STEPS;
+use crate::keyspace::prefetch::{Aim, STEPS};
 use crate::keyspace::{
     AccessClock, Cause, EntryRef, Expire, Hash, Invalidations, Key, Keyspace, List, Set, StringRef,
     Thresholds, Value, Wanted, WatchFlag, Zset,
@@ -60,7 +60,7 @@ fn only_locked_shards_are_open() {
     assert_eq!(all.shards_mut().count(), 16);
     assert!(all.shards_mut().map(|(id, _)| id).eq(0..16));
     // A batch that is prepared meanwhile does not wait.
-    let wanted = |element| move |key| Wanted { key, element };
+    let wanted = |element| move |key| Wanted { key, element, score: Some(1.5) };
     keyspace.prefetch([a, b].into_iter().map(wanted(None)), 0);
     drop(all);
     // Nor does it lock a shard twice, or leave one locked.
@@ -110,13 +110,15 @@ fn what_leads_to_an_element_can_be_asked_for_in_every_form() {
         locked.db(&key, 0).expect("all are locked").set_value(&key, value, Expire::Clear, 0);
         drop(locked);
         for element in [&b""[..], b"7", b"element-4", b"none"] {
-            keyspace.prefetch(std::iter::once(Wanted { key, element: Some(element) }), 0);
+            keyspace.prefetch(std::iter::once(Wanted { key, element: Some(element), score: Some(1.5) }), 0);
         }
         let mut locked = keyspace.lock_all();
         let entry = locked.db(&key, 0).and_then(|db| db.remove(&key, 0)).expect("it was stored");
         // Each kind of value comes to an end by itself.
         let entry = entry.as_ref();
-        let steps = (0..20).find(|&step| !entry.prefetch_value(step, 7)).expect("it ends");
+        let steps = (0..20)
+            .find(|&step| !entry.prefetch_value(step, Aim { hash: 7, score: Some(1.5) }))
+            .expect("it ends");
         assert!(steps < STEPS, "{entry:?}: {steps}");
     }
 }

@@ -16,6 +16,7 @@ use crate::keyspace::entry::Entry;
 use crate::keyspace::entry_ref::EntryRef;
 use crate::keyspace::key;
 use crate::keyspace::lots;
+use crate::keyspace::prefetch::Aim;
 use crate::keyspace::table::Table;
 use crate::keyspace::value::{StringRef, Value};
 
@@ -107,10 +108,12 @@ impl Large {
         size_of::<Self>() + self.bytes + self.table.memory() + self.order.memory()
     }
 
-    /// Asks for what leads to a member in the table.
+    /// Asks for what leads to a member in the table, and to its place in the order if its score is known.
     #[inline]
-    pub(super) fn prefetch(&self, step: usize, member: u64) -> bool {
-        self.table.prefetch(step, member)
+    pub(super) fn prefetch(&self, step: usize, aim: Aim) -> bool {
+        let in_table = self.table.prefetch(step, aim.hash);
+        let in_order = aim.score.is_some_and(|score| self.order.prefetch(step, |item| item.score < score));
+        in_table || in_order
     }
 
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {

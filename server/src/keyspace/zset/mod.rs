@@ -23,7 +23,7 @@ use large::{Large, Walk};
 
 use super::key;
 use super::lots;
-use super::prefetch::prefetch_lines;
+use super::prefetch::{Aim, prefetch_lines};
 use super::table::below;
 use super::thresholds::{PackedLimits, Thresholds};
 use super::value::Encoding;
@@ -107,7 +107,7 @@ impl Zset {
 
     /// Asks for what leads to a member, once the sorted set itself is there. False when nothing is left to ask for.
     #[inline]
-    pub(super) fn prefetch(&self, step: usize, member: u64) -> bool {
+    pub(super) fn prefetch(&self, step: usize, aim: Aim) -> bool {
         match &self.0 {
             Form::Compact(compact) => {
                 compact.prefetch();
@@ -117,7 +117,7 @@ impl Zset {
                 prefetch_lines(&**large);
                 true
             }
-            Form::Large(large) => large.prefetch(step - 1, member),
+            Form::Large(large) => large.prefetch(step - 1, aim),
         }
     }
 

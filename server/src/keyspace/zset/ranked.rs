@@ -9,6 +9,8 @@
 
 use smallvec::SmallVec;
 
+use crate::keyspace::prefetch::prefetch_lines;
+
 /// Items of a leaf: with items of 16 bytes, a leaf fills a block of 1 KiB.
 const LEAF: usize = 63;
 /// Children of an inner node, which fills such a block too.
@@ -84,6 +86,21 @@ impl<T: Copy> Ranked<T> {
     /// Heap bytes.
     pub(super) fn memory(&self) -> usize {
         self.nodes * NODE_BYTES
+    }
+
+    /// Asks for the node on the way to a place that is so many steps below the root, those above it being there. False when nothing is
+    /// left to ask for.
+    pub(super) fn prefetch(&self, step: usize, before: impl Fn(&T) -> bool) -> bool {
+        let mut node = &self.root;
+        for _ in 0..step {
+            let Node::Inner(inner) = node else { return false };
+            node = &inner.nodes[inner.child_before(&before)];
+        }
+        match node {
+            Node::Leaf(items) => prefetch_lines(&**items),
+            Node::Inner(inner) => prefetch_lines(&**inner),
+        }
+        matches!(node, Node::Inner(_))
     }
 
     /// Puts an item behind all those that stand before it.
