@@ -144,17 +144,17 @@ impl Propagation {
     }
 
     /// The bytes to append to a stream in which database `selected` is selected, which is updated. More than one command is wrapped
-    /// in a transaction, if `together`.
+    /// in a transaction, if `together`: as in 7.2 the database is selected inside of it.
     pub fn write_to(&self, stream: &mut Vec<u8>, selected: &mut Option<usize>, together: bool) {
         let together = together && self.records.len() > 1;
         let mut start = 0;
+        if together {
+            put_command(stream, [&b"MULTI"[..]].into_iter());
+        }
         for record in &self.records {
             if *selected != Some(record.db) {
                 *selected = Some(record.db);
                 put_select(stream, record.db);
-            }
-            if start == 0 && together {
-                put_command(stream, [&b"MULTI"[..]].into_iter());
             }
             stream.extend_from_slice(&self.bytes[start..record.end]);
             start = record.end;
@@ -291,6 +291,7 @@ mod tests {
         assert_eq!(words(&propagation, Some(0)), "SET a 1");
         record(&mut propagation, 3, "SET b 1");
         assert_eq!(words(&propagation, Some(0)), "MULTI SET a 1 SELECT 3 SET b 1 EXEC");
+        assert_eq!(words(&propagation, None), "MULTI SELECT 0 SET a 1 SELECT 3 SET b 1 EXEC");
         propagation.clear();
         assert!(propagation.is_empty());
         assert_eq!(words(&propagation, None), "");
