@@ -3,6 +3,7 @@
 use sandkey_tests::client::shown;
 use sandkey_tests::extent::seed;
 use sandkey_tests::generator::{Generator, Step};
+use sandkey_tests::modules;
 use sandkey_tests::{Client, Peer, Protocol, Server, Value, eventually, paths};
 use std::time::Duration;
 
@@ -164,6 +165,31 @@ fn keyspace_events_are_those_of_redis() {
                 shown(&request.args)
             );
         }
+    }
+}
+
+#[test]
+fn keys_that_modules_make_are_new() {
+    if modules::skip() {
+        return;
+    }
+    let server = modules::start_with(&["bench", "cas", "peak"], &["--notify-keyspace-events", "En"]);
+    let mut listener = subscribe(&server, Protocol::Resp3, "SUBSCRIBE __keyevent@0__:new");
+    let mut client = server.client();
+    for (line, key) in [
+        ("BENCH.INCR stored", "stored"),
+        ("CAS.INCRBY counted 1", "counted"),
+        ("HCAS.INCRBY hash field 1", "hash"),
+        ("PEAK.INCR value 1", "value"),
+    ] {
+        for _ in 0..2 {
+            let reply = client.value(line);
+            assert!(reply.error().is_none(), "{line}: {reply:?}");
+        }
+        client.run("SET mark 1");
+        client.run("DEL mark");
+        assert_eq!(message(&mut listener)[2], key, "{line}");
+        assert_eq!(message(&mut listener)[2], "mark", "{line}: it is new once");
     }
 }
 

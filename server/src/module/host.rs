@@ -174,17 +174,24 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         event: &'static str,
     ) -> HostResult<R> {
         let key = key_to_write(&self.handles, handle)?;
-        let now_ms = self.ctx.keys.now_ms;
-        let db = self.ctx.keys.write(&key).map_err(refusal)?;
+        let keys = &mut self.ctx.keys;
+        let now_ms = keys.now_ms;
+        let is_new = keys.is_heard_as_new(&key).map_err(undeclared)?;
+        let db = keys.write(&key).map_err(refusal)?;
         let result = change(db, &key, now_ms).map_err(edit_error)?;
-        self.ctx.keys.modified(&key, class, event);
+        if is_new {
+            keys.event(&key, Class::NEW, "new");
+        }
+        keys.modified(&key, class, event);
         Ok(result)
     }
 
     /// Store a string, whatever is there.
     fn store(&mut self, handle: u32, value: &[u8], expire: Expire) -> HostResult<()> {
         let key = key_to_write(&self.handles, handle)?;
-        self.ctx.keys.set_string(&key, value, expire).map_err(refusal)?;
+        if !self.ctx.keys.set_string(&key, value, expire).map_err(refusal)? {
+            self.ctx.keys.event(&key, Class::NEW, "new");
+        }
         self.ctx.keys.modified(&key, Class::STRING, "set");
         let args: [&[u8]; 4] = [b"SET", key.bytes, value, b"KEEPTTL"];
         self.ctx.keys.propagate(if matches!(expire, Expire::Keep) { &args } else { &args[..3] });
@@ -227,6 +234,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             hash.set(field, value, limits);
             let db = keys.write(&key).map_err(refusal)?;
             db.set_value(&key, keyspace::Value::Hash(Box::new(hash)), Expire::Clear, now_ms);
+            keys.event(&key, Class::NEW, "new");
             keys.modified(&key, Class::HASH, "hset");
             return Ok(true);
         };

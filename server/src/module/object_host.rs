@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use sandkey_runtime::{Argv, ArgvBuf, Command, Error, HostFault, HostResult};
 use smallvec::SmallVec;
 
+use crate::effects::notify::Class;
 use crate::keyspace::{EntryRef, Expire, Key, ModuleValue, TypeId, Value};
 use crate::limits;
 
@@ -159,7 +160,10 @@ impl ModuleHost<'_, '_, '_> {
         let mut value = ModuleValue::new(id, Vec::new());
         value.set_live(Some(live));
         let old = db.set_value(&key, Value::Module(Box::new(value)), Expire::Clear, now_ms);
-        old.into_iter().for_each(|old| self.ctx.keys.drop_later(old));
+        match old {
+            Some(old) => self.ctx.keys.drop_later(old),
+            None => self.ctx.keys.event(&key, Class::NEW, "new"),
+        }
         self.used.add(&self.handles, Edit { handle, object, new: true, journal: None });
         self.uses_outside();
         Ok(())

@@ -320,12 +320,6 @@ impl OwnedArgv {
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
-
-    /// Bytes on the heap, for what a MULTI queue occupies.
-    #[must_use]
-    pub fn heap_len(&self) -> usize {
-        self.data.capacity() + self.ends.capacity() * size_of::<u32>()
-    }
 }
 
 impl From<Argv<'_>> for OwnedArgv {

@@ -26,10 +26,6 @@ pub mod shared {
     pub const ZERO: &[u8] = b":0\r\n";
     /// `:1`
     pub const ONE: &[u8] = b":1\r\n";
-    /// An array without elements.
-    pub const EMPTY_ARRAY: &[u8] = b"*0\r\n";
-    /// A bulk string without bytes.
-    pub const EMPTY_BULK: &[u8] = b"$0\r\n\r\n";
 }
 
 /// The version of the protocol that a client speaks.
