@@ -538,6 +538,8 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_get_all(&mut self, key: u32, pairs: &mut ArgvBuf) -> HostResult<()> {
+        // The order of a table is another one in the next process.
+        self.is_personal();
         let mut digits = itoa::Buffer::new();
         for (field, value) in self.read_as::<Hash>(key)?.into_iter().flat_map(Hash::iter) {
             pairs.push(field);
@@ -603,6 +605,7 @@ impl Host for ModuleHost<'_, '_, '_> {
     }
 
     fn hash_scan(&mut self, key: u32, cursor: u64, count: u32, pairs: &mut ArgvBuf) -> HostResult<u64> {
+        self.is_personal();
         let Some(hash) = self.read_as::<Hash>(key)? else { return Ok(0) };
         let mut digits = itoa::Buffer::new();
         Ok(hash.scan(cursor, count as usize, |field, value| {
