@@ -71,14 +71,20 @@ const KNOWN: &[Known] = &[
             asks && matches!((ours, theirs), (Value::Int(ours), Value::Int(theirs)) if 0 <= *ours && ours < theirs)
         },
     },
-    // A number of keys that is none is looked at by C's atoi in the end, to which "01" is 1.
+    // A number of keys that is none is looked at by C's atoi in the end, to which "01" is 1, and which takes the lower half of a long
+    // number. What is found so has no flags.
     Known {
         commands: &["COMMAND"],
-        is: |args, ours, _| {
-            let odd = |arg: &Vec<u8>| [&b"01"[..], b"+1", b" 1", b"1 ", b"1.5"].contains(&arg.as_slice());
+        is: |args, ours, theirs| {
+            let odd: [&[u8]; 6] = [b"01", b"+1", b" 1", b"1 ", b"1.5", b"-9223372036854775807"];
             let refused =
                 ours.error().is_some_and(|error| error == "ERR Invalid arguments specified for command");
-            refused && args.iter().any(odd)
+            let without_flags = |value: &Value| {
+                let keys = value.items();
+                !keys.is_empty()
+                    && keys.iter().all(|key| key.items().get(1).is_some_and(|f| f.items().is_empty()))
+            };
+            args.iter().any(|arg| odd.contains(&arg.as_slice())) && (refused || without_flags(theirs))
         },
     },
     // Arguments are read before the key is looked up, in the order in which they stand, and BITCOUNT needs no end: as in Valkey 8.
