@@ -12,6 +12,7 @@ use crate::module::InstanceGuards;
 use crate::net::argv::Argv;
 use crate::server::Server;
 
+use super::args;
 use super::dispatch::Executor;
 use super::lock_plan::LockPlan;
 
@@ -38,15 +39,14 @@ impl<'b> Prepared<'b> {
         element: Option<ElementAt>,
     ) -> impl Iterator<Item = Wanted<'b>> + Clone {
         self.0.iter().zip(batch).filter_map(move |(key, argv)| {
-            let last = argv.len() - 1;
-            let (at, score_at) = match element {
-                Some(ElementAt::BehindKey) => (Some(2), None),
-                Some(ElementAt::Last) => (Some(last), None),
-                Some(ElementAt::BehindScore) => (Some(last), last.checked_sub(1)),
-                None => (None, None),
-            };
-            let score = score_at.and_then(|at| std::str::from_utf8(argv.get(at)?).ok()?.parse().ok());
-            Some(Wanted { key: (*key)?, element: at.map(|at| argv.get(at).unwrap_or_default()), score })
+            let element_at = element.map(|at| match at {
+                ElementAt::BehindKey => 2,
+                ElementAt::Last | ElementAt::BehindScore => argv.len() - 1,
+            });
+            let score_at = element_at.filter(|_| matches!(element, Some(ElementAt::BehindScore)));
+            let score = score_at.and_then(|at| args::float(argv.get(at.checked_sub(1)?)?).ok());
+            let element = element_at.map(|at| argv.get(at).unwrap_or_default());
+            Some(Wanted { key: (*key)?, element, score })
         })
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! What is in brackets may be left out; `|` separates alternatives; capitals and signs are words that stand for
 //! themselves, and what follows such a word is its value; a bracket that ends in `...` says that what stands before it may
-//! be repeated. What is between `<` and `>` belongs together, as in `AGGREGATE <SUM|MIN|MAX>`, and may be repeated if it ends in `...`. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
+//! be repeated. What is between `<` and `>` belongs together, as in `AGGREGATE <SUM|MIN|MAX>`, and may be repeated if it ends in
+//! `...`. A name tells the type of a value (`seconds` is an integer), unless the type stands behind it: `id:integer`.
 //! COMMAND DOCS, and with it the hints of redis-cli, come from here. Nothing here checks what a client sends.
 
 /// The type of an argument, by the words of COMMAND DOCS.
@@ -254,10 +255,10 @@ impl<'l> Node<'l> {
         matches!(self, Node::Group(_) | Node::Required(_))
     }
 
-    /// What may be repeated, if this is a bracket that says so.
+    /// What may be repeated, if this is a group that says so.
     fn repeated(&self) -> Option<&[Node<'l>]> {
         match self {
-            Node::Group(nodes) => match nodes.as_slice() {
+            Node::Group(nodes) | Node::Required(nodes) => match nodes.as_slice() {
                 [repeated @ .., Node::Word("...")] => Some(repeated),
                 _ => None,
             },
@@ -316,13 +317,10 @@ fn sequence(nodes: &[Node<'_>]) -> Vec<Argument> {
             }
             Node::Bar => at += 1,
             Node::Required(inner) => {
-                let (inner, multiple) = match inner.as_slice() {
-                    [repeated @ .., Node::Word("...")] => (repeated, true),
-                    inner => (inner, false),
-                };
-                let inner = Argument::combine(arguments_of(inner), Kind::Block);
-                arguments
-                    .extend(inner.map(|inner| Argument { multiple: multiple || inner.multiple, ..inner }));
+                let repeated = nodes[at].repeated();
+                let inner = Argument::combine(arguments_of(repeated.unwrap_or(inner)), Kind::Block);
+                let multiple = |inner: &Argument| inner.multiple || repeated.is_some();
+                arguments.extend(inner.map(|inner| Argument { multiple: multiple(&inner), ..inner }));
                 at += 1;
             }
             Node::Group(inner) => {

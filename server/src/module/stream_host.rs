@@ -16,8 +16,6 @@ use crate::limits;
 
 use super::host::{ModuleHost, key_of, key_to_write, refusal};
 
-impl ModuleHost<'_, '_, '_> {}
-
 fn of_guest(id: EntryId) -> StreamId {
     StreamId { ms: id.ms, seq: id.seq }
 }
