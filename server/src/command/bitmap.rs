@@ -208,10 +208,8 @@ fn bitop(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     if len == 0 {
         ctx.delete(&key, "del")?;
     } else {
-        if !ctx.keys.set_buffer(&key, result)? {
-            ctx.keys.event(&key, Class::NEW, "new");
-        }
-        ctx.keys.modified(&key, Class::STRING, "set");
+        let was_there = ctx.keys.set_buffer(&key, result)?;
+        ctx.keys.made_or_modified(&key, !was_there, Class::STRING, "set");
     }
     ctx.reply.integer(len as i64);
     Ok(())

@@ -305,7 +305,7 @@ impl CommandContext<'_> {
     }
 
     fn wait(&mut self, wait: Wait) -> bool {
-        let may_wait = !self.in_transaction && !self.session.is_loader && self.keys.scratch.undo.depth() == 0;
+        let may_wait = !self.in_transaction && self.answers_client();
         if may_wait {
             self.wait = Some(wait);
         }

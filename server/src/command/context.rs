@@ -68,6 +68,11 @@ impl CommandContext<'_> {
         self.keys.now_ms
     }
 
+    /// Whether a client reads the reply, and not a module or nobody.
+    pub fn answers_client(&self) -> bool {
+        self.keys.scratch.undo.depth() == 0 && !self.session.is_loader
+    }
+
     /// This worker's counters.
     #[inline]
     pub fn stats(&self) -> &'static Stats {

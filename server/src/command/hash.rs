@@ -61,14 +61,6 @@ pub const FAMILY: Family = Family {
     ],
 };
 
-/// Record that fields of a hash were set.
-fn tell(ctx: &mut CommandContext<'_>, key: &Key<'_>, is_new: bool, event: &'static str) {
-    if is_new {
-        ctx.keys.event(key, Class::NEW, "new");
-    }
-    ctx.keys.modified(key, Class::HASH, event);
-}
-
 /// Set one field, whose hash has been checked to be one. The time at which it expires stays.
 fn set_field(
     ctx: &mut CommandContext<'_>,
@@ -80,7 +72,7 @@ fn set_field(
     let limits = ctx.keys.thresholds.hash;
     ctx.keys.write_fields(key, std::iter::once(field))?;
     let changed = ctx.keys.change_recorded(key, |hash: &mut Hash| hash.set_value(field, value, limits))?;
-    tell(ctx, key, changed.is_new, event);
+    ctx.keys.made_or_modified(key, changed.is_new, Class::HASH, event);
     Ok(())
 }
 
@@ -93,7 +85,7 @@ fn set_pairs(ctx: &mut CommandContext<'_>, argv: Argv<'_>, name: &str) -> Result
     let (pairs, limits) = (argv.tail(2), ctx.keys.thresholds.hash);
     ctx.keys.write_fields(&key, pairs.iter().step_by(2))?;
     let changed = ctx.keys.change_recorded(&key, |hash: &mut Hash| set_all(hash, pairs, limits))?;
-    tell(ctx, &key, changed.is_new, "hset");
+    ctx.keys.made_or_modified(&key, changed.is_new, Class::HASH, "hset");
     // Redis counts a change for each pair.
     ctx.keys.effects.dirty += pairs.len() as u64 / 2 - 1;
     Ok(changed.result)

@@ -96,10 +96,7 @@ fn pfadd(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         })?;
     }
     if changes > 0 {
-        if !exists {
-            ctx.keys.event(&key, Class::NEW, "new");
-        }
-        ctx.keys.modified(&key, Class::STRING, "pfadd");
+        ctx.keys.made_or_modified(&key, !exists, Class::STRING, "pfadd");
         ctx.keys.effects.dirty += changes - 1;
     }
     ctx.reply.integer(i64::from(changes > 0));
@@ -164,10 +161,7 @@ fn pfmerge(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         registers.write_to(bytes, sparse_max);
         hyperloglog::outdate(bytes);
     })?;
-    if is_new {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STRING, "pfadd");
+    ctx.keys.made_or_modified(&key, is_new, Class::STRING, "pfadd");
     ctx.reply.ok();
     Ok(())
 }

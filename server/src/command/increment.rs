@@ -60,10 +60,7 @@ fn add(ctx: &mut CommandContext<'_>, argv: Argv<'_>, by: i64) -> CommandResult {
     let now_ms = ctx.now_ms();
     let is_new = ctx.keys.is_heard_as_new(&key)?;
     let sum = ctx.keys.write(&key)?.incr_by(&key, by, now_ms)?;
-    if is_new {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STRING, "incrby");
+    ctx.keys.made_or_modified(&key, is_new, Class::STRING, "incrby");
     ctx.reply.integer(sum);
     Ok(())
 }
@@ -95,10 +92,7 @@ fn incrbyfloat(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     let by = LongDouble::parse(argv.at(2)).ok_or(CommandError::NotFloat)?;
     let sum = sum_of_floats(value, by)?;
     ctx.keys.write(&key)?.set_text(&key, sum.as_bytes(), Expire::Keep, now_ms);
-    if is_new {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STRING, "incrbyfloat");
+    ctx.keys.made_or_modified(&key, is_new, Class::STRING, "incrbyfloat");
     // The result: whoever repeats it must not depend on how floating point is calculated there.
     ctx.keys.propagate(&[b"SET", key.bytes, sum.as_bytes(), b"KEEPTTL"]);
     ctx.reply.bulk(sum);

@@ -219,10 +219,7 @@ impl Keys<'_> {
         let is_nothing = value.is_nothing();
         let was_there = self.store(key, value)?;
         if !is_nothing {
-            if !was_there {
-                self.event(key, Class::NEW, "new");
-            }
-            self.modified(key, class, event);
+            self.made_or_modified(key, !was_there, class, event);
         } else if was_there {
             self.modified(key, Class::GENERIC, "del");
         }
@@ -332,7 +329,16 @@ impl Keys<'_> {
         self.modified_in(self.db, key, class, event);
     }
 
-    /// The same for a key of any database.
+    /// The same, with the event of a key that was made before it, if it was.
+    #[inline]
+    pub fn made_or_modified(&mut self, key: &Key<'_>, is_new: bool, class: Class, event: &'static str) {
+        if is_new {
+            self.event(key, Class::NEW, "new");
+        }
+        self.modified(key, class, event);
+    }
+
+    /// `modified` for a key of any database.
     #[inline]
     pub fn modified_in(&mut self, index: usize, key: &Key<'_>, class: Class, event: &'static str) {
         self.effects.dirty += 1;

@@ -125,10 +125,7 @@ pub fn push<'e>(
         elements.for_each(|element| list.push(end, element, limit));
         list.len()
     })?;
-    if is_new {
-        ctx.keys.event(key, Class::NEW, "new");
-    }
-    ctx.keys.modified(key, Class::LIST, pushed(end));
+    ctx.keys.made_or_modified(key, is_new, Class::LIST, pushed(end));
     ctx.keys.effects.dirty += count - 1;
     Ok(len)
 }

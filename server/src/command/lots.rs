@@ -46,9 +46,10 @@ impl TooMany {
     pub(super) fn refuse(&self, ctx: &CommandContext<'_>) -> CommandError {
         let client = &ctx.session.client;
         let hard_bytes = ctx.config.client_output_buffer_limit.of(client.subscribed() > 0).hard_bytes;
-        // A module reads the error.
-        let is_client = ctx.keys.scratch.undo.depth() == 0 && !ctx.session.is_loader;
-        if is_client && hard_bytes != 0 && self.0.saturating_mul(RANDOM_ELEMENT_BYTES_MIN) > hard_bytes {
+        if ctx.answers_client()
+            && hard_bytes != 0
+            && self.0.saturating_mul(RANDOM_ELEMENT_BYTES_MIN) > hard_bytes
+        {
             ctx.server.note_output_limit(ctx.worker, client);
             client.kill();
         }

@@ -77,10 +77,8 @@ fn reply_get(ctx: &mut CommandContext<'_>, key: &Key<'_>) -> Result<bool, Comman
 
 /// Store a string, whatever is there.
 fn store(ctx: &mut CommandContext<'_>, key: &Key<'_>, value: &[u8], expire: Expire) -> CommandResult {
-    if !ctx.keys.set_string(key, value, expire)? {
-        ctx.keys.event(key, Class::NEW, "new");
-    }
-    ctx.keys.modified(key, Class::STRING, "set");
+    let was_there = ctx.keys.set_string(key, value, expire)?;
+    ctx.keys.made_or_modified(key, !was_there, Class::STRING, "set");
     if matches!(expire, Expire::At(_)) {
         ctx.keys.event(key, Class::GENERIC, "expire");
     }

@@ -49,10 +49,7 @@ fn append(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
         check_length(ctx, len, argv[2].len())?;
     }
     let len = ctx.keys.write(&key)?.append(&key, argv.at(2), now_ms)?;
-    if old.is_none() {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STRING, "append");
+    ctx.keys.made_or_modified(&key, old.is_none(), Class::STRING, "append");
     ctx.reply.integer(len as i64);
     Ok(())
 }
@@ -101,10 +98,7 @@ fn setrange(ctx: &mut CommandContext<'_>, argv: Argv<'_>) -> CommandResult {
     }
     check_length(ctx, offset, value.len())?;
     let len = ctx.keys.write(&key)?.set_range(&key, offset, value, now_ms)?;
-    if old.is_none() {
-        ctx.keys.event(&key, Class::NEW, "new");
-    }
-    ctx.keys.modified(&key, Class::STRING, "setrange");
+    ctx.keys.made_or_modified(&key, old.is_none(), Class::STRING, "setrange");
     ctx.reply.integer(len as i64);
     Ok(())
 }

@@ -244,10 +244,7 @@ pub fn add_scored<'a>(
     })?;
     let done = changed.result?;
     if done.has_changed() {
-        if changed.is_new {
-            keys.event(key, Class::NEW, "new");
-        }
-        keys.modified(key, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
+        keys.made_or_modified(key, changed.is_new, Class::ZSET, if options.incr { "zincr" } else { "zadd" });
         keys.effects.dirty += (done.added + done.updated) as u64 - 1;
     }
     Ok(done)

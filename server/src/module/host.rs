@@ -179,20 +179,15 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
         let is_new = keys.is_heard_as_new(&key).map_err(undeclared)?;
         let db = keys.write(&key).map_err(refusal)?;
         let result = change(db, &key, now_ms).map_err(edit_error)?;
-        if is_new {
-            keys.event(&key, Class::NEW, "new");
-        }
-        keys.modified(&key, class, event);
+        keys.made_or_modified(&key, is_new, class, event);
         Ok(result)
     }
 
     /// Store a string, whatever is there.
     fn store(&mut self, handle: u32, value: &[u8], expire: Expire) -> HostResult<()> {
         let key = key_to_write(&self.handles, handle)?;
-        if !self.ctx.keys.set_string(&key, value, expire).map_err(refusal)? {
-            self.ctx.keys.event(&key, Class::NEW, "new");
-        }
-        self.ctx.keys.modified(&key, Class::STRING, "set");
+        let was_there = self.ctx.keys.set_string(&key, value, expire).map_err(refusal)?;
+        self.ctx.keys.made_or_modified(&key, !was_there, Class::STRING, "set");
         let args: [&[u8]; 4] = [b"SET", key.bytes, value, b"KEEPTTL"];
         self.ctx.keys.propagate(if matches!(expire, Expire::Keep) { &args } else { &args[..3] });
         Ok(())
@@ -234,8 +229,7 @@ impl<'h, 'c, 'a> ModuleHost<'h, 'c, 'a> {
             hash.set(field, value, limits);
             let db = keys.write(&key).map_err(refusal)?;
             db.set_value(&key, keyspace::Value::Hash(Box::new(hash)), Expire::Clear, now_ms);
-            keys.event(&key, Class::NEW, "new");
-            keys.modified(&key, Class::HASH, "hset");
+            keys.made_or_modified(&key, true, Class::HASH, "hset");
             return Ok(true);
         };
         if !keys.may_write {

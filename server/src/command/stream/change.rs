@@ -66,10 +66,7 @@ pub(crate) fn append<'f>(
         Ok::<_, CommandError>((id, trimmed, done))
     })?;
     let (id, trimmed, done) = changed.result?;
-    if changed.is_new {
-        keys.event(key, Class::NEW, "new");
-    }
-    keys.modified(key, Class::STREAM, "xadd");
+    keys.made_or_modified(key, changed.is_new, Class::STREAM, "xadd");
     if trimmed > 0 {
         keys.event(key, Class::STREAM, "xtrim");
     }
