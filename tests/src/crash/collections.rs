@@ -109,8 +109,7 @@ impl Collection {
                 bulk(taken)
             }
             Self::Move { from, to, from_left, to_left } => {
-                model.check(&[from], is_list)?;
-                if !model.keys.contains_key(from) {
+                if !model.has(from, is_list)? {
                     return Ok(bulk(None));
                 }
                 model.check(&[to], is_list)?;
@@ -220,15 +219,13 @@ impl Collection {
                 bulk(Some(format!("{id}-1").into_bytes()))
             }
             Self::DeleteEntry { key, id } => {
-                model.check(&[key], is_stream)?;
-                if !model.keys.contains_key(key) {
+                if !model.has(key, is_stream)? {
                     return Ok(int(0));
                 }
                 int(usize::from(model.stream(key)?.entries.remove(id).is_some()))
             }
             Self::TrimStream { key, keep } => {
-                model.check(&[key], is_stream)?;
-                if !model.keys.contains_key(key) {
+                if !model.has(key, is_stream)? {
                     return Ok(int(0));
                 }
                 let entries = &mut model.stream(key)?.entries;

@@ -75,8 +75,7 @@ impl Command {
                 }
             }
             Command::IncrBy { key, by } => {
-                model.check(&[key], is_string)?;
-                let there = model.keys.contains_key(key);
+                let there = model.has(key, is_string)?;
                 let string = model.string(key)?;
                 match if there { number(string) } else { Some(0) } {
                     Some(n) => {
@@ -197,8 +196,7 @@ impl Command {
                 ok()
             }
             Command::Trim { key, keep } => {
-                model.check(&[key], is_account)?;
-                if !model.keys.contains_key(key) {
+                if !model.has(key, is_account)? {
                     return Ok(int(0));
                 }
                 let entries = &mut model.account(key)?.entries;

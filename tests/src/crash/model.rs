@@ -120,6 +120,12 @@ impl Model {
         if keys.iter().any(wrong) { Err(WrongType) } else { Ok(()) }
     }
 
+    /// Whether a key exists, which is of this type then.
+    pub(crate) fn has(&self, key: &str, is: fn(&Data) -> bool) -> Result<bool, WrongType> {
+        self.check(&[key], is)?;
+        Ok(self.keys.contains_key(key))
+    }
+
     /// Delete a collection that has become empty. Streams stay.
     pub(crate) fn tidy(&mut self, key: &str) {
         let is_empty = self.keys.get(key).is_some_and(|item| match &item.data {
